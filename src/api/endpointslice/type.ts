@@ -1,0 +1,47 @@
+/** discovery.k8s.io/v1 EndpointSlice. */
+import type { KubeObject } from "../meta/type.ts";
+import type { Protocol } from "../service/type.ts";
+import type { ObjectReference } from "../event/type.ts";
+
+export interface EndpointConditions {
+  /** Absent means true. New connections may be sent. */
+  ready?: boolean;
+  /** Absent means true. Answers, though it may be terminating. */
+  serving?: boolean;
+  /** Absent means false. */
+  terminating?: boolean;
+}
+
+export interface EndpointHints {
+  forZones?: { name: string }[];
+  forNodes?: { name: string }[];
+}
+
+export interface Endpoint {
+  /** All for the same endpoint; consumers use the first. */
+  addresses: string[];
+  conditions?: EndpointConditions;
+  hostname?: string;
+  targetRef?: ObjectReference;
+  deprecatedTopology?: Record<string, string>;
+  nodeName?: string;
+  zone?: string;
+  hints?: EndpointHints;
+}
+
+export interface EndpointPort {
+  name?: string;
+  protocol?: Protocol;
+  port?: number;
+  appProtocol?: string;
+}
+
+export interface EndpointSlice extends KubeObject {
+  addressType: "IPv4" | "IPv6" | "FQDN";
+  endpoints: Endpoint[];
+  ports?: EndpointPort[];
+}
+
+/** The label that ties a slice to its Service. */
+export const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
+export const MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by";

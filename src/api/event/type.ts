@@ -1,0 +1,29 @@
+/** v1 Event, and the reference that points at any object. */
+import type { KubeObject, MicroTime, Time } from "../meta/type.ts";
+
+export interface ObjectReference {
+  kind?: string;
+  namespace?: string;
+  name?: string;
+  uid?: string;
+  apiVersion?: string;
+  resourceVersion?: string;
+  fieldPath?: string;
+}
+
+export interface Event extends KubeObject {
+  involvedObject: ObjectReference;
+  reason?: string;
+  message?: string;
+  source?: { component?: string; host?: string };
+  firstTimestamp?: Time;
+  lastTimestamp?: Time;
+  count?: number;
+  type?: string;
+  eventTime?: MicroTime;
+  series?: { count?: number; lastObservedTime?: MicroTime };
+  action?: string;
+  related?: ObjectReference;
+  reportingComponent?: string;
+  reportingInstance?: string;
+}

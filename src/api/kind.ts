@@ -1,0 +1,68 @@
+/**
+ * What a kind is: data on one general mechanism. The server, the client and kubectl's view of an object are all
+ * driven by this record; no kind has a handler of its own.
+ */
+import type { KubeObject } from "./meta/type.ts";
+import type { ObjectSchema } from "./schema/schema.ts";
+import type { FieldError } from "./field-error.ts";
+
+/** A column of `kubectl get` (meta.k8s.io/v1 Table). */
+export interface Column<T extends KubeObject> {
+  readonly name: string;
+  readonly type: "string" | "integer" | "number" | "boolean" | "date";
+  readonly format?: string;
+  readonly description: string;
+  /** 0 is always shown; above 0 only with `-o wide`. */
+  readonly priority: number;
+  /** The cell. `now` in milliseconds since the epoch is for ages. */
+  readonly cell: (object: T, now: number) => string | number | boolean | null;
+}
+
+/** What validation may know beyond the object: the ranges of this installation. */
+export interface ValidationContext {
+  /** The primary IP family first; two entries on a dual-stack installation. */
+  readonly ipFamilies: readonly ("IPv4" | "IPv6")[];
+}
+
+/** A name of a kind that a client can use without the whole record. */
+export interface KindName {
+  /** "" for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  /** The resource in URLs: "services". */
+  readonly plural: string;
+  readonly namespaced: boolean;
+}
+
+export interface Kind<T extends KubeObject = KubeObject> extends KindName {
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly schema: ObjectSchema<T>;
+  readonly columns: readonly Column<T>[];
+  /** Subresources beside the main one. `status`: /status is served, and the main resource ignores status changes. */
+  readonly subresources: { readonly status?: boolean };
+  /** Whether metadata.generation counts changes of spec. */
+  readonly generation: boolean;
+  /** Fields usable in `fieldSelector` beyond metadata.name and metadata.namespace, with their value in an object. */
+  readonly selectableFields: Readonly<Record<string, (object: T) => string>>;
+  /** Fills in what the client left out. Mutates `object`; idempotent. Applied on create, update and read. */
+  readonly setDefaults: (object: T) => void;
+  /** Mutates a new object before validation, e.g. wipes status. */
+  readonly prepareForCreate: (object: T) => void;
+  /** Mutates an updated object before validation, e.g. restores what the client cannot change through this path. */
+  readonly prepareForUpdate: (object: T, old: T) => void;
+  readonly validate: (object: T, context: ValidationContext) => FieldError[];
+  readonly validateUpdate: (object: T, old: T, context: ValidationContext) => FieldError[];
+  /** Mutates an update of /status: everything but status (and metadata) comes from `old`. Only with subresources.status. */
+  readonly prepareForStatusUpdate?: (object: T, old: T) => void;
+  readonly validateStatusUpdate?: (object: T, old: T, context: ValidationContext) => FieldError[];
+  /** The texts of `Warning:` headers that a write of this object earns. */
+  readonly warnings?: (object: T) => string[];
+}
+
+/** "v1" or "discovery.k8s.io/v1". */
+export function apiVersionOf(kind: KindName): string {
+  return kind.group === "" ? kind.version : `${kind.group}/${kind.version}`;
+}

@@ -1,0 +1,4 @@
+/** Placeholder type until the schema mechanism lands. */
+export interface ObjectSchema<T> {
+  readonly example?: T;
+}

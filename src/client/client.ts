@@ -1,0 +1,65 @@
+/**
+ * The Client contract: the Kubernetes API as typed calls. Two implementations: http.ts speaks to any Kubernetes API
+ * server; in-process.ts calls our own server's registry without a socket. All errors are ApiError.
+ */
+import type { Kind } from "../api/kind.ts";
+import type { DeleteOptions, KubeList, KubeObject } from "../api/meta/type.ts";
+
+/** Which object. `namespace` only for namespaced kinds. */
+export interface ObjectName {
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+export interface ListQuery {
+  /** Absent: all namespaces. */
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly limit?: number;
+  readonly continue?: string;
+  readonly resourceVersion?: string;
+}
+
+export interface WatchQuery extends Omit<ListQuery, "limit" | "continue"> {
+  /** Events strictly after this version. */
+  readonly resourceVersion: string;
+  readonly signal: AbortSignal;
+}
+
+export type WatchEvent<T extends KubeObject> =
+  | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: T }
+  | { readonly type: "BOOKMARK"; readonly object: KubeObject };
+
+export type PatchType = "json" | "merge" | "strategic";
+
+export interface WriteOptions {
+  readonly fieldManager?: string;
+  readonly dryRun?: boolean;
+}
+
+/**
+ * Objects that come out are shared and must not be mutated; copy (structuredClone) before changing one.
+ * With `subresource: "status"` a write touches status only.
+ */
+export interface Client {
+  get<T extends KubeObject>(kind: Kind<T>, name: ObjectName): Promise<T>;
+  list<T extends KubeObject>(kind: Kind<T>, query?: ListQuery): Promise<KubeList<T>>;
+  /** Ends when the server ends it or `signal` aborts; throws ApiError with code 410 if the version is too old. */
+  watch<T extends KubeObject>(kind: Kind<T>, query: WatchQuery): AsyncIterable<WatchEvent<T>>;
+  create<T extends KubeObject>(kind: Kind<T>, object: T, options?: WriteOptions): Promise<T>;
+  /** Replaces; with metadata.resourceVersion set only if it is still the newest (409 otherwise). */
+  update<T extends KubeObject>(
+    kind: Kind<T>,
+    object: T,
+    options?: WriteOptions & { readonly subresource?: "status" },
+  ): Promise<T>;
+  patch<T extends KubeObject>(
+    kind: Kind<T>,
+    name: ObjectName,
+    type: PatchType,
+    patch: unknown,
+    options?: WriteOptions & { readonly subresource?: "status" },
+  ): Promise<T>;
+  delete<T extends KubeObject>(kind: Kind<T>, name: ObjectName, options?: DeleteOptions): Promise<void>;
+}

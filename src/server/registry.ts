@@ -1,0 +1,113 @@
+/**
+ * The verbs of the API on one kind at a time, over a Store: everything the HTTP front door does, without HTTP.
+ * Defaulting, admission, allocation, validation, conflict rules and status rules all happen here.
+ */
+import type { Kind } from "../api/kind.ts";
+import type { DeleteOptions, KubeObject } from "../api/meta/type.ts";
+
+export interface CallContext {
+  /** Who asks; "system:fairlead" for our own controllers. */
+  readonly user: { readonly name: string; readonly groups: readonly string[] };
+  /** Receives the texts for `Warning:` headers. */
+  readonly warn?: (text: string) => void;
+}
+
+export interface ObjectKey {
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+export interface RegistryListQuery {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly limit?: number;
+  readonly continue?: string;
+  readonly resourceVersion?: string;
+  readonly resourceVersionMatch?: "Exact" | "NotOlderThan";
+}
+
+export interface RegistryList<T extends KubeObject> {
+  readonly items: readonly T[];
+  readonly resourceVersion: string;
+  readonly continue?: string;
+  readonly remainingItemCount?: number;
+}
+
+export interface RegistryWatchQuery {
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  /** "" or "0": the current objects first as ADDED. */
+  readonly resourceVersion?: string;
+  readonly allowBookmarks?: boolean;
+  /** The WatchList form: current objects as ADDED, then a bookmark annotated k8s.io/initial-events-end. */
+  readonly sendInitialEvents?: boolean;
+}
+
+export interface RegistryEvent<T extends KubeObject> {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK";
+  /** Shared by all watchers: never mutated. */
+  readonly object: T;
+}
+
+export interface RegistryWatch<T extends KubeObject> extends AsyncIterableIterator<
+  readonly RegistryEvent<T>[]
+> {
+  close(): void;
+}
+
+export interface RegistryWriteOptions {
+  readonly dryRun?: boolean;
+  readonly fieldManager?: string;
+  readonly fieldValidation?: "Strict" | "Warn" | "Ignore";
+  readonly subresource?: "status";
+}
+
+export type RegistryPatch =
+  | { readonly type: "json"; readonly patch: unknown }
+  | { readonly type: "merge"; readonly patch: unknown }
+  | { readonly type: "strategic"; readonly patch: unknown };
+
+/** Objects handed out are frozen in spirit: shared, never to be mutated. Refusals are ApiError. */
+export interface Registry {
+  get<T extends KubeObject>(kind: Kind<T>, key: ObjectKey): Promise<T>;
+  list<T extends KubeObject>(kind: Kind<T>, query: RegistryListQuery): Promise<RegistryList<T>>;
+  /** Each item is the events of one turn. Ends when closed; throws ApiError 410 when the version is too old. */
+  watch<T extends KubeObject>(kind: Kind<T>, query: RegistryWatchQuery): Promise<RegistryWatch<T>>;
+  create<T extends KubeObject>(
+    kind: Kind<T>,
+    namespace: string | undefined,
+    object: T,
+    options: RegistryWriteOptions,
+    context: CallContext,
+  ): Promise<T>;
+  /** Replaces, or creates where the kind allows create on update. */
+  update<T extends KubeObject>(
+    kind: Kind<T>,
+    key: ObjectKey,
+    object: T,
+    options: RegistryWriteOptions,
+    context: CallContext,
+  ): Promise<{ readonly object: T; readonly created: boolean }>;
+  patch<T extends KubeObject>(
+    kind: Kind<T>,
+    key: ObjectKey,
+    patch: RegistryPatch,
+    options: RegistryWriteOptions,
+    context: CallContext,
+  ): Promise<T>;
+  /** The object as it was deleted, or as it now is if finalizers or a grace period keep it for a while. */
+  delete<T extends KubeObject>(
+    kind: Kind<T>,
+    key: ObjectKey,
+    options: DeleteOptions,
+    context: CallContext,
+  ): Promise<T>;
+  deleteCollection<T extends KubeObject>(
+    kind: Kind<T>,
+    query: RegistryListQuery,
+    options: DeleteOptions,
+    context: CallContext,
+  ): Promise<readonly T[]>;
+}
