@@ -1,0 +1,170 @@
+/**
+ * Why each pod is, or is not, behind a Service: the question every user of label selectors asks first.
+ * Pure: reads what the API holds and says it in sentences.
+ */
+import type { Endpoint, EndpointSlice } from "../../api/endpointslice/type.ts";
+import { SERVICE_NAME_LABEL } from "../../api/endpointslice/type.ts";
+import type { Pod } from "../../api/pod/type.ts";
+import type { Service, ServicePort } from "../../api/service/type.ts";
+
+export type EndpointState = "ready" | "not ready" | "stopping";
+
+export interface EndpointReport {
+  readonly address: string;
+  /** The pod behind it; undefined for addresses that somebody wrote by hand. */
+  readonly pod: string | undefined;
+  readonly state: EndpointState;
+}
+
+export interface NonProvider {
+  readonly pod: string;
+  /** A sentence without a subject: "has no label tier (the selector wants tier=web)". */
+  readonly why: string;
+}
+
+export interface ServiceReport {
+  readonly namespace: string;
+  readonly name: string;
+  readonly type: string;
+  readonly addresses: readonly string[];
+  /** "80->8080/TCP" or "http 80->8080/TCP". */
+  readonly ports: readonly string[];
+  readonly ready: number;
+  readonly total: number;
+  readonly endpoints: readonly EndpointReport[];
+  readonly notProviders: readonly NonProvider[];
+}
+
+export function reportService(
+  service: Service,
+  slices: readonly EndpointSlice[],
+  pods: readonly Pod[],
+): ServiceReport {
+  const namespace = service.metadata.namespace ?? "";
+  const name = service.metadata.name ?? "";
+  const spec = service.spec ?? {};
+  const own = slices.filter(
+    (slice) => slice.metadata.namespace === namespace && slice.metadata.labels?.[SERVICE_NAME_LABEL] === name,
+  );
+  const endpoints = mergeEndpoints(own);
+  return {
+    namespace,
+    name,
+    type: spec.type ?? "ClusterIP",
+    addresses: spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : []),
+    ports: (spec.ports ?? []).map(portText),
+    ready: endpoints.filter(({ state }) => state === "ready").length,
+    total: endpoints.length,
+    endpoints,
+    notProviders: spec.selector ? nonProviders(service, spec.selector, pods) : [],
+  };
+}
+
+function portText(port: ServicePort): string {
+  const target = port.targetPort ?? port.port;
+  const name = port.name ? `${port.name} ` : "";
+  return `${name}${port.port}->${target}/${port.protocol ?? "TCP"}`;
+}
+
+/** One line for an address, however many slices (one for each set of ports) it is in. */
+function mergeEndpoints(slices: readonly EndpointSlice[]): EndpointReport[] {
+  const byAddress = new Map<string, EndpointReport>();
+  for (const slice of slices)
+    for (const endpoint of slice.endpoints) {
+      const address = endpoint.addresses[0];
+      if (address === undefined) continue;
+      const known = byAddress.get(address);
+      const state = stateOf(endpoint);
+      if (known === undefined || known.state !== "ready")
+        byAddress.set(address, { address, pod: endpoint.targetRef?.name, state });
+    }
+  return [...byAddress.values()].sort((a, b) => a.address.localeCompare(b.address, "en", { numeric: true }));
+}
+
+function stateOf({ conditions }: Endpoint): EndpointState {
+  if (conditions?.terminating === true) return "stopping";
+  return conditions?.ready === false ? "not ready" : "ready";
+}
+
+/** Pods that a person could take for providers: they share a label with the selector, yet get no traffic. */
+function nonProviders(
+  service: Service,
+  selector: Readonly<Record<string, string>>,
+  pods: readonly Pod[],
+): NonProvider[] {
+  const wanted = Object.entries(selector);
+  const found: NonProvider[] = [];
+  for (const pod of pods) {
+    const labels = pod.metadata.labels ?? {};
+    const matching = wanted.filter(([key, value]) => labels[key] === value).length;
+    if (matching === 0) continue;
+    const sameNamespace = pod.metadata.namespace === service.metadata.namespace;
+    const why =
+      matching < wanted.length
+        ? sameNamespace && missingLabels(wanted, labels)
+        : sameNamespace
+          ? whyNoTraffic(pod, service)
+          : `is in namespace ${pod.metadata.namespace}, and a selector reaches only its own namespace`;
+    if (why) found.push({ pod: pod.metadata.name ?? "", why });
+  }
+  return found.sort((a, b) => a.pod.localeCompare(b.pod, "en", { numeric: true }));
+}
+
+function missingLabels(
+  wanted: readonly (readonly [string, string])[],
+  labels: Readonly<Record<string, string>>,
+): string {
+  return wanted
+    .filter(([key, value]) => labels[key] !== value)
+    .map(([key, value]) => {
+      const has = labels[key];
+      return has === undefined
+        ? `has no label ${key} (the selector wants ${key}=${value})`
+        : `has ${key}=${has}, and the selector wants ${key}=${value}`;
+    })
+    .join("; ");
+}
+
+/** What keeps a pod whose labels match from getting new connections; undefined if nothing does. */
+function whyNoTraffic(pod: Pod, service: Service): string | undefined {
+  const status = pod.status ?? {};
+  if (status.phase === "Succeeded" || status.phase === "Failed") return `has ended${exitText(pod)}`;
+  if (pod.metadata.deletionTimestamp !== undefined) return "is stopping";
+  if (!status.podIP) return `has no address yet${waitingText(pod)}`;
+  const unresolved = unresolvedPorts(pod, service);
+  if (unresolved.length > 0)
+    return `has no container port named ${unresolved.map((name) => JSON.stringify(name)).join(" or ")}, which the Service's targetPort names`;
+  const ready = status.conditions?.find(({ type }) => type === "Ready");
+  if (ready?.status === "True" || service.spec?.publishNotReadyAddresses === true) return undefined;
+  const reason = [ready?.reason, ready?.message].filter(Boolean).join(": ");
+  return `is not ready${reason ? ` (${reason})` : ""}`;
+}
+
+function exitText(pod: Pod): string {
+  const terminated = pod.status?.containerStatuses?.[0]?.state?.terminated;
+  if (terminated !== undefined) return ` with exit code ${terminated.exitCode}`;
+  return pod.status?.reason ? ` (${pod.status.reason})` : "";
+}
+
+function waitingText(pod: Pod): string {
+  const waiting = pod.status?.containerStatuses?.find(({ state }) => state?.waiting)?.state?.waiting;
+  const ready = pod.status?.conditions?.find(({ type }) => type === "Ready");
+  const { reason, message } = waiting ?? ready ?? {};
+  const text = [reason, message].filter(Boolean).join(": ");
+  return text ? ` (${text})` : "";
+}
+
+/** Names in targetPort that no container port of the right protocol carries, if none of the ports resolves. */
+function unresolvedPorts(pod: Pod, service: Service): string[] {
+  const containerPorts = (pod.spec?.containers ?? []).flatMap(({ ports }) => ports ?? []);
+  const missing: string[] = [];
+  for (const { targetPort, protocol = "TCP" } of service.spec?.ports ?? []) {
+    if (typeof targetPort !== "string") return [];
+    const resolves = containerPorts.some(
+      (port) => port.name === targetPort && (port.protocol ?? "TCP") === protocol,
+    );
+    if (resolves) return [];
+    missing.push(targetPort);
+  }
+  return missing;
+}
