@@ -1,0 +1,57 @@
+/** The command line. Every command is a file of its own; this one only says which there are and how they fail. */
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { demoCommand } from "./demo/command.ts";
+import { UserError } from "./user-error.ts";
+import { statusCommand } from "./status/command.ts";
+import { traceCommand } from "./trace/command.ts";
+import { upCommand } from "./up/command.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+function program(): Command {
+  return new Command("fairlead")
+    .description(
+      "Kubernetes' Service for any container: a stable virtual IP and load-balanced ports for whatever containers\n" +
+        "carry the labels you choose, kept true within milliseconds as they come and go.",
+    )
+    .version(version)
+    .addCommand(upCommand(version))
+    .addCommand(statusCommand())
+    .addCommand(traceCommand())
+    .addCommand(demoCommand(version))
+    .showSuggestionAfterError()
+    .addHelpText(
+      "after",
+      `
+Start here:
+  fairlead demo                 see it work, on this machine, in half a minute
+  fairlead up                   start everything: API, controllers, data plane, containers
+  kubectl create service clusterip web --tcp=80:8080      (then label containers app=web)
+  fairlead status               each Service, its endpoints, and why a container is not one
+  fairlead trace 10.96.0.10:80  what happens to a connection, and why
+`,
+    );
+}
+
+/** Runs one command line; what goes wrong is one line on stderr and exit code 1. */
+export async function main(args: readonly string[]): Promise<void> {
+  try {
+    await program().parseAsync(args, { from: "user" });
+  } catch (error) {
+    process.stderr.write(`fairlead: ${explain(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+/** A user's mistake is its sentence and what to do; a mistake of ours keeps its stack. */
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof UserError || "remedy" in error) {
+    const remedy = "remedy" in error && typeof error.remedy === "string" ? error.remedy : undefined;
+    return remedy === undefined ? error.message : `${error.message}: ${remedy}`;
+  }
+  return error.stack ?? error.message;
+}
