@@ -30,7 +30,7 @@ export type Operation =
   | { readonly type: "delete"; readonly key: string; readonly expect?: Revision };
 
 export interface ListOptions {
-  /** The revision to read at; absent: the newest. Throws CompactedError when it is gone. */
+  /** The revision to read at; absent: the newest. Throws CompactedError when it is gone, FutureRevisionError when it is not there yet. */
   readonly revision?: Revision;
   /** The most entries to return; absent: all. */
   readonly limit?: number;
@@ -73,9 +73,9 @@ export interface Watch extends AsyncIterableIterator<readonly StoreEvent[]>, Dis
 }
 
 export interface Store extends AsyncDisposable {
-  /** The newest revision that is durable. */
+  /** The newest revision that is durable. Nothing that reads or watches ever sees one that is not. */
   readonly revision: Revision;
-  /** Revisions at or below this one can no longer be read or watched from. */
+  /** The oldest revision that can be listed at and watched from; 0 until the first compaction. */
   readonly compactedRevision: Revision;
 
   get(key: string): Promise<Entry | undefined>;
@@ -84,17 +84,24 @@ export interface Store extends AsyncDisposable {
 
   /**
    * All of the operations or none, at one new revision. Resolves when durable: an acknowledged commit survives
-   * `kill -9` and power loss. A key may occur once. Commits that are under way together share one flush to disk.
+   * `kill -9` and power loss. A key may occur once (RangeError). Commits that are under way together share one flush
+   * to disk, take effect in the order of the calls, and see each other's effects when `expect` is checked.
    * Throws ConflictError (nothing written) if an `expect` does not hold.
    * Deleting a key that does not exist, without `expect`, is no error; a commit that changes nothing takes no revision.
    */
   commit(operations: readonly Operation[]): Promise<Revision>;
 
-  /** Events under `prefix` with a revision above `since`. Throws CompactedError if they are gone. */
+  /** Events under `prefix` with a revision above `since`. Throws CompactedError if some of them are gone. */
   watch(prefix: string, since: Revision): Watch;
 
-  /** Forgets the history at and below `revision`; the current state stays. */
+  /**
+   * Forgets the events at and below `revision`; what was true at `revision` and since stays. A revision that is
+   * already compacted is no error; one that is not there yet throws FutureRevisionError.
+   */
   compact(revision: Revision): Promise<void>;
+
+  /** Finishes what is under way, ends every watch (done) and lets go of files. Later calls throw StoreClosedError. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** An `expect` of a commit did not hold: somebody else wrote the key first. */
@@ -121,5 +128,27 @@ export class CompactedError extends Error {
     super(`too old resource version: ${requested} (${compacted})`);
     this.requested = requested;
     this.compacted = compacted;
+  }
+}
+
+/** The revision asked for has not been reached: it comes from another store, or from one restored to an earlier state. */
+export class FutureRevisionError extends Error {
+  override readonly name = "FutureRevisionError";
+  readonly requested: Revision;
+  readonly current: Revision;
+
+  constructor(requested: Revision, current: Revision) {
+    super(`Too large resource version: ${requested}, current: ${current}`);
+    this.requested = requested;
+    this.current = current;
+  }
+}
+
+/** The store has been closed: a call came after `Symbol.asyncDispose`. */
+export class StoreClosedError extends Error {
+  override readonly name = "StoreClosedError";
+
+  constructor() {
+    super("the store is closed");
   }
 }
