@@ -1,0 +1,161 @@
+/**
+ * The C library, typed: the only file that declares foreign functions.
+ *
+ * Every function here either returns what the call returns or throws SystemError with the errno, read before anything
+ * else can change it. `send`, `receive` and `connect` are for hot paths where errors are expected answers: they
+ * return the negative errno instead of throwing.
+ *
+ * A typed array passed to a call is used in place and must only live until the call returns; memory whose address
+ * the kernel keeps goes into a NativeArena.
+ */
+import koffi from "koffi";
+import { SystemError } from "./system-error.ts";
+
+/** The symbols of the running process: whatever C library node itself uses, glibc or musl. */
+const libc = koffi.load(null);
+
+type Native<A extends unknown[]> = (...args: A) => number;
+const declare = <A extends unknown[]>(definition: string): Native<A> => libc.func(definition) as Native<A>;
+
+const native = {
+  socket: declare<[number, number, number]>("int socket(int domain, int type, int protocol)"),
+  bind: declare<[number, Uint8Array, number]>("int bind(int fd, const void *address, uint32_t length)"),
+  listen: declare<[number, number]>("int listen(int fd, int backlog)"),
+  connect: declare<[number, Uint8Array, number]>("int connect(int fd, const void *address, uint32_t length)"),
+  getsockname: declare<[number, Uint8Array, Uint8Array]>(
+    "int getsockname(int fd, void *address, void *length)",
+  ),
+  setsockopt: declare<[number, number, number, Uint8Array, number]>(
+    "int setsockopt(int fd, int level, int option, const void *value, uint32_t length)",
+  ),
+  getsockopt: declare<[number, number, number, Uint8Array, Uint8Array]>(
+    "int getsockopt(int fd, int level, int option, void *value, void *length)",
+  ),
+  send: declare<[number, Uint8Array, number, number]>(
+    "long send(int fd, const void *data, size_t length, int flags)",
+  ),
+  recv: declare<[number, Uint8Array, number, number]>(
+    "long recv(int fd, void *buffer, size_t length, int flags)",
+  ),
+  close: declare<[number]>("int close(int fd)"),
+  setns: declare<[number, number]>("int setns(int fd, int type)"),
+  unshare: declare<[number]>("int unshare(int flags)"),
+  mount: declare<[string, string, string, number, null]>(
+    "int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data)",
+  ),
+  umount2: declare<[string, number]>("int umount2(const char *target, int flags)"),
+  syscall: declare<[number, number, number]>("long syscall(long number, long first, long second)"),
+};
+
+function check(call: string, result: number, args: readonly unknown[]): number {
+  if (result >= 0) return result;
+  throw new SystemError(call, koffi.errno(), args);
+}
+
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+export const AF_NETLINK = 16;
+export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
+export const SOCK_RAW = 3;
+export const SOCK_NONBLOCK = 0x800;
+export const SOCK_CLOEXEC = 0x80000;
+export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
+export const SO_ERROR = 4;
+export const SO_SNDBUF = 7;
+export const SO_RCVBUF = 8;
+export const SO_SNDBUFFORCE = 32;
+export const SO_RCVBUFFORCE = 33;
+export const MSG_TRUNC = 0x20;
+export const MSG_DONTWAIT = 0x40;
+export const CLONE_NEWNET = 0x40000000;
+export const MS_BIND = 0x1000;
+export const MS_REC = 0x4000;
+export const MS_SHARED = 0x100000;
+export const MNT_DETACH = 2;
+
+/** socket(2): the new descriptor. */
+export function socket(domain: number, type: number, protocol: number): number {
+  return check("socket", native.socket(domain, type, protocol), [domain, type, protocol]);
+}
+
+/** bind(2); `address` is a struct sockaddr of some family. */
+export function bind(fd: number, address: Uint8Array): void {
+  check("bind", native.bind(fd, address, address.length), [fd, address]);
+}
+
+export function listen(fd: number, backlog: number): void {
+  check("listen", native.listen(fd, backlog), [fd, backlog]);
+}
+
+/** connect(2): 0, or the negative errno (-EINPROGRESS on a non-blocking socket). */
+export function connect(fd: number, address: Uint8Array): number {
+  const result = native.connect(fd, address, address.length);
+  return result < 0 ? -koffi.errno() : result;
+}
+
+/** getsockname(2): the struct sockaddr. */
+export function getsockname(fd: number): Uint8Array {
+  const address = new Uint8Array(128);
+  const length = Uint8Array.of(address.length, 0, 0, 0);
+  check("getsockname", native.getsockname(fd, address, length), [fd]);
+  return address.subarray(0, length[0]);
+}
+
+/** setsockopt(2) with an int value. */
+export function setSocketOption(fd: number, level: number, option: number, value: number): void {
+  const bytes = new Uint8Array(Int32Array.of(value).buffer);
+  check("setsockopt", native.setsockopt(fd, level, option, bytes, 4), [fd, level, option, value]);
+}
+
+/** getsockopt(2) of an int value. */
+export function getSocketOption(fd: number, level: number, option: number): number {
+  const value = new Int32Array(1);
+  const length = Uint8Array.of(4, 0, 0, 0);
+  const result = native.getsockopt(fd, level, option, new Uint8Array(value.buffer), length);
+  check("getsockopt", result, [fd, level, option]);
+  return value[0]!;
+}
+
+/** send(2): how many bytes were taken, or the negative errno. */
+export function send(fd: number, data: Uint8Array, flags: number): number {
+  const sent = native.send(fd, data, data.length, flags);
+  return sent < 0 ? -koffi.errno() : sent;
+}
+
+/** recv(2) into `buffer`: how many bytes came (more than fit, with MSG_TRUNC), or the negative errno. */
+export function receive(fd: number, buffer: Uint8Array, flags: number): number {
+  const received = native.recv(fd, buffer, buffer.length, flags);
+  return received < 0 ? -koffi.errno() : received;
+}
+
+export function close(fd: number): void {
+  check("close", native.close(fd), [fd]);
+}
+
+/** setns(2): moves the CALLING THREAD into the namespace that `fd` refers to. */
+export function setns(fd: number, type: number): void {
+  check("setns", native.setns(fd, type), [fd, type]);
+}
+
+/** unshare(2): gives the CALLING THREAD new namespaces. */
+export function unshare(flags: number): void {
+  check("unshare", native.unshare(flags), [flags]);
+}
+
+export function mount(source: string, target: string, type: string, flags: number): void {
+  check("mount", native.mount(source, target, type, flags, null), [source, target, type, flags]);
+}
+
+export function umount(target: string, flags: number): void {
+  check("umount2", native.umount2(target, flags), [target, flags]);
+}
+
+/** pidfd_open has number 434 on every architecture (it is newer than the common table of Linux 5.1). */
+const SYS_PIDFD_OPEN = 434;
+
+/** pidfd_open(2): a descriptor that becomes readable when the process has ended. Throws ESRCH if there is none. */
+export function openPid(pid: number): number {
+  return check("pidfd_open", native.syscall(SYS_PIDFD_OPEN, pid, 0), [pid]);
+}
