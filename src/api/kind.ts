@@ -15,7 +15,7 @@ export interface Column<T extends KubeObject> {
   /** 0 is always shown; above 0 only with `-o wide`. */
   readonly priority: number;
   /** The cell. `now` in milliseconds since the epoch is for ages. */
-  readonly cell: (object: T, now: number) => string | number | boolean | null;
+  cell(object: T, now: number): string | number | boolean | null;
 }
 
 /** What validation may know beyond the object: the ranges of this installation. */
@@ -23,6 +23,9 @@ export interface ValidationContext {
   /** The primary IP family first; two entries on a dual-stack installation. */
   readonly ipFamilies: readonly ("IPv4" | "IPv6")[];
 }
+
+/** Reads one field of an object. Declared as a method so that Kind<Service> is a Kind<KubeObject>. */
+export type FieldReader<T extends KubeObject> = { read(object: T): string }["read"];
 
 /** A name of a kind that a client can use without the whole record. */
 export interface KindName {
@@ -35,6 +38,10 @@ export interface KindName {
   readonly namespaced: boolean;
 }
 
+/**
+ * The functions are methods (bivariant), so that a Kind<Service> goes where a Kind is asked for; they are called with
+ * objects of their own kind only and use no `this`.
+ */
 export interface Kind<T extends KubeObject = KubeObject> extends KindName {
   readonly singular: string;
   readonly shortNames: readonly string[];
@@ -46,20 +53,20 @@ export interface Kind<T extends KubeObject = KubeObject> extends KindName {
   /** Whether metadata.generation counts changes of spec. */
   readonly generation: boolean;
   /** Fields usable in `fieldSelector` beyond metadata.name and metadata.namespace, with their value in an object. */
-  readonly selectableFields: Readonly<Record<string, (object: T) => string>>;
+  readonly selectableFields: Readonly<Record<string, FieldReader<T>>>;
   /** Fills in what the client left out. Mutates `object`; idempotent. Applied on create, update and read. */
-  readonly setDefaults: (object: T) => void;
+  setDefaults(object: T): void;
   /** Mutates a new object before validation, e.g. wipes status. */
-  readonly prepareForCreate: (object: T) => void;
+  prepareForCreate(object: T): void;
   /** Mutates an updated object before validation, e.g. restores what the client cannot change through this path. */
-  readonly prepareForUpdate: (object: T, old: T) => void;
-  readonly validate: (object: T, context: ValidationContext) => FieldError[];
-  readonly validateUpdate: (object: T, old: T, context: ValidationContext) => FieldError[];
+  prepareForUpdate(object: T, old: T): void;
+  validate(object: T, context: ValidationContext): FieldError[];
+  validateUpdate(object: T, old: T, context: ValidationContext): FieldError[];
   /** Mutates an update of /status: everything but status (and metadata) comes from `old`. Only with subresources.status. */
-  readonly prepareForStatusUpdate?: (object: T, old: T) => void;
-  readonly validateStatusUpdate?: (object: T, old: T, context: ValidationContext) => FieldError[];
+  prepareForStatusUpdate?(object: T, old: T): void;
+  validateStatusUpdate?(object: T, old: T, context: ValidationContext): FieldError[];
   /** The texts of `Warning:` headers that a write of this object earns. */
-  readonly warnings?: (object: T) => string[];
+  warnings?(object: T): string[];
 }
 
 /** "v1" or "discovery.k8s.io/v1". */

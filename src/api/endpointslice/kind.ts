@@ -1,0 +1,24 @@
+/** The kind EndpointSlice: its names and its rules. */
+import type { Kind } from "../kind.ts";
+import type { EndpointSlice } from "./type.ts";
+
+export const endpointSliceKind: Kind<EndpointSlice> = {
+  group: "discovery.k8s.io",
+  version: "v1",
+  kind: "EndpointSlice",
+  plural: "endpointslices",
+  singular: "endpointslice",
+  shortNames: [],
+  categories: [],
+  namespaced: true,
+  schema: {},
+  columns: [],
+  subresources: {},
+  generation: true,
+  selectableFields: {},
+  setDefaults: () => {},
+  prepareForCreate: () => {},
+  prepareForUpdate: () => {},
+  validate: () => [],
+  validateUpdate: () => [],
+};

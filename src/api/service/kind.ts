@@ -1,0 +1,24 @@
+/** The kind Service: its names and its rules. */
+import type { Kind } from "../kind.ts";
+import type { Service } from "./type.ts";
+
+export const serviceKind: Kind<Service> = {
+  group: "",
+  version: "v1",
+  kind: "Service",
+  plural: "services",
+  singular: "service",
+  shortNames: ["svc"],
+  categories: ["all"],
+  namespaced: true,
+  schema: {},
+  columns: [],
+  subresources: { status: true },
+  generation: false,
+  selectableFields: {},
+  setDefaults: () => {},
+  prepareForCreate: () => {},
+  prepareForUpdate: () => {},
+  validate: () => [],
+  validateUpdate: () => [],
+};
