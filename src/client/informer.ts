@@ -1,0 +1,254 @@
+/**
+ * A local copy of the objects of one kind that follows the server: one list, then a watch that is resumed for ever.
+ *
+ * After a cut the watch goes on from the last version seen; only when that version is too old (410) is everything
+ * listed again, and what happened in the gap (deletions too) is found by comparing. Nothing is polled, and an event
+ * reaches the handlers in the turn in which it arrives.
+ */
+import { ApiError } from "../api/api-error.ts";
+import type { Kind } from "../api/kind.ts";
+import type { KubeObject } from "../api/meta/type.ts";
+import { type Log, silentLog } from "../base/log.ts";
+import { backoffDelay, type BackoffOptions, pause } from "./backoff.ts";
+import { type IndexFunction, type Lister, ObjectCache } from "./cache.ts";
+import type { Client, ListQuery, WatchEvent } from "./client.ts";
+import { compareVersions, keyOf, type ObjectKeyText } from "./object-key.ts";
+
+/** Called after the cache has changed. Objects are shared: not to be mutated. An exception is logged and goes no further. */
+export interface InformerHandler<T> {
+  onAdd?(object: T): void;
+  onUpdate?(object: T, old: T): void;
+  /** `object` is as it was last seen. */
+  onDelete?(object: T): void;
+}
+
+export interface InformerOptions<T extends KubeObject, I extends string> {
+  readonly client: Client;
+  readonly kind: Kind<T>;
+  /** Absent: all namespaces. */
+  readonly namespace?: string;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly indexes?: Readonly<Record<I, IndexFunction<T>>>;
+  readonly log?: Log;
+  /** Ends the informer. The cache stays readable. */
+  readonly signal: AbortSignal;
+  /** Between attempts while the server fails. */
+  readonly backoff?: BackoffOptions;
+  /** Objects a page of the first list. @default 500, as client-go */
+  readonly pageSize?: number;
+  /** A watch that ends without an event within this many milliseconds counts as a failure. @default 1000 */
+  readonly shortWatch?: number;
+}
+
+export interface Informer<T extends KubeObject, I extends string = never> extends Lister<T, I> {
+  readonly kind: Kind<T>;
+  /** Resolves when the first list is in the cache and was handed to the handlers. Rejects if the signal aborts before. */
+  readonly synced: Promise<void>;
+  readonly hasSynced: boolean;
+  /** Resolves when the informer has ended. */
+  readonly done: Promise<void>;
+  /** What is in the cache already is handed over as added, at once. Disposing removes the handler. */
+  addHandler(handler: InformerHandler<T>): Disposable;
+  /**
+   * An object that a write returned: it is in the cache from now on, unless the watch is past it already, so that
+   * whoever wrote it reads its own write. Without comparable versions this does nothing, and the watch brings it.
+   */
+  observe(object: T): void;
+  /** An object that was deleted by us: it is out of the cache, and events from before its deletion do not bring it back. */
+  forget(object: T): void;
+}
+
+/** Starts at once; handlers added in the same turn miss nothing and get no duplicates. */
+export function startInformer<T extends KubeObject, I extends string = never>(
+  options: InformerOptions<T, I>,
+): Informer<T, I> {
+  const { client, kind, signal, log = silentLog, pageSize = 500, shortWatch = 1000 } = options;
+  const cache = new ObjectCache<T, I>(options.indexes ?? ({} as Record<I, IndexFunction<T>>));
+  const handlers = new Set<InformerHandler<T>>();
+  const synced = Promise.withResolvers<void>();
+  // Whoever does not wait for it has nothing to be told.
+  synced.promise.catch(() => undefined);
+  let hasSynced = false;
+  /** The version up to which the cache follows the server; undefined: a list is needed. */
+  let version: string | undefined;
+  let failures = 0;
+  /** uids whose deletion by us the watch has not yet shown. */
+  const forgotten = new Set<string>();
+
+  const query: ListQuery = {
+    ...(options.namespace !== undefined && { namespace: options.namespace }),
+    ...(options.labelSelector !== undefined && { labelSelector: options.labelSelector }),
+    ...(options.fieldSelector !== undefined && { fieldSelector: options.fieldSelector }),
+  };
+
+  function tell(call: (handler: InformerHandler<T>) => void): void {
+    for (const handler of handlers)
+      try {
+        call(handler);
+      } catch (err) {
+        log.error({ err, kind: kind.kind }, "a handler of an informer failed");
+      }
+  }
+
+  function remove(old: T): void {
+    cache.delete(keyOf(old));
+    tell((handler) => handler.onDelete?.(old));
+  }
+
+  /** Puts an object in the cache unless what is there is the same or newer. */
+  function put(object: T): void {
+    const { uid, deletionTimestamp } = object.metadata;
+    if (uid !== undefined && forgotten.has(uid)) {
+      // Held by a finalizer: it is not gone after all.
+      if (deletionTimestamp === undefined) return;
+      forgotten.delete(uid);
+    }
+    const old = cache.getByKey(keyOf(object));
+    if (old !== undefined) {
+      const order = compareVersions(object.metadata.resourceVersion, old.metadata.resourceVersion);
+      if (order !== undefined && order <= 0) return;
+      if (old.metadata.uid === uid) {
+        cache.set(object);
+        tell((handler) => handler.onUpdate?.(object, old));
+        return;
+      }
+      // Deleted and created again in a gap: another object of the same name.
+      remove(old);
+    }
+    cache.set(object);
+    tell((handler) => handler.onAdd?.(object));
+  }
+
+  function drop(object: T): void {
+    if (object.metadata.uid !== undefined) forgotten.delete(object.metadata.uid);
+    const old = cache.getByKey(keyOf(object));
+    if (old === undefined) return;
+    // A newer object of the same name was observed already: this is the end of the one before.
+    if (
+      old.metadata.uid !== object.metadata.uid &&
+      (compareVersions(object.metadata.resourceVersion, old.metadata.resourceVersion) ?? 1) < 0
+    )
+      return;
+    remove(old);
+  }
+
+  function apply(event: WatchEvent<T>): void {
+    version = event.object.metadata.resourceVersion ?? version;
+    if (event.type === "DELETED") drop(event.object);
+    else if (event.type !== "BOOKMARK") put(event.object);
+  }
+
+  /** Makes the cache what the server listed at `listed`. */
+  function replace(items: readonly T[], listed: string | undefined): void {
+    const present = new Set<ObjectKeyText>(items.map(keyOf));
+    const uids = new Set(items.map((item) => item.metadata.uid));
+    for (const uid of forgotten) if (!uids.has(uid)) forgotten.delete(uid);
+    for (const old of Array.from(cache.list().values())) {
+      if (present.has(keyOf(old))) continue;
+      // Observed after the list was made: the watch that follows will bring it.
+      if ((compareVersions(old.metadata.resourceVersion, listed) ?? 0) > 0) continue;
+      remove(old);
+    }
+    for (const item of items) put(item);
+    version = listed;
+  }
+
+  async function list(): Promise<void> {
+    const items: T[] = [];
+    let page = await client.list(kind, { ...query, limit: pageSize });
+    for (;;) {
+      for (const item of page.items) items.push(item);
+      const next = page.metadata.continue;
+      if (next === undefined || next === "" || signal.aborted) break;
+      try {
+        page = await client.list(kind, { ...query, limit: pageSize, continue: next });
+      } catch (error) {
+        // The pages so far are of a version that is gone now. All in one piece cannot expire.
+        if (!isGone(error)) throw error;
+        items.length = 0;
+        page = await client.list(kind, query);
+      }
+    }
+    if (signal.aborted) return;
+    replace(items, page.metadata.resourceVersion);
+    if (hasSynced) return;
+    hasSynced = true;
+    synced.resolve();
+  }
+
+  /** One list if needed and one watch. True if it did some good: the next attempt need not wait. */
+  async function follow(): Promise<boolean> {
+    if (version === undefined) await list();
+    const started = performance.now();
+    let events = 0;
+    for await (const event of client.watch(kind, { ...query, resourceVersion: version ?? "", signal })) {
+      if (signal.aborted) return true;
+      apply(event);
+      failures = 0;
+      events++;
+    }
+    return events > 0 || performance.now() - started >= shortWatch;
+  }
+
+  async function run(): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        if (await follow()) continue;
+      } catch (error) {
+        if (signal.aborted) break;
+        if (isGone(error)) {
+          log.info({ kind: kind.kind, version }, "the watch fell too far behind: listing again");
+          version = undefined;
+          // Once at once: the list is what cures it. If that does not help, with pauses.
+          if (failures++ === 0) continue;
+        } else log.warn({ err: error, kind: kind.kind }, "following the server failed, trying again");
+      }
+      await pause(backoffDelay(++failures, options.backoff), signal);
+    }
+    synced.reject(signal.reason);
+  }
+
+  // After this turn, so that the caller can add handlers first.
+  const done = Promise.resolve().then(run);
+
+  return {
+    kind,
+    synced: synced.promise,
+    get hasSynced() {
+      return hasSynced;
+    },
+    done,
+    get: (namespace, name) => cache.get(namespace, name),
+    getByKey: (key) => cache.getByKey(key),
+    list: () => cache.list(),
+    byIndex: (index, value) => cache.byIndex(index, value),
+    addHandler(handler) {
+      handlers.add(handler);
+      for (const object of cache.list().values())
+        try {
+          handler.onAdd?.(object);
+        } catch (err) {
+          log.error({ err, kind: kind.kind }, "a handler of an informer failed");
+        }
+      return {
+        [Symbol.dispose]() {
+          handlers.delete(handler);
+        },
+      };
+    },
+    observe(object) {
+      if ((compareVersions(object.metadata.resourceVersion, version) ?? -1) > 0) put(object);
+    },
+    forget(object) {
+      const old = cache.getByKey(keyOf(object));
+      if (old === undefined || old.metadata.uid !== object.metadata.uid) return;
+      if (old.metadata.uid !== undefined) forgotten.add(old.metadata.uid);
+      remove(old);
+    },
+  };
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof ApiError && error.code === 410;
+}
