@@ -68,7 +68,7 @@ export type StoreEvent = PutEvent | DeleteEvent;
  * the events of one revision are never split over two items. Ends (done) when closed or when the store closes.
  * Throws CompactedError from `next` if the reader falls so far behind that events it needs were compacted.
  */
-export interface Watch extends AsyncIterableIterator<readonly StoreEvent[]>, Disposable {
+export interface Watch extends AsyncIterableIterator<readonly StoreEvent[], undefined>, Disposable {
   close(): void;
 }
 
