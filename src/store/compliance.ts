@@ -59,7 +59,11 @@ async function keys(store: Store, prefix: string, revision?: Revision): Promise<
 }
 
 /** `histories`: how many random histories the model test runs; each makes a store. */
-export function storeCompliance(name: string, factory: StoreFactory, { histories = 300 } = {}): void {
+export function storeCompliance(
+  name: string,
+  factory: StoreFactory,
+  { histories = 300 }: { readonly histories?: number } = {},
+): void {
   describe(`${name} keeps the Store contract`, () => {
     describe("commit", () => commitTests(factory));
     describe("list", () => listTests(factory));
