@@ -1,0 +1,57 @@
+/** The server's contract: what it is started with, and what a running one offers. Implemented by start.ts. */
+import type { Cidr } from "../base/ip.ts";
+import type { Log } from "../base/log.ts";
+import type { Kind } from "../api/kind.ts";
+import type { Store } from "../store/store.ts";
+import type { Registry } from "./registry.ts";
+
+export interface ServerOptions {
+  /** Not closed by the server. */
+  readonly store: Store;
+  /** Where to listen. Port 0: any free one. */
+  readonly bind: { readonly host: string; readonly port: number };
+  /** Certificates and keys are kept in `<dataDir>/pki`. */
+  readonly dataDir: string;
+  /**
+   * The ranges of virtual addresses: one, or one of each family, the primary first.
+   * @default 10.96.0.0/16
+   */
+  readonly serviceCidrs?: readonly Cidr[];
+  /**
+   * The range of node ports, both ends included.
+   * @default 30000-32767
+   */
+  readonly nodePorts?: { readonly first: number; readonly last: number };
+  /**
+   * Names and addresses that clients use for this server, beside the bind address and localhost.
+   * @default none
+   */
+  readonly serverNames?: readonly string[];
+  /**
+   * The kinds that are served.
+   * @default every kind of src/api/kinds.ts
+   */
+  readonly kinds?: readonly Kind[];
+  /** @default says nothing */
+  readonly log?: Log;
+  /** Milliseconds since the epoch. @default Date.now */
+  readonly clock?: () => number;
+}
+
+export interface RunningServer {
+  readonly registry: Registry;
+  /** "https://127.0.0.1:6443" */
+  readonly url: string;
+  readonly address: { readonly host: string; readonly port: number };
+  /** The certificate authority's certificate, PEM. */
+  readonly ca: string;
+  /** A kubeconfig (YAML) with an administrator's client certificate. */
+  kubeconfig(): string;
+  /**
+   * Writes {@link kubeconfig} to `path` with mode 0600, whole or not at all. Throws KubeconfigError if there is a
+   * file of somebody else's there.
+   */
+  writeKubeconfig(path: string): Promise<void>;
+  /** Ends watches, finishes requests under way and lets go of the port. The store stays open. */
+  close(): Promise<void>;
+}
