@@ -1,0 +1,103 @@
+/** This machine as a Node object: what `kubectl get nodes` shows, and what pods are bound to. */
+import { readFileSync } from "node:fs";
+import { arch, networkInterfaces, release } from "node:os";
+import { ApiError } from "../api/api-error.ts";
+import { nodeKind } from "../api/node/kind.ts";
+import type { Node, NodeAddress } from "../api/node/type.ts";
+import type { Client } from "../client/client.ts";
+
+export interface NodeDescription {
+  readonly name: string;
+  /** Addresses that others reach this node by; the first of each family is its InternalIP. */
+  readonly addresses: readonly string[];
+  readonly podCidr: string | undefined;
+  /** "docker://20.10.24" or "process://24.21.0". */
+  readonly containerRuntimeVersion: string;
+  /** fairlead's own version. */
+  readonly version: string;
+}
+
+/** The machine's addresses beyond loopback, as os.networkInterfaces lists them; 127.0.0.1 if there are none. */
+export function machineAddresses(): string[] {
+  const found = Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .filter(({ internal, address }) => !internal && !address.startsWith("fe80:"))
+    .map(({ address }) => address);
+  return found.length > 0 ? found : ["127.0.0.1"];
+}
+
+/** Writes the Node, new or not. A Node that somebody labelled or annotated keeps that. */
+export async function registerNode(client: Client, description: NodeDescription): Promise<void> {
+  const wanted = nodeOf(description, new Date());
+  const existing = await client
+    .create(nodeKind, wanted, { fieldManager: "fairlead" })
+    .catch((error: unknown) => {
+      if (error instanceof ApiError && error.reason === "AlreadyExists")
+        return client.get(nodeKind, { name: description.name });
+      throw error;
+    });
+  const labels = { ...existing.metadata.labels, ...wanted.metadata.labels };
+  const updated = await client.update(nodeKind, {
+    ...existing,
+    metadata: { ...existing.metadata, labels },
+    spec: { ...existing.spec, ...wanted.spec },
+  });
+  await client.update(nodeKind, { ...updated, status: wanted.status! }, { subresource: "status" });
+}
+
+function nodeOf(description: NodeDescription, now: Date): Node {
+  const time = `${now.toISOString().slice(0, 19)}Z`;
+  const machine = arch() === "x64" ? "amd64" : arch();
+  const addresses: NodeAddress[] = [
+    ...description.addresses.map((address) => ({ type: "InternalIP" as const, address })),
+    { type: "Hostname", address: description.name },
+  ];
+  return {
+    metadata: {
+      name: description.name,
+      labels: {
+        "kubernetes.io/hostname": description.name,
+        "kubernetes.io/os": "linux",
+        "kubernetes.io/arch": machine,
+      },
+    },
+    spec:
+      description.podCidr === undefined
+        ? {}
+        : { podCIDR: description.podCidr, podCIDRs: [description.podCidr] },
+    status: {
+      addresses,
+      conditions: [
+        {
+          type: "Ready",
+          status: "True",
+          reason: "FairleadReady",
+          message: "fairlead is running on this node",
+          lastHeartbeatTime: time,
+          lastTransitionTime: time,
+        },
+      ],
+      nodeInfo: {
+        machineID: readOr("/etc/machine-id", ""),
+        systemUUID: "",
+        bootID: readOr("/proc/sys/kernel/random/boot_id", ""),
+        kernelVersion: release(),
+        osImage: /^PRETTY_NAME="?([^"\n]*)/m.exec(readOr("/etc/os-release", ""))?.[1] ?? "Linux",
+        containerRuntimeVersion: description.containerRuntimeVersion,
+        kubeletVersion: `fairlead-${description.version}`,
+        kubeProxyVersion: "",
+        operatingSystem: "linux",
+        architecture: machine,
+      },
+    },
+  };
+}
+
+/** These files are for people's information only: a machine without one is still a node. */
+function readOr(path: string, otherwise: string): string {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch {
+    return otherwise;
+  }
+}

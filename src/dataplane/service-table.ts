@@ -1,0 +1,181 @@
+/**
+ * Follows Services and EndpointSlices, and says what changed for the data plane.
+ *
+ * Changes are only noted; `take` works them out for the services they touch, so a change costs what its service
+ * costs, however many others there are. What cancels itself out gives no delta.
+ */
+import { SERVICE_NAME_LABEL, type EndpointSlice } from "../api/endpointslice/type.ts";
+import type { Service } from "../api/service/type.ts";
+import { virtualPorts } from "./service-ports.ts";
+import {
+  type ServiceTable,
+  type TableDelta,
+  type VirtualPort,
+  type VirtualPortKey,
+  virtualPortKey,
+} from "./table.ts";
+
+/** "namespace/name". */
+type Key = string;
+
+/** Two Services want one virtual port. The older one has it; of two of the same second, the first by name. */
+export interface VirtualPortConflict {
+  readonly key: VirtualPortKey;
+  readonly winner: Key;
+  /** In the order in which they would get it. */
+  readonly losers: readonly Key[];
+}
+
+export interface ServiceTracker {
+  /** Adds or replaces. */
+  setService(service: Service): void;
+  removeService(service: Service): void;
+  /** Adds or replaces. Slices without a service's name are nobody's. */
+  setSlice(slice: EndpointSlice): void;
+  removeSlice(slice: EndpointSlice): void;
+  /** The services whose picture may have changed since the last `take`. */
+  readonly changed: number;
+  /** What changed since the last `take`, in no particular order. */
+  take(): TableDelta;
+  /** Everything, as of the last `take`. A live view: copy it to keep it. */
+  readonly ports: ServiceTable["ports"];
+  /** As of the last `take`. */
+  conflicts(): readonly VirtualPortConflict[];
+}
+
+export function createServiceTracker(): ServiceTracker {
+  const services = new Map<Key, Service>();
+  const slices = new Map<Key, Map<Key, EndpointSlice>>();
+  /** Which service each slice is filed under: its label may change. */
+  const owners = new Map<Key, Key>();
+  const dirty = new Set<Key>();
+  /** What each service was last found to want. */
+  const wanted = new Map<Key, ReadonlyMap<VirtualPortKey, VirtualPort>>();
+  const claims = new Map<VirtualPortKey, Map<Key, VirtualPort>>();
+  const contested = new Set<VirtualPortKey>();
+  /** What the data plane was last told. */
+  const current = new Map<VirtualPortKey, VirtualPort>();
+
+  function unfile(slice: Key): void {
+    const owner = owners.get(slice);
+    if (owner === undefined) return;
+    owners.delete(slice);
+    const filed = slices.get(owner)!;
+    filed.delete(slice);
+    if (filed.size === 0) slices.delete(owner);
+    dirty.add(owner);
+  }
+
+  function setSlice(slice: EndpointSlice): void {
+    const key = keyOf(slice);
+    const name = slice.metadata.labels?.[SERVICE_NAME_LABEL];
+    const owner = name === undefined || name === "" ? undefined : `${slice.metadata.namespace}/${name}`;
+    if (owners.get(key) !== owner) unfile(key);
+    if (owner === undefined) return;
+    owners.set(key, owner);
+    let filed = slices.get(owner);
+    if (filed === undefined) slices.set(owner, (filed = new Map()));
+    filed.set(key, slice);
+    dirty.add(owner);
+  }
+
+  /** Brings the claims of one service up to date; notes the keys it wanted before or wants now. */
+  function restate(service: Key, touched: Set<VirtualPortKey>): void {
+    const before = wanted.get(service) ?? new Map<VirtualPortKey, VirtualPort>();
+    const now = new Map<VirtualPortKey, VirtualPort>();
+    const object = services.get(service);
+    if (object !== undefined)
+      for (const port of virtualPorts(object, slices.get(service)?.values() ?? [])) {
+        const key = virtualPortKey(port);
+        if (!now.has(key)) now.set(key, port);
+      }
+    for (const key of before.keys()) {
+      touched.add(key);
+      if (now.has(key)) continue;
+      const held = claims.get(key)!;
+      held.delete(service);
+      if (held.size === 0) claims.delete(key);
+    }
+    for (const [key, port] of now) {
+      touched.add(key);
+      let held = claims.get(key);
+      if (held === undefined) claims.set(key, (held = new Map()));
+      held.set(service, port);
+    }
+    if (now.size === 0) wanted.delete(service);
+    else wanted.set(service, now);
+  }
+
+  function ranked(key: VirtualPortKey): Key[] {
+    const held = Array.from(claims.get(key)?.keys() ?? []);
+    return held.length < 2 ? held : held.sort((a, b) => compareAge(services.get(a)!, services.get(b)!));
+  }
+
+  function take(): TableDelta {
+    const touched = new Set<VirtualPortKey>();
+    for (const service of dirty) restate(service, touched);
+    dirty.clear();
+    const set: VirtualPort[] = [];
+    const remove: VirtualPortKey[] = [];
+    for (const key of touched) {
+      const [winner, ...losers] = ranked(key);
+      if (losers.length > 0) contested.add(key);
+      else contested.delete(key);
+      const now = winner === undefined ? undefined : claims.get(key)!.get(winner)!;
+      const before = current.get(key);
+      if (now === undefined) {
+        if (current.delete(key)) remove.push(key);
+      } else if (before === undefined || !sameMeaning(before, now)) {
+        current.set(key, now);
+        set.push(now);
+      }
+    }
+    return { set, remove };
+  }
+
+  return {
+    setService(service) {
+      services.set(keyOf(service), service);
+      dirty.add(keyOf(service));
+    },
+    removeService(service) {
+      services.delete(keyOf(service));
+      dirty.add(keyOf(service));
+    },
+    setSlice,
+    removeSlice: (slice) => unfile(keyOf(slice)),
+    get changed() {
+      return dirty.size;
+    },
+    take,
+    ports: current,
+    conflicts: () =>
+      Array.from(contested, (key) => {
+        const [winner, ...losers] = ranked(key);
+        return { key, winner: winner!, losers };
+      }),
+  };
+}
+
+function keyOf({ metadata: { namespace, name } }: Service | EndpointSlice): Key {
+  return `${namespace}/${name}`;
+}
+
+/** Creation times are RFC 3339 in UTC to the second, so their text sorts as they do. */
+function compareAge(a: Service, b: Service): number {
+  const [first, second] = [a.metadata.creationTimestamp ?? "~", b.metadata.creationTimestamp ?? "~"];
+  if (first !== second) return first < second ? -1 : 1;
+  return keyOf(a) < keyOf(b) ? -1 : 1;
+}
+
+function sameMeaning(a: VirtualPort, b: VirtualPort): boolean {
+  return (
+    a.service === b.service &&
+    a.portName === b.portName &&
+    a.backends.length === b.backends.length &&
+    a.backends.every(({ address, port }, i) => {
+      const other = b.backends[i]!;
+      return address === other.address && port === other.port;
+    })
+  );
+}
