@@ -34,12 +34,18 @@ const NETLINK_GET_STRICT_CHK = 12;
 /** The kernel makes dump buffers of at most 32 KiB; a single answer (a link with all its parts) may be longer. */
 const RECEIVE_BYTES = 256 * 1024;
 
+/**
+ * What one acknowledgement or refusal may take of the receive buffer, the kernel's own bookkeeping included
+ * (about 1.2 KiB measured). All of a request's answers are queued before the first is read.
+ */
+const ACKNOWLEDGEMENT_BYTES = 2048;
+
 export interface NetlinkSocketOptions {
   /** A name in /run/netns or a path. @default {the calling thread's namespace} */
   readonly netns?: string;
   /** Multicast groups (RTNLGRP_*, NFNLGRP_* numbers) to join, for a socket that is to be subscribed to. */
   readonly groups?: readonly number[];
-  /** Size of the kernel's buffers for this socket. Batches longer than this make it grow. @default {4 MiB} */
+  /** Size of the kernel's buffers for this socket. Longer requests make them grow. @default {4 MiB} */
   readonly bufferBytes?: number;
 }
 
@@ -68,6 +74,7 @@ export class NetlinkSocket implements Disposable {
   readonly #groups: readonly number[];
   #sequence = 0;
   #sendBytes = 0;
+  #receiveBytes = 0;
   #subscription: Disposable | undefined;
   #closed = false;
 
@@ -96,7 +103,7 @@ export class NetlinkSocket implements Disposable {
   #configure(bufferBytes: number): void {
     const { fd } = this;
     this.#setSendBytes(bufferBytes);
-    setBuffer(fd, libc.SO_RCVBUFFORCE, libc.SO_RCVBUF, bufferBytes);
+    this.#setReceiveBytes(bufferBytes);
     libc.setSocketOption(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
     libc.setSocketOption(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
     // Makes the kernel filter dumps by the header's fields, and refuse what it does not understand.
@@ -120,6 +127,8 @@ export class NetlinkSocket implements Disposable {
     if (this.#groups.length > 0)
       throw new Error("a socket that hears notifications takes no requests: open a second one");
     const pending = this.#number(bytes);
+    const answerBytes = pending.count * ACKNOWLEDGEMENT_BYTES;
+    if (answerBytes > this.#receiveBytes) this.#setReceiveBytes(answerBytes);
     this.#send(bytes);
     const lost = this.#readAnswers(pending);
     const { refusals, open, count, data } = pending;
@@ -242,6 +251,11 @@ export class NetlinkSocket implements Disposable {
         listener({ type: "messages", messages: frame.parseMessages(this.#buffer.slice(0, received)) });
       else if (received !== -EINTR) throw new SystemError("recv", -received, [this.fd]);
     }
+  }
+
+  #setReceiveBytes(bytes: number): void {
+    setBuffer(this.fd, libc.SO_RCVBUFFORCE, libc.SO_RCVBUF, bytes);
+    this.#receiveBytes = bytes;
   }
 
   #setSendBytes(bytes: number): void {
