@@ -93,14 +93,21 @@ export function startAgent(options: AgentOptions): Agent {
     scheduled = true;
     setImmediate(() => {
       scheduled = false;
-      running = commitAll();
+      running = commitAll().then(() => {
+        running = undefined;
+        // What came between the last look and here.
+        if (pending()) schedule();
+        wake();
+      });
     });
   }
 
+  function pending(): boolean {
+    return mustSync || receivedAt !== undefined;
+  }
+
   async function commitAll(): Promise<void> {
-    while (!signal.aborted && (mustSync || receivedAt !== undefined)) await commit();
-    running = undefined;
-    wake();
+    while (!signal.aborted && pending()) await commit();
   }
 
   function wake(): void {
@@ -209,10 +216,12 @@ export function startAgent(options: AgentOptions): Agent {
     wake();
   }
 
-  function settled(): Promise<void> {
-    const idle = signal.aborted || (known && !mustSync && receivedAt === undefined);
-    if (idle && running === undefined) return Promise.resolve();
-    return new Promise((resolve) => waiters.push(resolve));
+  function isSettled(): boolean {
+    return running === undefined && (signal.aborted || (known && !pending()));
+  }
+
+  async function settled(): Promise<void> {
+    while (!isSettled()) await new Promise<void>((resolve) => waiters.push(resolve));
   }
 
   return {

@@ -75,7 +75,8 @@ function collect(port: ServicePort, family: Ip["family"], slices: readonly Endpo
       if ((target.protocol ?? "TCP") !== (port.protocol ?? "TCP")) continue;
       // No number means "all ports", which a virtual port cannot be spread over.
       if (target.port === undefined) continue;
-      for (const { addresses, conditions } of slice.endpoints) {
+      // A Go server writes an empty list as null.
+      for (const { addresses, conditions } of slice.endpoints ?? []) {
         const ip = addresses[0] === undefined ? undefined : parseIp(addresses[0]);
         if (ip?.family !== family) continue;
         const ready = conditions?.ready ?? true;

@@ -1,0 +1,37 @@
+/** What a control loop is given, and what it gives back. */
+import { ApiError } from "../api/api-error.ts";
+import type { Log } from "../base/log.ts";
+import type { Client } from "../client/client.ts";
+import type { WorkDone, WorkQueue } from "../client/workqueue.ts";
+import type { SharedInformers } from "./informers.ts";
+
+export interface ControllerContext {
+  readonly client: Client;
+  readonly informers: SharedInformers;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** For metrics: every finished piece of work. */
+  readonly onDone?: (controller: string, done: WorkDone) => void;
+}
+
+/**
+ * A loop has three parts: what it watches (handlers that put keys in its queue), what it wants (a pure function of
+ * the caches), and what it writes (the differences). It only ever reads the caches and writes through the client.
+ */
+export interface Controller {
+  readonly name: string;
+  readonly queue: WorkQueue;
+  /** Puts everything in the queue. Called once, when all informers are in step. */
+  start(): void;
+}
+
+/** The object is gone already: who wanted it deleted has what he wanted. */
+export function ignoreNotFound(error: unknown): void {
+  if (!(error instanceof ApiError && error.code === 404)) throw error;
+}
+
+/** Nothing can be created in a namespace that is being deleted, and nothing needs to be (NamespaceTerminatingCause). */
+export function isNamespaceTerminating(error: unknown): boolean {
+  if (!(error instanceof ApiError) || error.code !== 403) return false;
+  return error.status.details?.causes?.some(({ reason }) => reason === "NamespaceTerminating") ?? false;
+}

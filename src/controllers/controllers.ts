@@ -1,0 +1,61 @@
+/** All control loops, on one set of caches. */
+import { type Log, silentLog } from "../base/log.ts";
+import type { Client } from "../client/client.ts";
+import type { WorkDone } from "../client/workqueue.ts";
+import type { Controller, ControllerContext } from "./controller.ts";
+import { endpointsController } from "./endpoints/controller.ts";
+import { endpointSliceController } from "./endpointslice/controller.ts";
+import { startSharedInformers } from "./informers.ts";
+
+export interface ControllersOptions {
+  readonly client: Client;
+  /** Stops the loops. What they wrote stays. */
+  readonly signal: AbortSignal;
+  readonly log?: Log;
+  /** For metrics: every finished piece of work. */
+  readonly onDone?: (controller: string, done: WorkDone) => void;
+}
+
+export interface Controllers {
+  /** Resolves when all caches are in step and the loops work. Rejects if the signal aborts before. */
+  readonly ready: Promise<void>;
+  /** Resolves when everything has stopped and no write is under way. */
+  readonly done: Promise<void>;
+  /** Resolves when no loop has anything to do. What the server has not yet told is not counted. */
+  settled(): Promise<void>;
+}
+
+/** Starts every loop there is. */
+export function startControllers(options: ControllersOptions): Controllers {
+  const { client, signal, log = silentLog } = options;
+  const informers = startSharedInformers(client, signal, log);
+  const context: ControllerContext = {
+    client,
+    informers,
+    log,
+    signal,
+    ...(options.onDone !== undefined && { onDone: options.onDone }),
+  };
+  const controllers: readonly Controller[] = [endpointSliceController(context), endpointsController(context)];
+  const all = Object.values(informers);
+
+  async function start(): Promise<void> {
+    await Promise.all(all.map(({ synced }) => synced));
+    for (const controller of controllers) controller.start();
+    log.info({ controllers: controllers.map(({ name }) => name) }, "the controllers work");
+  }
+
+  async function settled(): Promise<void> {
+    do await Promise.all(controllers.map(({ queue }) => queue.idle()));
+    while (controllers.some(({ queue }) => queue.waiting + queue.active > 0));
+  }
+
+  async function end(): Promise<void> {
+    await Promise.all(all.map(({ done }) => done));
+    await settled();
+  }
+
+  const ready = start();
+  ready.catch(() => undefined);
+  return { ready, done: end(), settled };
+}
