@@ -26,14 +26,12 @@ export class Pool {
   readonly #reserved: ReadonlySet<number>;
   readonly #random: () => number;
   readonly #owners = new Map<number, Owner>();
-  #reservedStatic = 0;
 
   constructor(options: PoolOptions) {
     this.size = options.size;
     this.#staticSize = options.staticSize;
     this.#reserved = new Set(options.reserved);
     this.#random = options.random;
-    for (const number of this.#reserved) if (number < this.#staticSize) this.#reservedStatic++;
   }
 
   /** How many numbers are taken. */
