@@ -4,10 +4,10 @@
  * Rules never change when Services do; everything that changes is elements of these sets (plan.ts). A packet's way:
  *
  *     nat-prerouting, nat-output   (before Docker's and others' dstnat)
- *       services                   how many endpoints has (address . protocol . port)?          slots4, slots6
+ *       services                   how many endpoints has (address . protocol . port)?          slots4, slots6, by-slots
  *         of-N                     pick one of N: dnat to (address . protocol . port . random)  endpoints4, endpoints6
  *     filter-prerouting, filter-output   (just after dstnat)
- *       unserved                   what is still addressed to a Service was not translated:
+ *       unserved                   what is still addressed to a service was not translated      ranges4, outside4, ...
  *         refuse                   a TCP reset or port unreachable at once
  *     nat-postrouting              (before Docker's and others' srcnat)
  *       source4, source6           a translated connection keeps the client's address, unless the endpoint could not answer
@@ -82,12 +82,12 @@ function definitions(version: IpVersion): SetDefinition[] {
     },
     {
       ...OURS,
-      name: `refused${version}`,
+      name: `outside${version}`,
       kind: "set",
       keyTypes: port,
       keyLength: length + 8,
       flags: {},
-      comment: "ports without endpoints of virtual addresses outside the ranges",
+      comment: "ports of virtual addresses outside the ranges",
     },
     {
       ...OURS,
@@ -208,13 +208,27 @@ function destination(version: IpVersion): [Expression[], number] {
   return [load, words + 2];
 }
 
+/**
+ * The number of endpoints is looked up and its chain in turn. The kernel could use the first lookup's register for the
+ * second at once; but nft up to 1.0.6 at least aborts when it lists that, so the number passes through the packet's
+ * mark, which is put back before the rule ends: nothing else ever sees it.
+ */
 function dispatch(version: IpVersion): Rule {
   const [load, next] = destination(version);
-  return rule("services", [
-    load,
-    lookup(`slots${version}`, reg(0), reg(next)),
-    lookup("by-slots", reg(next), REG_VERDICT),
-  ]);
+  const [slots, former, number] = [reg(next), reg(next + 1), reg(next + 2)];
+  return rule(
+    "services",
+    [
+      load,
+      lookup(`slots${version}`, reg(0), slots),
+      meta("mark", former),
+      { type: "meta set", key: "mark", sreg: slots },
+      meta("mark", number),
+      { type: "meta set", key: "mark", sreg: former },
+      lookup("by-slots", number, REG_VERDICT),
+    ],
+    "the mark is as before in the end",
+  );
 }
 
 function unserved(version: IpVersion): Rule[] {
@@ -222,22 +236,25 @@ function unserved(version: IpVersion): Rule[] {
   const address = [...isIp[version](), field(`${IP[version]} daddr`, reg(0))];
   return [
     rule("unserved", [address, lookup(`ranges${version}`, reg(0)), goto("refuse")]),
-    rule("unserved", [load, lookup(`refused${version}`, reg(0)), goto("refuse")]),
+    rule("unserved", [load, lookup(`outside${version}`, reg(0)), goto("refuse")]),
   ];
 }
 
-/** `meta nfproto` and `ct status dnat` and the original destination is one of ours: on to sourceN. */
-function translated(version: IpVersion): Rule {
+/** A connection that was made to one of our addresses (and translated, which is known here): on to sourceN. */
+function translated(version: IpVersion): Rule[] {
   const words = WORDS[version];
-  return rule("nat-postrouting", [
-    isIp[version](),
-    { type: "ct", key: version === 4 ? "dst ip" : "dst ip6", direction: "original", dreg: reg(0) },
-    meta("l4proto", reg(words)),
-    { type: "ct", key: "proto dst", direction: "original", dreg: reg(words + 1) },
-    lookup(`slots${version}`, reg(0), reg(words + 2)),
-    { type: "cmp", sreg: reg(words + 2), op: "!=", value: hostBytes(0) },
-    goto(`source${version}`),
-  ]);
+  const key = version === 4 ? "dst ip" : "dst ip6";
+  const address = [...isIp[version](), { type: "ct", key, direction: "original", dreg: reg(0) } as const];
+  return [
+    rule("nat-postrouting", [address, lookup(`ranges${version}`, reg(0)), goto(`source${version}`)]),
+    rule("nat-postrouting", [
+      address,
+      meta("l4proto", reg(words)),
+      { type: "ct", key: "proto dst", direction: "original", dreg: reg(words + 1) },
+      lookup(`outside${version}`, reg(0)),
+      goto(`source${version}`),
+    ]),
+  ];
 }
 
 function source(version: IpVersion): Rule[] {
@@ -327,8 +344,8 @@ export const rules: readonly Rule[] = [
     ],
     "not translated",
   ),
-  translated(4),
-  translated(6),
+  ...translated(4),
+  ...translated(6),
   ...source(4),
   ...source(6),
 ];
@@ -356,30 +373,29 @@ export function slotChain(slots: number): Chain {
  */
 export function slotRules(slots: number): Rule[] {
   return ([4, 6] as const).flatMap((version) => {
-    const first = slotRule(version, slots, (dreg) => ({ type: "immediate", dreg, value: hostBytes(0) }));
-    if (slots === 1) return [first];
-    const pick = slotRule(version, slots, (dreg) => ({
-      type: "numgen",
-      mode: "random",
-      modulus: slots,
-      offset: 0,
-      dreg,
-    }));
+    const pick = slotRule(version, slotChainName(slots), slots);
+    if (slots === 1) return [pick];
     // A commit between the packet's two lookups can take the picked slot away; slot 0 is always there.
-    return [pick, { ...first, comment: "that endpoint was just removed: the first" }];
+    return [pick, slotRule(version, slotChainName(slots), 1, "that endpoint was just removed: the first")];
   });
 }
 
-function slotRule(version: IpVersion, slots: number, slot: (dreg: number) => Expression): Rule {
+function slotRule(version: IpVersion, chain: string, slots: number, comment?: string): Rule {
   const words = WORDS[version];
   const [load, next] = destination(version);
+  const [slot, address] = [reg(next), reg(next + 1)];
   const family = version === 4 ? Family.ip : Family.ip6;
-  return rule(slotChainName(slots), [
-    load,
-    slot(reg(next)),
-    lookup(`endpoints${version}`, reg(0), reg(next + 1)),
-    { type: "nat", kind: "dnat", family, address: reg(next + 1), port: reg(next + 1 + words) },
-  ]);
+  return rule(
+    chain,
+    [
+      load,
+      // One of one is 0. An immediate 0 would do, but nft cannot show it in a concatenation.
+      { type: "numgen", mode: "random", modulus: slots, offset: 0, dreg: slot },
+      lookup(`endpoints${version}`, reg(0), address),
+      { type: "nat", kind: "dnat", family, address, port: address + words },
+    ],
+    comment,
+  );
 }
 
 /** What is to be added, in this order, before a virtual port can have `slots` endpoints for the first time. */
