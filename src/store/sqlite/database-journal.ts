@@ -13,7 +13,11 @@ import { putTogether, type ThreadReply, type ThreadRequest } from "./thread-mess
 export async function openDatabaseJournal(
   path: string,
 ): Promise<{ readonly journal: Journal; readonly content: JournalContent }> {
-  const thread = new Worker(new URL("./database-thread.ts", import.meta.url), { workerData: { path } });
+  // Flags of this process ("--input-type", a test runner's) are not for the thread.
+  const thread = new Worker(new URL("./database-thread.ts", import.meta.url), {
+    workerData: { path },
+    execArgv: [],
+  });
   const rows: JournalRow[] = [];
   const { promise, resolve, reject } = Promise.withResolvers<Revision>();
   const receive = (reply: ThreadReply): void => {

@@ -1,5 +1,5 @@
 /** The embedded store: durable in one SQLite file, with all current state in memory. */
-import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Store } from "../store.ts";
 import { openDatabaseJournal } from "./database-journal.ts";
@@ -27,18 +27,23 @@ export async function openSqliteStore({ dataDir, ...options }: SqliteStoreOption
   }
 }
 
-/** Makes the directory and the empty file, readable by nobody else: the store holds Secrets. SQLite's own files take the file's mode. */
+/**
+ * Makes the directory and the empty file, readable by nobody else: the store holds Secrets. SQLite's own files take
+ * the file's mode.
+ */
 function prepareFile(path: string): void {
   const directory = dirname(path);
   try {
     const made = mkdirSync(directory, { recursive: true, mode: 0o700 });
-    closeSync(openSync(path, "a", 0o600));
-    // A new directory's name is durable only when its parent has been flushed.
+    // A new name is durable only when its directory has been flushed.
     if (made !== undefined) flushDirectory(dirname(made));
+    // Never opens a file that exists: closing it would drop this process's locks on it (fcntl(2)), SQLite's included.
+    if (existsSync(path)) return;
+    closeSync(openSync(path, "ax", 0o600));
     flushDirectory(directory);
   } catch (error) {
     throw new StoreAccessError(
-      `cannot make or write ${path} (${(error as Error).message}): check who owns it and its rights, or choose another data directory`,
+      `cannot make ${path} (${(error as Error).message}): check the rights, or choose another data directory`,
       { cause: error },
     );
   }
