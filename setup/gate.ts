@@ -67,8 +67,10 @@ async function tests(
   if (files.length === 0) return { ok: false, output: "no test files found" };
   const summaryFile = join(scratch, `${passed}-${files.length}.json`);
   const reporters = [
-    ...["--test-reporter", "spec", "--test-reporter-destination", "stdout"],
-    ...["--test-reporter", "./setup/test-summary.ts", "--test-reporter-destination", summaryFile],
+    "--test-reporter=spec",
+    "--test-reporter-destination=stdout",
+    "--test-reporter=./setup/test-summary.ts",
+    `--test-reporter-destination=${summaryFile}`,
   ];
   const outcome = await run(process.execPath, ["--test", ...args, ...reporters, ...files], timeoutMs);
   let summary: TestSummary;

@@ -1,0 +1,151 @@
+/** Everything in one process: store, API, controllers, containers, data plane, put together and taken apart in order. */
+import { join } from "node:path";
+import { type Cidr, cidr, formatCidr } from "../../base/ip.ts";
+import type { Log } from "../../base/log.ts";
+import { type Agent, startAgent } from "../../agent/agent.ts";
+import { machineAddresses, registerNode } from "../../agent/node.ts";
+import type { Client } from "../../client/client.ts";
+import { createInProcessClient } from "../../client/in-process.ts";
+import { startControllers } from "../../controllers/start.ts";
+import type { DataPlane } from "../../dataplane/dataplane.ts";
+import type { RunningServer } from "../../server/server.ts";
+import { startServer } from "../../server/start.ts";
+import { openSqliteStore } from "../../store/sqlite/sqlite-store.ts";
+import { chooseContainers } from "./containers.ts";
+import { chooseDataPlane } from "./data-plane.ts";
+import { checkRanges, type UpOptions } from "./options.ts";
+
+export interface AllInOneParts {
+  /** fairlead's version. */
+  readonly version: string;
+  readonly log: Log;
+  /** Ends it: `finished` resolves, and `stop` is to be called. */
+  readonly signal: AbortSignal;
+}
+
+export interface AllInOne {
+  readonly client: Client;
+  readonly server: RunningServer;
+  readonly dataPlane: DataPlane | undefined;
+  readonly storeRevision: number;
+  readonly serviceCidrs: readonly Cidr[];
+  /** For people. */
+  readonly containers: string;
+  readonly dataPlaneDescription: string;
+  /** Containers are seen, controllers have caught up, the data plane is programmed. */
+  readonly ready: Promise<void>;
+  /** Resolves when `signal` aborts; rejects if a part can never work. */
+  readonly finished: Promise<void>;
+  /** Stops in order. With `cleanup` the kernel is left as it was before the first start. */
+  stop(cleanup: boolean): Promise<void>;
+}
+
+/** In the group system:masters: fairlead's own parts may do everything. */
+const OUR_USER = "system:fairlead";
+
+export async function startAllInOne(options: UpOptions, parts: AllInOneParts): Promise<AllInOne> {
+  const { log, version } = parts;
+  await using stack = new AsyncDisposableStack();
+  const stopping = new AbortController();
+  const stop = (): void => stopping.abort();
+  parts.signal.addEventListener("abort", stop, { once: true });
+  stack.defer(() => parts.signal.removeEventListener("abort", stop));
+  const { signal } = stopping;
+
+  const chosen = await chooseDataPlane(options.dataPlane, options.netns, log);
+  const { dataPlane } = chosen;
+  if (dataPlane !== undefined) stack.use(dataPlane);
+  const serviceCidrs = options.serviceCidrs ?? chosen.defaultServiceCidrs;
+  const userspace = dataPlane?.name === "userspace";
+  const podCidr = options.podCidr ?? cidr(userspace ? "127.244.0.0/24" : "10.244.0.0/24");
+  checkRanges(serviceCidrs, podCidr);
+
+  const store = await openSqliteStore({ dataDir: join(options.dataDir, "store") });
+  stack.use(store);
+  const storeRevision = store.revision;
+  const server = await startServer({
+    store,
+    bind: options.bind,
+    dataDir: options.dataDir,
+    serviceCidrs,
+    log,
+  });
+  stack.defer(() => server.close());
+  await server.writeKubeconfig(options.kubeconfig);
+
+  const client = createInProcessClient(server.registry, OUR_USER);
+  const controllers = startControllers({ client, signal, log });
+  const {
+    runtime,
+    description,
+    containerRuntimeVersion,
+    cleanup: forgetContainers,
+  } = await chooseContainers(options.containers, {
+    client,
+    log,
+    nodeName: options.nodeName,
+    netns: options.netns,
+    podCidr,
+    isolated: !userspace && dataPlane !== undefined,
+    serviceCidrs: serviceCidrs.map(formatCidr),
+    stateDir: join(options.dataDir, "pods"),
+  });
+  await registerNode(client, {
+    name: options.nodeName,
+    addresses: machineAddresses(),
+    podCidr: formatCidr(podCidr),
+    containerRuntimeVersion,
+    version,
+  });
+
+  const containersSynced = Promise.withResolvers<void>();
+  if (runtime === undefined) containersSynced.resolve();
+  const containersDone = runtime?.run(signal, containersSynced.resolve) ?? Promise.resolve();
+  const failed = containersDone.then(() => new Promise<never>(() => {}));
+
+  let agent: Agent | undefined;
+  if (dataPlane !== undefined)
+    agent = startAgent({
+      client,
+      dataPlane,
+      nodeName: options.nodeName,
+      serviceRanges: serviceCidrs.map(formatCidr),
+      log,
+      signal,
+    });
+  const running = agent;
+
+  const ready = (async () => {
+    await Promise.race([containersSynced.promise, failed]);
+    await controllers.ready;
+    await running?.ready;
+    await running?.settled();
+  })();
+  const stopRequested = new Promise<void>((resolve) =>
+    signal.addEventListener("abort", () => resolve(), { once: true }),
+  );
+  const finished = Promise.race([stopRequested, failed]);
+  // Whoever awaits these sees the failure; until then it must not end the process.
+  ready.catch(() => undefined);
+  finished.catch(() => undefined);
+
+  const owned = stack.move();
+  return {
+    client,
+    server,
+    dataPlane,
+    storeRevision,
+    serviceCidrs,
+    containers: description,
+    dataPlaneDescription: chosen.description,
+    ready,
+    finished,
+    async stop(cleanup) {
+      if (cleanup) await forgetContainers();
+      stop();
+      await Promise.allSettled([containersDone, running?.done, controllers.done]);
+      if (cleanup) await dataPlane?.cleanup();
+      await owned.disposeAsync();
+    },
+  };
+}

@@ -1,0 +1,89 @@
+/** `fairlead up`: everything in one process, until a signal. */
+import { Command, Option } from "commander";
+import { pino } from "pino";
+import { formatCidr } from "../../base/ip.ts";
+import { startAllInOne } from "./all-in-one.ts";
+import { type UpFlags, defaultDataDir, parseUpOptions } from "./options.ts";
+
+export function upCommand(version: string): Command {
+  return new Command("up")
+    .description("start everything in one process: API, controllers, containers and data plane")
+    .option("--data-dir DIR", `where objects and certificates are kept (default: ${defaultDataDir()})`)
+    .option("--bind HOST:PORT", "where the API listens", "127.0.0.1:6443")
+    .option("--kubeconfig FILE", "where to write the kubeconfig for kubectl (default: in the data directory)")
+    .addOption(
+      new Option(
+        "--containers WHICH",
+        "whose containers are Pods; auto: Docker if its engine answers, else processes",
+      )
+        .choices(["auto", "docker", "process", "none"])
+        .default("auto"),
+    )
+    .addOption(
+      new Option("--dataplane WHICH", "how connections reach them; auto: nftables if possible, else a proxy")
+        .choices(["auto", "nftables", "userspace", "none"])
+        .default("auto"),
+    )
+    .option(
+      "--service-cidr CIDR[,CIDR]",
+      "virtual addresses: one range, or one of each IP family (default: 10.96.0.0/16; 127.96.0.0/16 without root)",
+    )
+    .option(
+      "--pod-cidr CIDR",
+      "addresses of pods that run as processes (default: 10.244.0.0/24; 127.244.0.0/24 without root)",
+    )
+    .option("--node-name NAME", "this machine's Node (default: its host name)")
+    .option("--netns NAME", "program and run pods in this network namespace, not in the caller's")
+    .option(
+      "--cleanup",
+      "on a clean stop, take back everything put into the kernel and end the pods' processes",
+    )
+    .addOption(
+      new Option("--log-level LEVEL", "how much is logged to stderr, as JSON lines")
+        .choices(["debug", "info", "warn", "error", "silent"])
+        .default("warn"),
+    )
+    .addHelpText(
+      "after",
+      `
+Then, in another terminal:
+  export KUBECONFIG=${defaultDataDir()}/kubeconfig
+  kubectl get services
+  fairlead status
+
+Stop it with Ctrl-C or SIGTERM. What was programmed stays in force, so that connections go on (--cleanup removes it);
+the next start takes it over.
+
+Examples:
+  fairlead up --service-cidr 100.1.1.0/24
+  fairlead up --containers docker          with DOCKER_HOST naming another engine, Podman's socket too
+  fairlead up --data-dir ./state --bind 127.0.0.1:0 --dataplane userspace
+`,
+    )
+    .action((flags: UpFlags) => up(flags, version));
+}
+
+async function up(flags: UpFlags, version: string): Promise<void> {
+  const options = parseUpOptions(flags);
+  const log = pino({ level: options.logLevel }, pino.destination({ dest: 2, sync: true }));
+  const stopped = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopped.abort());
+
+  const started = await startAllInOne(options, { version, log, signal: stopped.signal });
+  const say = (name: string, value: string): boolean =>
+    process.stdout.write(`  ${name.padEnd(11)} ${value}\n`);
+  process.stdout.write(`fairlead ${version}\n`);
+  say("store", `${options.dataDir}, revision ${started.storeRevision}`);
+  say("API", started.server.url);
+  say("kubeconfig", options.kubeconfig);
+  say("containers", started.containers);
+  say(
+    "data plane",
+    `${started.dataPlaneDescription}, Services in ${started.serviceCidrs.map(formatCidr).join(", ")}`,
+  );
+  say("node", options.nodeName);
+  await started.ready;
+  process.stdout.write("ready\n");
+  await started.finished;
+  await started.stop(options.cleanup);
+}

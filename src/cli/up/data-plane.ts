@@ -1,0 +1,51 @@
+/** Which data plane this machine can have: the kernel's where we may program it, else the userspace proxy. */
+import { type Cidr, cidr } from "../../base/ip.ts";
+import type { Log } from "../../base/log.ts";
+import { type DataPlane, DataPlaneError } from "../../dataplane/dataplane.ts";
+import { createNftablesDataPlane } from "../../dataplane/nftables/programmer.ts";
+import { createUserspaceDataPlane } from "../../dataplane/userspace/userspace.ts";
+import type { DataPlaneChoice } from "./options.ts";
+
+export interface ChosenDataPlane {
+  /** Undefined: only the API and the controllers run here. */
+  readonly dataPlane: DataPlane | undefined;
+  /** What people read at the start. */
+  readonly description: string;
+  /** Where virtual addresses come from unless the user says so. */
+  readonly defaultServiceCidrs: readonly Cidr[];
+}
+
+/** As in a Kubernetes cluster made with its defaults. */
+const KERNEL_SERVICE_CIDR = cidr("10.96.0.0/16");
+/** Without root only addresses of 127/8 can be listened on. */
+const LOOPBACK_SERVICE_CIDR = cidr("127.96.0.0/16");
+
+/** Throws DataPlaneError, with its remedy, if the one that was asked for cannot work here. */
+export async function chooseDataPlane(
+  choice: DataPlaneChoice,
+  netns: string | undefined,
+  log: Log,
+): Promise<ChosenDataPlane> {
+  if (choice === "none")
+    return { dataPlane: undefined, description: "none", defaultServiceCidrs: [KERNEL_SERVICE_CIDR] };
+  if (choice === "userspace") return userspace("", log);
+  try {
+    const dataPlane = await createNftablesDataPlane({ ...(netns === undefined ? {} : { netns }), log });
+    return {
+      dataPlane,
+      description: "nftables: table inet fairlead",
+      defaultServiceCidrs: [KERNEL_SERVICE_CIDR],
+    };
+  } catch (error) {
+    if (choice === "nftables" || !(error instanceof DataPlaneError)) throw error;
+    return userspace(`, because ${error.message}`, log);
+  }
+}
+
+function userspace(why: string, log: Log): ChosenDataPlane {
+  return {
+    dataPlane: createUserspaceDataPlane({ log }),
+    description: `userspace proxy${why}`,
+    defaultServiceCidrs: [LOOPBACK_SERVICE_CIDR],
+  };
+}
