@@ -1,0 +1,227 @@
+/**
+ * nf_tables and connection tracking of one network namespace, in memory: takes the same commands as the real kernel,
+ * refuses what it refuses, dumps what it dumps, and says what becomes of a packet in every way that can go.
+ *
+ * test/fake-kernel-vs-real.test.ts holds it against the real one.
+ */
+import { constants } from "node:os";
+import type {
+  Chain,
+  Command,
+  Family,
+  Rule,
+  SetDefinition,
+  SetElement,
+  Table,
+} from "../../net/nftables/model.ts";
+import { NetlinkError } from "../../sys/netlink-error.ts";
+import type { NftablesPort } from "../nftables/port.ts";
+import type { Connection, Tuple } from "./conntrack.ts";
+import { ConnectionTable } from "./conntrack.ts";
+import { Host } from "./host.ts";
+import type { HostOptions } from "./host.ts";
+import type { JourneyResult } from "./journey.ts";
+import { HookPlan, Journey } from "./journey.ts";
+import type { Arrival, Effect, Fate, Outcome, Trace } from "./packet-trace.ts";
+import type { Packet } from "./packet.ts";
+import { packetFamily } from "./packet.ts";
+import type { Ruleset, RuleState } from "./ruleset.ts";
+import { tableKey } from "./ruleset.ts";
+import type { Share } from "./share.ts";
+import { addShares, allWays } from "./share.ts";
+import type { Numbering } from "./transaction.ts";
+import { Refused, Transaction } from "./transaction.ts";
+
+/** A host with one network that everything is in: enough where routes do not matter. */
+export const SIMPLE_HOST: HostOptions = {
+  interfaces: [{ name: "eth0", addresses: ["192.0.2.1/24", "2001:db8::1/64"] }],
+  routes: [
+    { to: "0.0.0.0/0", oif: "eth0" },
+    { to: "::/0", oif: "eth0" },
+  ],
+};
+
+export class FakeKernel implements NftablesPort {
+  readonly host: Host;
+  readonly #ruleset: Ruleset = new Map();
+  readonly #connections = new ConnectionTable();
+  readonly #numbering: Numbering = { lastTable: 0n, lastHook: 0 };
+  readonly #listeners = new Set<() => void>();
+  #generation = 1;
+  /** Counts all changes, those of packets too: an outcome of an older trace can no longer happen. */
+  #epoch = 0;
+  #plans: Partial<Record<4 | 6, HookPlan>> = {};
+
+  constructor(host: HostOptions = SIMPLE_HOST) {
+    this.host = new Host(host);
+  }
+
+  commit(commands: readonly Command[], options: { readonly generation?: number } = {}): void {
+    if (options.generation !== undefined && options.generation !== this.#generation)
+      throw refusal("ERESTART", "the ruleset has another generation", 0, commands.length);
+    const transaction = new Transaction(this.#ruleset, this.#numbering);
+    let index = 0;
+    try {
+      for (const command of commands) {
+        index++;
+        transaction.execute(command);
+      }
+      index = 0; // nf_tables reports a failed commit against the first message
+      transaction.validate();
+    } catch (error) {
+      transaction.rollBack();
+      if (!(error instanceof Refused)) throw error;
+      throw refusal(error.code, error.message, index, commands.length);
+    }
+    this.#generation++;
+    this.#epoch++;
+    this.#plans = {};
+    for (const listener of this.#listeners) listener();
+  }
+
+  generation(): number {
+    return this.#generation;
+  }
+
+  /** Calls `listener` after each commit. */
+  subscribe(listener: () => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  tables(family: Family): Table[] {
+    return this.#tablesOf(family).map(({ table }) => table);
+  }
+
+  chains(family: Family): Chain[] {
+    return this.#tablesOf(family).flatMap(({ chains }) => [...chains.values()].map(({ chain }) => chain));
+  }
+
+  rules(family: Family, table: string): Rule[] {
+    const chains = this.#ruleset.get(tableKey(family, table))?.chains.values() ?? [];
+    return [...chains].flatMap(({ rules }) => rules.map(withCounters));
+  }
+
+  sets(family: Family, table: string): SetDefinition[] {
+    const state = this.#ruleset.get(tableKey(family, table));
+    if (state === undefined) throw refusal("ENOENT", `no table ${table}`, 0, 1);
+    return [...state.sets.values()].map(({ definition }) => definition);
+  }
+
+  elements(set: Pick<SetDefinition, "family" | "table" | "name">): SetElement[] {
+    const state = this.#ruleset.get(tableKey(set.family, set.table))?.sets.get(set.name);
+    if (state === undefined) throw refusal("ENOENT", `no set ${set.name} in table ${set.table}`, 0, 1);
+    return [...state.elements.values()];
+  }
+
+  #tablesOf(family: Family): { table: Table; chains: Map<string, { chain: Chain }> }[] {
+    return [...this.#ruleset.values()].filter(({ table }) => table.family === family);
+  }
+
+  /** All that can become of the packet. Changes nothing: {@link take} makes one outcome happen. */
+  trace(packet: Packet, arrival: Arrival): Trace {
+    const family = packetFamily(packet);
+    if (packetFamily({ destination: packet.source }) !== family)
+      throw new RangeError(`${packet.source} and ${packet.destination} are of different families`);
+    if (arrival.from === "network") this.host.interfaceIndex(arrival.iif);
+    const plan = (this.#plans[family] ??= new HookPlan(this.#ruleset, family));
+    const parts = { host: this.host, connections: this.#connections };
+    const byFate = new Map<string, { result: JourneyResult; share: Share }>();
+    for (const way of allWays((choose) => new Journey(packet, plan, { ...parts, choose }).travel(arrival))) {
+      const key = fateKey(way.result.fate);
+      const same = byFate.get(key);
+      if (same === undefined) byFate.set(key, way);
+      else same.share = addShares(same.share, way.share);
+    }
+    const outcomes = [...byFate.values()].map(({ result, share }) => ({ ...result, share }));
+    return { packet, arrival, outcomes: outcomes.sort(likeliestFirst), epoch: this.#epoch };
+  }
+
+  /** Lets the outcome happen: connections, counters and sequences are then as it leaves them. */
+  take(trace: Trace, outcome: Outcome): void {
+    if (trace.epoch !== this.#epoch || !trace.outcomes.includes(outcome))
+      throw new RangeError(
+        "this outcome is of another trace or of a kernel that has changed since: trace again",
+      );
+    for (const effect of outcome.effects) this.#apply(effect);
+    this.#epoch++;
+  }
+
+  /** Sends a packet for which there is only one outcome, and lets it happen. Throws RangeError if there are several. */
+  send(packet: Packet, arrival: Arrival): Outcome {
+    const trace = this.trace(packet, arrival);
+    const [outcome] = trace.outcomes;
+    if (outcome === undefined || trace.outcomes.length !== 1)
+      throw new RangeError(`the packet can go ${trace.outcomes.length} ways: trace it and take one`);
+    this.take(trace, outcome);
+    return outcome;
+  }
+
+  connections(): Connection[] {
+    return [...this.#connections.values()];
+  }
+
+  /** Forgets the connection, as `conntrack -D` does; false if there is none. */
+  forgetConnection(original: Tuple): boolean {
+    this.#epoch++;
+    return this.#connections.remove(original);
+  }
+
+  forgetConnections(): void {
+    this.#epoch++;
+    this.#connections.clear();
+  }
+
+  #apply(effect: Effect): void {
+    switch (effect.kind) {
+      case "connection":
+        return this.#connections.put(effect.connection);
+      case "connection ends":
+        this.#connections.remove(effect.connection.original);
+        return;
+      case "count": {
+        const { packets, bytes } = effect.counters.get(effect.index) ?? { packets: 0n, bytes: 0n };
+        effect.counters.set(effect.index, { packets: packets + 1n, bytes: bytes + BigInt(effect.bytes) });
+        return;
+      }
+      case "sequence":
+        effect.sequences.set(effect.index, effect.value);
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+}
+
+function fateKey(fate: Fate): string {
+  return JSON.stringify(fate);
+}
+
+function likeliestFirst({ share: a }: Outcome, { share: b }: Outcome): number {
+  const difference = b.numerator * a.denominator - a.numerator * b.denominator;
+  return difference > 0n ? 1 : difference < 0n ? -1 : 0;
+}
+
+function withCounters({ rule, counters }: RuleState): Rule {
+  if (!rule.expressions.some(({ type }) => type === "counter")) return rule;
+  const expressions = rule.expressions.map((expression, index) => {
+    if (expression.type !== "counter") return expression;
+    const { packets, bytes } = counters.get(index) ?? { packets: 0n, bytes: 0n };
+    return {
+      type: "counter",
+      packets: (expression.packets ?? 0n) + packets,
+      bytes: (expression.bytes ?? 0n) + bytes,
+    } as const;
+  });
+  return { ...rule, expressions };
+}
+
+/** ERESTART is not in node:os. */
+const ERESTART = 85;
+
+function refusal(code: string, text: string, index: number, commands: number): NetlinkError {
+  const errno =
+    code === "ERESTART" ? ERESTART : ((constants.errno as Readonly<Record<string, number>>)[code] ?? 0);
+  // The batch begins with a message of its own, and ends with one.
+  return new NetlinkError([{ errno, code, text, offset: undefined, index, type: 0 }], commands + 2);
+}

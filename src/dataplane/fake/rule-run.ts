@@ -1,0 +1,328 @@
+/** One rule on one packet: its expressions on registers, one after the other, as nft_do_chain runs them. */
+import { formatIp, ip, ipBytes, ipFromBytes } from "../../base/ip.ts";
+import type { IpFamily } from "../../base/ip.ts";
+import type { Expression, Verdict } from "../../net/nftables/model.ts";
+import { Family, REG_VERDICT } from "../../net/nftables/model.ts";
+import type { ConnectionTable, Found, PacketState } from "./conntrack.ts";
+import { statusBits } from "./conntrack.ts";
+import { compareBytes } from "./element-store.ts";
+import { CT_LENGTHS } from "./expression-lengths.ts";
+import type { Host } from "./host.ts";
+import { jhash, scale } from "./jhash.ts";
+import { NAT_RANDOM_FLAGS, settle } from "./nat.ts";
+import type { Effect, Fate, HookName } from "./packet-trace.ts";
+import type { Packet } from "./packet.ts";
+import { encodePacket, protocolNumber, transportOffset } from "./packet.ts";
+import { Registers } from "./registers.ts";
+import type { RuleState, TableState } from "./ruleset.ts";
+import type { Choose } from "./share.ts";
+import { formatLookup, formatVerdict, hostNumber, networkNumber } from "./value-text.ts";
+
+/** A packet on its way through the hooks, with all that rules can see and change of it. */
+export interface PacketContext {
+  readonly family: IpFamily;
+  readonly host: Host;
+  readonly connections: ConnectionTable;
+  readonly choose: Choose;
+  readonly effects: Effect[];
+  packet: Packet;
+  mark: number;
+  hook: HookName;
+  iif: string | undefined;
+  oif: string | undefined;
+  /** Undefined before connection tracking and for invalid packets. */
+  found: Found | undefined;
+  state: PacketState;
+}
+
+export type RejectKind = Extract<Fate, { kind: "rejected" }>["with"];
+
+/** How a rule ended: it did not match, it matched and the next one follows, or it decided. */
+export type RuleResult =
+  | { readonly kind: "no match" }
+  | { readonly kind: "matched"; readonly facts: readonly string[] }
+  | {
+      readonly kind: "verdict";
+      readonly verdict: Verdict;
+      readonly facts: readonly string[];
+      readonly rejected?: RejectKind;
+    };
+
+/** The rule has an expression that this kernel does not know, so what it does cannot be said. */
+export class UnknownExpressionError extends Error {
+  override readonly name = "UnknownExpressionError";
+}
+
+/** What one expression says: go on, this rule does not match, or a verdict. */
+type Step = "next" | "break" | Verdict;
+
+export class RuleRun {
+  readonly #context: PacketContext;
+  readonly #table: TableState;
+  readonly #rule: RuleState;
+  readonly #registers = new Registers();
+  readonly #facts: string[] = [];
+  #bytes: Uint8Array | undefined;
+  #rejected: RejectKind | undefined;
+
+  constructor(context: PacketContext, table: TableState, rule: RuleState) {
+    this.#context = context;
+    this.#table = table;
+    this.#rule = rule;
+  }
+
+  /** Throws UnknownExpressionError. */
+  run(): RuleResult {
+    for (const [index, expression] of this.#rule.rule.expressions.entries()) {
+      const step = this.#evaluate(expression, index);
+      if (step === "break") return { kind: "no match" };
+      if (step !== "next" && step.code !== "continue") {
+        const result = { kind: "verdict", verdict: step, facts: this.#facts } as const;
+        return this.#rejected === undefined ? result : { ...result, rejected: this.#rejected };
+      }
+    }
+    return { kind: "matched", facts: this.#facts };
+  }
+
+  #evaluate(expression: Expression, index: number): Step {
+    switch (expression.type) {
+      case "payload":
+        return this.#load(expression.dreg, this.#payload(expression));
+      case "meta":
+        return this.#load(expression.dreg, this.#meta(expression.key));
+      case "meta set":
+        this.#context.mark = hostNumber(this.#registers.read(expression.sreg, 4));
+        this.#facts.push(`mark set to ${this.#context.mark}`);
+        return "next";
+      case "ct":
+        return this.#load(expression.dreg, this.#ct(expression));
+      case "cmp":
+        return this.#compare(expression);
+      case "bitwise": {
+        const { mask, xor } = expression;
+        const value = this.#registers.read(expression.sreg, mask.length);
+        return this.#load(
+          expression.dreg,
+          value.map((byte, at) => (byte & mask[at]!) ^ xor[at]!),
+        );
+      }
+      case "lookup":
+        return this.#lookup(expression);
+      case "immediate":
+        return this.#load(expression.dreg, expression.value);
+      case "verdict":
+        this.#facts.push(formatVerdict(expression.verdict));
+        return expression.verdict;
+      case "numgen":
+        return this.#load(expression.dreg, hostWord(this.#number(expression, index)));
+      case "jhash":
+        return this.#load(expression.dreg, hostWord(this.#hash(expression)));
+      case "nat":
+        return this.#nat(expression);
+      case "masquerade":
+        return this.#masquerade(expression);
+      case "reject":
+        this.#rejected = this.#rejectKind(expression.with);
+        this.#facts.push(`reject with ${expression.with}`);
+        return { code: "drop" };
+      case "counter":
+        this.#context.effects.push({
+          kind: "count",
+          counters: this.#rule.counters,
+          index,
+          bytes: this.#packetBytes().length,
+        });
+        return "next";
+      case "unknown":
+        throw new UnknownExpressionError(
+          `chain ${this.#rule.rule.chain} has the expression ${JSON.stringify(expression.name)}, which is not known here`,
+        );
+      default:
+        return expression satisfies never;
+    }
+  }
+
+  #load(dreg: number, value: Uint8Array | undefined): Step {
+    if (value === undefined) return "break";
+    this.#registers.write(dreg, value);
+    return "next";
+  }
+
+  #packetBytes(): Uint8Array {
+    return (this.#bytes ??= encodePacket(this.#context.packet));
+  }
+
+  #payload({ base, offset, length }: Extract<Expression, { type: "payload" }>): Uint8Array | undefined {
+    // Packets here have no link header, as on loopback, on a tunnel and in the output hook.
+    if (base === "link") return undefined;
+    const bytes = this.#packetBytes();
+    const start = offset + (base === "transport" ? transportOffset(this.#context.family) : 0);
+    return start + length <= bytes.length ? bytes.subarray(start, start + length) : undefined;
+  }
+
+  #meta(key: Extract<Expression, { type: "meta" }>["key"]): Uint8Array {
+    const { packet, family, mark, iif, oif, host } = this.#context;
+    const index = (name: string | undefined): Uint8Array =>
+      hostWord(name === undefined ? 0 : host.interfaceIndex(name));
+    switch (key) {
+      case "mark":
+        return hostWord(mark);
+      case "iif":
+        return index(iif);
+      case "oif":
+        return index(oif);
+      case "iifname":
+        return paddedName(iif ?? "");
+      case "oifname":
+        return paddedName(oif ?? "");
+      case "nfproto":
+        return Uint8Array.of(family === 4 ? Family.ip : Family.ip6);
+      case "l4proto":
+        return Uint8Array.of(protocolNumber(packet.protocol, family));
+      case "protocol":
+        return family === 4 ? Uint8Array.of(0x08, 0x00) : Uint8Array.of(0x86, 0xdd);
+      case "pkttype":
+        return Uint8Array.of(iif === "lo" ? 5 : 0); // PACKET_LOOPBACK, PACKET_HOST
+      default:
+        return key satisfies never;
+    }
+  }
+
+  #ct({ key, direction }: Extract<Expression, { type: "ct" }>): Uint8Array | undefined {
+    const { found, state } = this.#context;
+    if (key === "state") return hostWord({ invalid: 1, established: 2, new: 8 }[state]);
+    if (found === undefined) return undefined;
+    const { connection } = found;
+    const tuple = direction === "reply" ? connection.reply : connection.original;
+    const address = (text: string): Uint8Array | undefined => {
+      const bytes = ipBytes(ip(text));
+      return bytes.length === CT_LENGTHS[key] ? bytes : undefined;
+    };
+    switch (key) {
+      case "status":
+        return hostWord(statusBits(connection));
+      case "direction":
+        return Uint8Array.of(found.direction === "original" ? 0 : 1);
+      case "mark":
+        return hostWord(connection.mark);
+      case "src ip":
+      case "src ip6":
+        return address(tuple.source);
+      case "dst ip":
+      case "dst ip6":
+        return address(tuple.destination);
+      case "proto dst":
+        return networkPort(tuple.destinationPort);
+      case "protocol":
+        return Uint8Array.of(protocolNumber(tuple.protocol, connection.family));
+      default:
+        return key satisfies never;
+    }
+  }
+
+  #compare({ sreg, op, value }: Extract<Expression, { type: "cmp" }>): Step {
+    const order = compareBytes(this.#registers.read(sreg, value.length), value);
+    const holds = {
+      "==": order === 0,
+      "!=": order !== 0,
+      "<": order < 0,
+      "<=": order <= 0,
+      ">": order > 0,
+      ">=": order >= 0,
+    }[op];
+    return holds ? "next" : "break";
+  }
+
+  #lookup({ set: name, sreg, dreg, invert }: Extract<Expression, { type: "lookup" }>): Step {
+    const { definition, elements } = this.#table.sets.get(name)!;
+    const key = this.#registers.read(sreg, definition.keyLength);
+    const element = elements.lookup(key);
+    if ((element === undefined) !== (invert === true)) return "break";
+    this.#facts.push(formatLookup(definition, key, element));
+    if (dreg === undefined || element === undefined) return "next";
+    if (dreg === REG_VERDICT) return element.verdict!;
+    return this.#load(dreg, element.data);
+  }
+
+  #number({ mode, modulus, offset }: Extract<Expression, { type: "numgen" }>, index: number): number {
+    let number: number;
+    if (mode === "random") number = this.#context.choose(modulus);
+    else {
+      const { sequences } = this.#rule;
+      const { effects } = this.#context;
+      const pending = effects.findLast(
+        (effect) => effect.kind === "sequence" && effect.sequences === sequences && effect.index === index,
+      );
+      const last = pending?.kind === "sequence" ? pending.value : (sequences.get(index) ?? modulus - 1);
+      number = last + 1 < modulus ? last + 1 : 0;
+      effects.push({ kind: "sequence", sequences, index, value: number });
+    }
+    this.#facts.push(`${mode === "random" ? "at random" : "next"}: ${number + offset} of ${modulus}`);
+    return number + offset;
+  }
+
+  #hash({ sreg, length, seed, modulus, offset }: Extract<Expression, { type: "jhash" }>): number {
+    // Without a seed the kernel takes one at random when the rule is added: any value can come.
+    if (seed === undefined) return this.#context.choose(modulus) + offset;
+    const number = scale(jhash(this.#registers.read(sreg, length), seed), modulus) + offset;
+    this.#facts.push(`hash: ${number}`);
+    return number;
+  }
+
+  #nat({ kind, family, address, port, flags = 0 }: Extract<Expression, { type: "nat" }>): Step {
+    const { found, connections, family: own } = this.#context;
+    // nft_nat_inet_eval: of the other family, it does nothing and the rule goes on.
+    if ((family === Family.ip) !== (own === 4)) return "next";
+    if (found === undefined) return "next";
+    const range = {
+      ...(address === undefined
+        ? {}
+        : { address: formatIp(ipFromBytes(this.#registers.read(address, own === 4 ? 4 : 16))) }),
+      ...(port === undefined ? {} : { port: networkNumber(this.#registers.read(port, 2)) }),
+      ...((flags & NAT_RANDOM_FLAGS) === 0 ? {} : { randomPort: true }),
+    };
+    const to = [range.address, range.port].filter((part) => part !== undefined).join(" port ");
+    this.#facts.push(`${kind === "dnat" ? "destination" : "source"} becomes ${to}`);
+    settle(found.connection, kind, range, connections);
+    return { code: "accept" };
+  }
+
+  #masquerade({ flags = 0 }: Extract<Expression, { type: "masquerade" }>): Step {
+    const { found, connections, host, oif, packet } = this.#context;
+    if (found === undefined) return "next";
+    const address = host.masqueradeAddress(oif!, packet.destination);
+    if (address === undefined) {
+      this.#facts.push(`masquerade: ${oif} has no address`);
+      return { code: "drop" };
+    }
+    this.#facts.push(`masquerade: source becomes ${address}`);
+    settle(
+      found.connection,
+      "snat",
+      { address, ...((flags & NAT_RANDOM_FLAGS) === 0 ? {} : { randomPort: true }) },
+      connections,
+    );
+    return { code: "accept" };
+  }
+
+  /** nf_reject_ipv4.c: a reset answers TCP only, and no reset; an ICMP error answers no ICMP error. */
+  #rejectKind(how: "tcp reset" | "icmpx port-unreachable"): RejectKind {
+    const { protocol, tcpFlags } = this.#context.packet;
+    if (how === "icmpx port-unreachable") return "icmp port-unreachable";
+    return protocol === "TCP" && tcpFlags?.includes("RST") !== true ? "tcp reset" : "nothing";
+  }
+}
+
+function hostWord(number: number): Uint8Array {
+  return Uint8Array.of(number, number >>> 8, number >>> 16, number >>> 24);
+}
+
+function networkPort(port: number): Uint8Array {
+  return Uint8Array.of(port >>> 8, port);
+}
+
+function paddedName(name: string): Uint8Array {
+  const bytes = new Uint8Array(16);
+  bytes.set(Buffer.from(name, "latin1").subarray(0, 15));
+  return bytes;
+}
