@@ -1,5 +1,6 @@
 /** The kind Endpoints: its names and its rules. */
 import type { Kind } from "../kind.ts";
+import { endpointsSchema } from "./schema.ts";
 import type { Endpoints } from "./type.ts";
 
 export const endpointsKind: Kind<Endpoints> = {
@@ -11,7 +12,7 @@ export const endpointsKind: Kind<Endpoints> = {
   shortNames: ["ep"],
   categories: [],
   namespaced: true,
-  schema: {},
+  schema: endpointsSchema,
   columns: [],
   subresources: {},
   generation: false,

@@ -1,5 +1,6 @@
 /** The kind EndpointSlice: its names and its rules. */
 import type { Kind } from "../kind.ts";
+import { endpointSliceSchema } from "./schema.ts";
 import type { EndpointSlice } from "./type.ts";
 
 export const endpointSliceKind: Kind<EndpointSlice> = {
@@ -11,7 +12,7 @@ export const endpointSliceKind: Kind<EndpointSlice> = {
   shortNames: [],
   categories: [],
   namespaced: true,
-  schema: {},
+  schema: endpointSliceSchema,
   columns: [],
   subresources: {},
   generation: true,

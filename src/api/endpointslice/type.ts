@@ -12,9 +12,17 @@ export interface EndpointConditions {
   terminating?: boolean;
 }
 
+export interface ForZone {
+  name: string;
+}
+
+export interface ForNode {
+  name: string;
+}
+
 export interface EndpointHints {
-  forZones?: { name: string }[];
-  forNodes?: { name: string }[];
+  forZones?: ForZone[];
+  forNodes?: ForNode[];
 }
 
 export interface Endpoint {

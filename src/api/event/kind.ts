@@ -1,5 +1,6 @@
 /** The kind Event: its names and its rules. */
 import type { Kind } from "../kind.ts";
+import { eventSchema } from "./schema.ts";
 import type { Event } from "./type.ts";
 
 export const eventKind: Kind<Event> = {
@@ -11,7 +12,7 @@ export const eventKind: Kind<Event> = {
   shortNames: ["ev"],
   categories: [],
   namespaced: true,
-  schema: {},
+  schema: eventSchema,
   columns: [],
   subresources: {},
   generation: false,

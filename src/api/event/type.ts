@@ -11,17 +11,27 @@ export interface ObjectReference {
   fieldPath?: string;
 }
 
+export interface EventSource {
+  component?: string;
+  host?: string;
+}
+
+export interface EventSeries {
+  count?: number;
+  lastObservedTime?: MicroTime;
+}
+
 export interface Event extends KubeObject {
   involvedObject: ObjectReference;
   reason?: string;
   message?: string;
-  source?: { component?: string; host?: string };
+  source?: EventSource;
   firstTimestamp?: Time;
   lastTimestamp?: Time;
   count?: number;
   type?: string;
   eventTime?: MicroTime;
-  series?: { count?: number; lastObservedTime?: MicroTime };
+  series?: EventSeries;
   action?: string;
   related?: ObjectReference;
   reportingComponent?: string;

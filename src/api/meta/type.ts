@@ -32,6 +32,8 @@ export interface ObjectMeta {
   name?: string;
   generateName?: string;
   namespace?: string;
+  /** Not filled in any more. */
+  selfLink?: string;
   uid?: string;
   /** Opaque to clients; here the store's revision in decimal. */
   resourceVersion?: string;

@@ -1,5 +1,6 @@
 /** The kind Namespace: its names and its rules. */
 import type { Kind } from "../kind.ts";
+import { namespaceSchema } from "./schema.ts";
 import type { Namespace } from "./type.ts";
 
 export const namespaceKind: Kind<Namespace> = {
@@ -11,7 +12,7 @@ export const namespaceKind: Kind<Namespace> = {
   shortNames: ["ns"],
   categories: [],
   namespaced: false,
-  schema: {},
+  schema: namespaceSchema,
   columns: [],
   subresources: { status: true },
   generation: false,

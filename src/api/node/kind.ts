@@ -1,5 +1,6 @@
 /** The kind Node: its names and its rules. */
 import type { Kind } from "../kind.ts";
+import { nodeSchema } from "./schema.ts";
 import type { Node } from "./type.ts";
 
 export const nodeKind: Kind<Node> = {
@@ -11,7 +12,7 @@ export const nodeKind: Kind<Node> = {
   shortNames: ["no"],
   categories: [],
   namespaced: false,
-  schema: {},
+  schema: nodeSchema,
   columns: [],
   subresources: { status: true },
   generation: false,

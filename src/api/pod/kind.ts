@@ -1,5 +1,6 @@
 /** The kind Pod: its names and its rules. */
 import type { Kind } from "../kind.ts";
+import { podSchema } from "./schema.ts";
 import type { Pod } from "./type.ts";
 
 export const podKind: Kind<Pod> = {
@@ -11,7 +12,7 @@ export const podKind: Kind<Pod> = {
   shortNames: ["po"],
   categories: ["all"],
   namespaced: true,
-  schema: {},
+  schema: podSchema,
   columns: [],
   subresources: { status: true },
   generation: true,

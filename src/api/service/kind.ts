@@ -1,5 +1,6 @@
 /** The kind Service: its names and its rules. */
 import type { Kind } from "../kind.ts";
+import { serviceSchema } from "./schema.ts";
 import type { Service } from "./type.ts";
 
 export const serviceKind: Kind<Service> = {
@@ -11,7 +12,7 @@ export const serviceKind: Kind<Service> = {
   shortNames: ["svc"],
   categories: ["all"],
   namespaced: true,
-  schema: {},
+  schema: serviceSchema,
   columns: [],
   subresources: { status: true },
   generation: false,

@@ -17,6 +17,15 @@ export interface ServicePort {
   nodePort?: number;
 }
 
+export interface ClientIPConfig {
+  /** 1 to 86400; default 10800. */
+  timeoutSeconds?: number;
+}
+
+export interface SessionAffinityConfig {
+  clientIP?: ClientIPConfig;
+}
+
 export interface ServiceSpec {
   ports?: ServicePort[];
   /** Every label must be on the pod. Absent: the endpoints are made by someone else. */
@@ -26,7 +35,7 @@ export interface ServiceSpec {
   type?: "ClusterIP" | "NodePort" | "LoadBalancer" | "ExternalName";
   externalIPs?: string[];
   sessionAffinity?: "None" | "ClientIP";
-  sessionAffinityConfig?: { clientIP?: { timeoutSeconds?: number } };
+  sessionAffinityConfig?: SessionAffinityConfig;
   loadBalancerIP?: string;
   loadBalancerSourceRanges?: string[];
   externalName?: string;
@@ -54,8 +63,12 @@ export interface LoadBalancerIngress {
   ports?: PortStatus[];
 }
 
+export interface LoadBalancerStatus {
+  ingress?: LoadBalancerIngress[];
+}
+
 export interface ServiceStatus {
-  loadBalancer?: { ingress?: LoadBalancerIngress[] };
+  loadBalancer?: LoadBalancerStatus;
   conditions?: Condition[];
 }
 
