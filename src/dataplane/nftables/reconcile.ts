@@ -1,0 +1,175 @@
+/** What has to be written to make the kernel's table what it should be, and how much of it is right already. */
+import { isDeepStrictEqual } from "node:util";
+import type { Chain, Command, Rule, SetDefinition, SetElement } from "../../net/nftables/model.ts";
+import type { DesiredState } from "./desired-state.ts";
+import { elementData, elementKey, elementOfKey } from "./kernel-state.ts";
+import type { KernelState } from "./kernel-state.ts";
+import { setReference } from "./plan.ts";
+import { chains as constantChains, table } from "./ruleset.ts";
+
+export interface Reconciliation {
+  /** To be sent as one batch; empty if all is right. */
+  readonly commands: readonly Command[];
+  /** Tables, chains, rules, sets and elements that are there and right. */
+  readonly kept: number;
+  /** Those that are added, changed or removed. */
+  readonly written: number;
+}
+
+/** Repairs what differs, in place. A table whose chains or sets are of another make is made anew instead. */
+export function reconcile(desired: DesiredState, kernel: KernelState): Reconciliation {
+  if (kernel.table === undefined || !isRepairable(desired, kernel)) return rebuild(desired, kernel);
+  const steps = new Steps(1);
+  // The order matters: rules name sets and chains, verdicts name chains, and nothing is deleted while it is named.
+  const missingChains = desired.chains.filter((chain) => !kernel.chains.has(chain.name));
+  const extraChains = [...kernel.chains.values()].filter(
+    (chain) => !desired.chains.some(({ name }) => name === chain.name),
+  );
+  const extraSets = [...kernel.sets.values()].filter(
+    (set) => !desired.sets.some(({ name }) => name === set.name),
+  );
+  for (const set of desired.sets) if (!kernel.sets.has(set.name)) steps.write({ op: "add set", set });
+  for (const chain of missingChains) steps.write({ op: "add chain", chain });
+  for (const chain of extraChains) steps.prepare({ op: "flush chain", chain });
+  reconcileRules(steps, desired, kernel);
+  for (const set of desired.sets) reconcileElements(steps, set, desired, kernel);
+  for (const chain of extraChains) steps.write({ op: "delete chain", chain });
+  for (const set of extraSets) steps.write({ op: "delete set", set });
+  steps.keep(desired.chains.length - missingChains.length);
+  steps.keep(desired.sets.filter((set) => kernel.sets.has(set.name)).length);
+  return steps.result();
+}
+
+/** The whole table, in place of what is there. Packets see the old one or the new one. */
+export function rebuild(desired: DesiredState, kernel: Pick<KernelState, "table">): Reconciliation {
+  const steps = new Steps(0);
+  if (kernel.table !== undefined) steps.prepare({ op: "delete table", table });
+  steps.write({ op: "add table", table });
+  for (const set of desired.sets) steps.write({ op: "add set", set });
+  for (const chain of desired.chains) steps.write({ op: "add chain", chain });
+  for (const rules of desired.rules.values()) for (const rule of rules) steps.write({ op: "add rule", rule });
+  for (const set of desired.sets) steps.add(set, desired.elements.get(set.name) ?? []);
+  return steps.result();
+}
+
+class Steps {
+  readonly #commands: Command[] = [];
+  #kept: number;
+  #written = 0;
+
+  constructor(kept: number) {
+    this.#kept = kept;
+  }
+
+  keep(count: number): void {
+    this.#kept += count;
+  }
+
+  /** A command that changes one object. */
+  write(command: Command): void {
+    this.#commands.push(command);
+    this.#written++;
+  }
+
+  /** A command that only makes way for others. */
+  prepare(command: Command): void {
+    this.#commands.push(command);
+  }
+
+  add(set: SetDefinition, elements: readonly SetElement[]): void {
+    if (elements.length === 0) return;
+    this.#commands.push({ op: "add elements", set: setReference(set.name, set.kind), elements });
+    this.#written += elements.length;
+  }
+
+  /** `replaced` of the elements are added again: that is one change each. */
+  delete(set: SetDefinition, elements: readonly SetElement[], replaced: number): void {
+    if (elements.length === 0) return;
+    this.#commands.push({ op: "delete elements", set: setReference(set.name, set.kind), elements });
+    this.#written += elements.length - replaced;
+  }
+
+  result(): Reconciliation {
+    return { commands: this.#commands, kept: this.#kept, written: this.#written };
+  }
+}
+
+function isRepairable(desired: DesiredState, kernel: KernelState): boolean {
+  // Nothing of ours is dormant or owned by a process.
+  if (kernel.table?.flags !== undefined) return false;
+  for (const chain of constantChains) {
+    const found = kernel.chains.get(chain.name);
+    // A base chain that is not there can be added; a chain cannot be given another hook.
+    if (found !== undefined && !sameHook(chain, found)) return false;
+  }
+  return desired.sets.every((set) => {
+    const found = kernel.sets.get(set.name);
+    return found === undefined || sameSet(set, found);
+  });
+}
+
+function sameHook(a: Chain, b: Chain): boolean {
+  return isDeepStrictEqual(a.base, b.base);
+}
+
+function sameSet(a: SetDefinition, b: SetDefinition): boolean {
+  return (
+    a.kind === b.kind &&
+    a.keyLength === b.keyLength &&
+    a.dataLength === b.dataLength &&
+    a.size === b.size &&
+    isDeepStrictEqual(a.keyTypes, b.keyTypes) &&
+    isDeepStrictEqual(a.flags, b.flags)
+  );
+}
+
+function reconcileRules(steps: Steps, desired: DesiredState, kernel: KernelState): void {
+  const wrong: Rule[] = [];
+  for (const chain of desired.chains) {
+    const want = desired.rules.get(chain.name) ?? [];
+    const have = kernel.rules.get(chain.name) ?? [];
+    if (want.length === have.length && want.every((rule, index) => sameRule(rule, have[index]!))) {
+      steps.keep(want.length);
+      continue;
+    }
+    if (have.length > 0) steps.prepare({ op: "flush chain", chain });
+    wrong.push(...want);
+  }
+  for (const rule of wrong) steps.write({ op: "add rule", rule });
+}
+
+function sameRule(a: Rule, b: Rule): boolean {
+  return a.comment === b.comment && isDeepStrictEqual(a.expressions, b.expressions);
+}
+
+function reconcileElements(
+  steps: Steps,
+  set: SetDefinition,
+  desired: DesiredState,
+  kernel: KernelState,
+): void {
+  const have = kernel.elements.get(set.name) ?? new Map<string, string>();
+  const missing: SetElement[] = [];
+  const wrong: SetElement[] = [];
+  let right = 0;
+  let replaced = 0;
+  const wanted = new Set<string>();
+  for (const element of desired.elements.get(set.name) ?? []) {
+    const key = elementKey(element);
+    const data = have.get(key);
+    wanted.add(key);
+    if (data === elementData(element)) {
+      right++;
+      continue;
+    }
+    missing.push(element);
+    if (data === undefined) continue;
+    wrong.push(elementOfKey(key));
+    replaced++;
+  }
+  if (wanted.size !== right + replaced || have.size !== right + replaced)
+    for (const key of have.keys()) if (!wanted.has(key)) wrong.push(elementOfKey(key));
+  steps.keep(right);
+  steps.delete(set, wrong, replaced);
+  steps.add(set, missing);
+}
