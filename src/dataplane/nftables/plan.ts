@@ -209,10 +209,17 @@ function endpointIds(port: VirtualPort, version: IpVersion): string[] {
     throw new DataPlaneError(
       `service ${service} has ${backends.length} endpoints on port ${port.port}; ${MAX_SLOTS} are possible`,
     );
-  const ids = backends.map((backend) => endpointId(backend, version, `service ${service}`));
-  if (new Set(ids).size < ids.length)
+  const whose = `service ${service}`;
+  const ids = backends.map((backend) => endpointId(backend, version, whose));
+  if (hasDuplicates(ids))
     throw new DataPlaneError(`service ${service} has the same endpoint twice on port ${port.port}`);
   return ids;
+}
+
+/** Most services have few endpoints, and for those comparing each with each is faster than making a Set. */
+function hasDuplicates(ids: readonly string[]): boolean {
+  if (ids.length > 16) return new Set(ids).size < ids.length;
+  return ids.some((id, index) => ids.indexOf(id, index + 1) >= 0);
 }
 
 /** The elements of rangesN: for each range its first address and, flagged, the first one past it. Ranges that touch or overlap are one. */

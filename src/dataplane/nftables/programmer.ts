@@ -46,6 +46,8 @@ export interface NftablesOptions {
 
 /** A reader who is overtaken by others' commits this often writes without the condition that nobody did. */
 const MAX_READS = 5;
+/** A change of more elements than this is made while nobody of us listens. */
+const MAX_HEARD = 2000;
 /** At most one repair in so many milliseconds, so that a fight over the table does not take the whole processor. */
 const REPAIR_INTERVAL = 100;
 
@@ -108,6 +110,9 @@ class NftablesDataPlane implements DataPlane {
   #table: { ports: Map<VirtualPortKey, VirtualPort>; ranges: readonly string[] } | undefined;
   #programmed: Programmed | undefined;
   #changes: ForeignChanges | undefined;
+  /** What the generation is if nobody but us has committed since the table was read. */
+  #generation = 0;
+  #timer: NodeJS.Timeout | undefined;
   #ownPort = 0;
   #repairing: Promise<void> | undefined;
   #lastRepair = 0;
@@ -128,9 +133,7 @@ class NftablesDataPlane implements DataPlane {
 
   async sync(table: ServiceTable): Promise<SyncReport> {
     this.#table = { ports: new Map(table.ports), ranges: table.ranges };
-    this.#ownPort = readGeneration(this.#socket).port;
-    await this.#watch();
-    return this.#reconcile();
+    return this.#synchronise();
   }
 
   async apply(delta: TableDelta): Promise<void> {
@@ -146,20 +149,21 @@ class NftablesDataPlane implements DataPlane {
     const plan = planDelta(programmed, delta);
     merge(table.ports, delta);
     const udp = changedUdpPorts(programmed, plan);
+    if (elementCount(plan.commands) > MAX_HEARD) this.#unwatch();
     if (plan.commands.length > 0 && !this.#commit(plan.commands)) {
       // Somebody has changed the table, so the plan was made on wrong grounds.
       this.#reconcile();
-      return;
+    } else {
+      commitPlan(programmed, plan);
+      this.#cutFlows(udp);
     }
-    commitPlan(programmed, plan);
-    this.#cutFlows(udp);
+    if (this.#changes === undefined) await this.#watch();
   }
 
   async cleanup(): Promise<void> {
     this.#table = undefined;
     this.#programmed = undefined;
-    this.#changes?.[Symbol.dispose]();
-    this.#changes = undefined;
+    this.#unwatch();
     try {
       this.#transact([{ op: "delete table", table: ourTable }]);
     } catch (error) {
@@ -171,21 +175,49 @@ class NftablesDataPlane implements DataPlane {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    this.#changes?.[Symbol.dispose]();
+    this.#unwatch();
     await this.#resources.disposeAsync();
   }
 
-  /** Starts to hear others' changes; before the table is read, so that none is missed. */
-  async #watch(): Promise<void> {
-    if (this.#changes !== undefined) return;
+  async #synchronise(): Promise<SyncReport> {
+    this.#unwatch();
+    const report = this.#reconcile();
+    if (await this.#watch()) return report;
+    const again = this.#reconcile();
+    return { kept: again.kept, written: report.written + again.written };
+  }
+
+  #unwatch(): void {
+    this.#changes?.[Symbol.dispose]();
+    this.#changes = undefined;
+  }
+
+  /**
+   * Starts to hear others' changes. Only now: while anybody listens, the kernel writes a message for each element, which
+   * makes loading a large table five times slower. False if somebody committed before we heard it.
+   */
+  async #watch(): Promise<boolean> {
     const { netns, verifyInterval = 30_000 } = this.#options;
-    this.#changes = await ForeignChanges.open({
+    const changes = await ForeignChanges.open({
       ...(netns === undefined ? {} : { netns }),
       ownPort: () => this.#ownPort,
       onChange: (what) => this.#repair(what),
     });
-    const timer = setInterval(() => void this.#verify(), verifyInterval).unref();
-    this.#resources.defer(() => clearInterval(timer));
+    this.#unwatch();
+    if (this.#closed || this.#table === undefined) {
+      changes[Symbol.dispose]();
+      return true;
+    }
+    this.#changes = changes;
+    if (this.#timer === undefined) {
+      const timer = setInterval(() => void this.#verify(), verifyInterval).unref();
+      this.#timer = timer;
+      this.#resources.defer(() => clearInterval(timer));
+    }
+    const { id, port } = readGeneration(this.#socket);
+    this.#ownPort = port;
+    changes.generation = id;
+    return id === this.#generation;
   }
 
   /** Reads back, compares, writes the differences. Throws DataPlaneError. */
@@ -198,7 +230,6 @@ class NftablesDataPlane implements DataPlane {
         this.#routes === undefined
           ? { kept: 0, written: 0 }
           : ensureRoutes(this.#routes, table.ranges.map(cidr));
-      if (this.#changes !== undefined) this.#changes.generation = readGeneration(this.#socket).id;
       return { kept: report.kept + routes.kept, written: report.written + routes.written };
     } catch (error) {
       throw explain(error, "programming table inet fairlead");
@@ -209,6 +240,7 @@ class NftablesDataPlane implements DataPlane {
     let isRefused = false;
     for (let attempt = 1; ; attempt++) {
       const kernel = readKernelState(this.#socket);
+      this.#generation = kernel.generation;
       const desired = desiredState(table, this.#options.masqueradeBridges ?? [], kernel);
       const { commands, kept, written } = isRefused ? rebuild(desired, kernel) : reconcile(desired, kernel);
       try {
@@ -247,6 +279,7 @@ class NftablesDataPlane implements DataPlane {
   #transact(commands: readonly Command[], generation?: number): void {
     const options = generation === undefined ? {} : { generation };
     this.#socket.transact(encodeBatch(commands, { writer: this.#writer, ...options }));
+    this.#generation++;
   }
 
   /** A flow that cannot be cut must not undo a change that is in force: it is told, and tried again by the next sync. */
@@ -272,7 +305,7 @@ class NftablesDataPlane implements DataPlane {
     await delay(Math.max(0, Math.min(wait, REPAIR_INTERVAL)), undefined, { ref: false });
     if (this.#closed || this.#table === undefined) return;
     try {
-      const { written } = this.#reconcile();
+      const { written } = await this.#synchronise();
       if (written > 0) this.#log.warn({ written }, `${what}: repaired`);
     } catch (error) {
       this.#log.error({ err: error }, `${what}, and it could not be repaired`);
@@ -291,6 +324,10 @@ class NftablesDataPlane implements DataPlane {
     this.#repair("checking table inet fairlead");
     await this.#repairing;
   }
+}
+
+function elementCount(commands: readonly Command[]): number {
+  return commands.reduce((sum, command) => sum + ("elements" in command ? command.elements.length : 1), 0);
 }
 
 function merge(ports: Map<VirtualPortKey, VirtualPort>, delta: TableDelta): void {

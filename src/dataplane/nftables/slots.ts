@@ -9,6 +9,7 @@
  * place. `current` may have holes. The values only have to be comparable with ===; `wanted` has no duplicates.
  */
 export function fillSlots(current: readonly (string | undefined)[], wanted: readonly string[]): string[] {
+  if (current.length === 0) return [...wanted];
   const homeless = new Set(wanted);
   const slots: (string | undefined)[] = [];
   for (let slot = 0; slot < wanted.length; slot++) {
