@@ -2,7 +2,7 @@
  * Processes that are watched without being our children: a process is known by its id and the time it started,
  * because ids are used again.
  */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { close, openPid } from "./libc.ts";
 import { pollReadable } from "./poll.ts";
 
@@ -45,6 +45,34 @@ export function watchProcess(pid: number, onExit: () => void): Disposable {
     if (exited) onExit();
   }
   return { [Symbol.dispose]: () => finish(false) };
+}
+
+/** The ids of all processes for which `matches` holds; it may read /proc/PID, which can vanish under it. */
+function processesWhere(matches: (pid: number) => boolean): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return matches(pid);
+      } catch (error) {
+        // Ended meanwhile, or somebody else's (EACCES): not ours to find.
+        if (["ENOENT", "ESRCH", "EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? ""))
+          return false;
+        throw error;
+      }
+    });
+}
+
+/** Processes whose environment says `name=value` (as it was when they started their program). */
+export function processesWithEnvironment(name: string, value: string): number[] {
+  const entry = `\0${name}=${value}\0`;
+  return processesWhere((pid) => `\0${readFileSync(`/proc/${pid}/environ`, "latin1")}`.includes(entry));
+}
+
+/** Processes in the network namespace with this id (see netnsId). */
+export function processesInNetns(id: string): number[] {
+  return processesWhere((pid) => readlinkSync(`/proc/${pid}/ns/net`) === id);
 }
 
 /** Signals a process, or with a negative `pid` its group. False if there was nobody to hear it. */

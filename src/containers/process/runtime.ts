@@ -1,0 +1,274 @@
+/**
+ * The runtime that runs pods as processes of this machine: a pod whose container is a command, without Docker.
+ *
+ * It takes the pods that are bound to its node, and binds those that nobody else would (no nodeName, the default
+ * scheduler's), unless they say by `fairlead.dev/runtime` that they belong to another runtime: the mirror of a
+ * container engine writes pods too.
+ *
+ * Processes outlive fairlead. When it stops, pods go on; when it starts again, it finds them by its records, and
+ * what belongs to pods that were deleted meanwhile is ended. `cleanup` ends everything instead.
+ */
+import { nodeKind } from "../../api/node/kind.ts";
+import { podKind } from "../../api/pod/kind.ts";
+import type { Pod } from "../../api/pod/type.ts";
+import { type Log, silentLog } from "../../base/log.ts";
+import type { Client } from "../../client/client.ts";
+import { startInformer } from "../../client/informer.ts";
+import { canUseNetns } from "../../sys/capability.ts";
+import { bootId, processStartTime, signalProcess } from "../../sys/process.ts";
+import type { ContainerRuntime } from "../runtime.ts";
+import { LOOPBACK_POD_CIDR, loopbackNetwork } from "./loopback-network.ts";
+import { hostNetwork, type PodNetwork } from "./network.ts";
+import { NETNS_POD_CIDR, openNetnsNetwork } from "./netns-network.ts";
+import { type PodRecord, PodRecords } from "./pod-record.ts";
+import { endStragglers, placeOf, PodRunner, type PodRunnerParts } from "./pod-runner.ts";
+import { KUBELET_DELAYS, type RestartDelays } from "./restart.ts";
+
+/** Annotation (or label) of a pod: which runtime it belongs to. "process" is this one; absent: whoever runs its node. */
+export const RUNTIME_MARK = "fairlead.dev/runtime";
+
+export interface ProcessRuntimeOptions {
+  /** The node whose pods these are. */
+  readonly nodeName: string;
+  /** Where records and logs of pods are kept; of one runtime only. */
+  readonly stateDir: string;
+  /** How pods get addresses: network namespaces (root) or 127/8. @default {"auto": by what this process may do} */
+  readonly isolation?: "auto" | "netns" | "loopback";
+  /** @default {["10.244.0.0/24"], on loopback ["127.244.0.0/24"]} */
+  readonly podCidrs?: readonly string[];
+  /** The node's network namespace, by name or path. @default {the caller's} */
+  readonly netns?: string;
+  /** The bridge that pods are joined to. @default {"fairlead0"} */
+  readonly bridge?: string;
+  /** Whether pods without a node are bound to this one. Not with a scheduler in the cluster. @default {true} */
+  readonly bindPods?: boolean;
+  /** @default {the kubelet's: 10 s doubling to 5 min} */
+  readonly restartDelays?: RestartDelays;
+}
+
+export interface ProcessRuntimeParts {
+  readonly client: Client;
+  readonly log?: Log;
+}
+
+export interface ProcessRuntime extends ContainerRuntime {
+  /** The range of pods' addresses, primary first. */
+  readonly podCidrs: readonly string[];
+  /**
+   * Ends the processes of all pods (SIGTERM, two seconds, SIGKILL) and takes their namespaces and the bridge away.
+   * Only after run() has ended. The Pods stay in the API, and the next run starts them afresh.
+   */
+  cleanup(): Promise<void>;
+}
+
+export function createProcessRuntime(
+  options: ProcessRuntimeOptions,
+): (parts: ProcessRuntimeParts) => ProcessRuntime {
+  return (parts) => new Runtime(options, parts);
+}
+
+class Runtime implements ProcessRuntime {
+  readonly name = "process";
+  readonly podCidrs: readonly string[];
+  readonly #options: ProcessRuntimeOptions;
+  readonly #client: Client;
+  readonly #log: Log;
+  readonly #isolation: "netns" | "loopback";
+  readonly #runners = new Map<string, { runner: PodRunner; done: Promise<void> }>();
+  /** Records of an earlier run whose pods have not been seen yet, by uid. */
+  readonly #old = new Map<string, PodRecord>();
+
+  constructor(options: ProcessRuntimeOptions, { client, log = silentLog }: ProcessRuntimeParts) {
+    const { isolation = "auto" } = options;
+    this.#options = options;
+    this.#client = client;
+    this.#log = log;
+    this.#isolation = isolation !== "auto" ? isolation : canUseNetns() ? "netns" : "loopback";
+    if (this.#isolation === "loopback" && options.netns !== undefined)
+      throw new Error(
+        `pods cannot run in the network namespace ${options.netns} without root: run fairlead as root`,
+      );
+    this.podCidrs = options.podCidrs ?? [this.#isolation === "netns" ? NETNS_POD_CIDR : LOOPBACK_POD_CIDR];
+  }
+
+  async describe(): Promise<string> {
+    const ranges = this.podCidrs.join(", ");
+    return this.#isolation === "netns"
+      ? `processes in network namespaces, ${ranges}`
+      : `processes on loopback addresses, ${ranges} (without root)`;
+  }
+
+  async run(signal: AbortSignal, onSynced?: () => void): Promise<void> {
+    const network = await this.#openNetwork();
+    try {
+      const parts = this.#parts(network);
+      this.#restore(parts);
+      await this.#follow(parts, signal, onSynced);
+    } finally {
+      await Promise.all(Array.from(this.#runners.values(), ({ done }) => done));
+      network[Symbol.dispose]();
+    }
+  }
+
+  async cleanup(): Promise<void> {
+    using network = await this.#openNetwork();
+    const parts = this.#parts(network);
+    const records = parts.records.load();
+    const pids = records.filter(({ bootId }) => bootId === parts.bootId).flatMap(runningPids);
+    for (const pid of pids) signalProcess(-pid, "SIGTERM");
+    const deadline = performance.now() + 2000;
+    while (pids.some((pid) => processStartTime(pid) !== undefined) && performance.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    for (const record of records) this.#discard(record, parts);
+    network.cleanup();
+  }
+
+  async #openNetwork(): Promise<PodNetwork> {
+    if (this.#isolation === "loopback") return loopbackNetwork(this.podCidrs[0]);
+    const { netns, bridge } = this.#options;
+    return openNetnsNetwork({
+      podCidrs: this.podCidrs,
+      ...(netns !== undefined && { netns }),
+      ...(bridge !== undefined && { bridge }),
+    });
+  }
+
+  #parts(network: PodNetwork): PodRunnerParts {
+    const { stateDir, restartDelays = KUBELET_DELAYS } = this.#options;
+    return {
+      client: this.#client,
+      network,
+      records: new PodRecords(stateDir),
+      stateDir,
+      bootId: bootId(),
+      delays: restartDelays,
+      log: this.#log,
+    };
+  }
+
+  /** Takes the addresses of recorded pods before any new pod can get them. */
+  #restore(parts: PodRunnerParts): void {
+    for (const record of parts.records.load()) {
+      const place = placeOf(record);
+      const isHost = place.addresses[0] === parts.network.hostIP;
+      if (isHost || parts.network.restore(place)) this.#old.set(record.uid, record);
+      else {
+        this.#log.warn(
+          { pod: record.name, ...place },
+          "a pod's address is not to be had any more: it starts afresh",
+        );
+        this.#discard(record, parts);
+      }
+    }
+  }
+
+  async #follow(
+    parts: PodRunnerParts,
+    signal: AbortSignal,
+    onSynced: (() => void) | undefined,
+  ): Promise<void> {
+    const { nodeName, bindPods = true } = this.#options;
+    const common = { client: this.#client, kind: podKind, log: this.#log, signal };
+    const bound = startInformer<Pod>({ ...common, fieldSelector: `spec.nodeName=${nodeName}` });
+    const start = (pod: Pod): void => this.#start(pod, parts, signal);
+    bound.addHandler({
+      onAdd: start,
+      onUpdate: (pod) => {
+        const known = this.#runners.get(pod.metadata.uid ?? "");
+        if (known === undefined) start(pod);
+        else known.runner.update(pod);
+      },
+      onDelete: (pod) => this.#runners.get(pod.metadata.uid ?? "")?.runner.removed(),
+    });
+    const waits = [bound.done];
+    const synced = [bound.synced];
+    if (bindPods) {
+      const unbound = startInformer<Pod>({ ...common, fieldSelector: "spec.nodeName=" });
+      const bind = (pod: Pod): void => void this.#bind(pod);
+      unbound.addHandler({ onAdd: bind, onUpdate: bind });
+      waits.push(unbound.done);
+      synced.push(unbound.synced);
+    }
+    try {
+      await Promise.all(synced);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+    if (!signal.aborted) {
+      for (const record of this.#old.values()) {
+        this.#log.info(
+          { pod: record.name, uid: record.uid },
+          "ending what is left of a pod that was deleted",
+        );
+        this.#discard(record, parts);
+        if (record.addresses[0] !== parts.network.hostIP) parts.network.release(placeOf(record));
+      }
+      this.#old.clear();
+      onSynced?.();
+    }
+    await Promise.all(waits);
+  }
+
+  #start(pod: Pod, parts: PodRunnerParts, signal: AbortSignal): void {
+    const { uid = "", name } = pod.metadata;
+    if (!isOurs(pod) || this.#runners.has(uid)) return;
+    const old = this.#old.get(uid);
+    this.#old.delete(uid);
+    const isHost = pod.spec?.hostNetwork === true;
+    const own = isHost ? { ...parts, network: hostNetwork(parts.network) } : parts;
+    const runner = new PodRunner(pod, own, signal, old);
+    const done = runner
+      .run()
+      .catch((err: unknown) => this.#log.error({ err, pod: name }, "running a pod failed for good"))
+      .finally(() => this.#runners.delete(uid));
+    this.#runners.set(uid, { runner, done });
+  }
+
+  /** What the default scheduler would do where there is only one node. */
+  async #bind(pod: Pod): Promise<void> {
+    const { nodeName } = this.#options;
+    const { namespace = "default", name = "", uid, deletionTimestamp } = pod.metadata;
+    const scheduler = pod.spec?.schedulerName ?? "default-scheduler";
+    if (!isOurs(pod) || scheduler !== "default-scheduler" || deletionTimestamp !== undefined) return;
+    try {
+      if (!(await this.#isSelected(pod))) return;
+      const metadata = { uid, annotations: { [RUNTIME_MARK]: "process" } };
+      await this.#client.patch(podKind, { namespace, name }, "merge", { metadata, spec: { nodeName } });
+    } catch (err) {
+      // Changed or gone meanwhile: the informer brings what is now.
+      this.#log.warn({ err, pod: `${namespace}/${name}` }, "binding a pod to this node failed");
+    }
+  }
+
+  /** v1 PodSpec, field nodeSelector: labels that the node must have. */
+  async #isSelected(pod: Pod): Promise<boolean> {
+    const wanted = Object.entries(pod.spec?.nodeSelector ?? {});
+    if (wanted.length === 0) return true;
+    const node = await this.#client.get(nodeKind, { name: this.#options.nodeName });
+    return wanted.every(([key, value]) => node.metadata.labels?.[key] === value);
+  }
+
+  /** Ends and removes what a record names; its addresses stay taken if they were restored. */
+  #discard(record: PodRecord, parts: PodRunnerParts): void {
+    const place = placeOf(record);
+    if (record.bootId === parts.bootId) {
+      for (const pid of runningPids(record)) signalProcess(-pid, "SIGKILL");
+      endStragglers(record.uid, parts, place);
+    }
+    const isPodNetns = this.#isolation === "netns" && place.netns?.startsWith("fairlead-") === true;
+    if (isPodNetns) parts.network.detach(record.uid, place);
+    parts.records.remove(record.uid);
+  }
+}
+
+function isOurs(pod: Pod): boolean {
+  const mark = pod.metadata.annotations?.[RUNTIME_MARK] ?? pod.metadata.labels?.[RUNTIME_MARK];
+  return mark === undefined || mark === "process";
+}
+
+/** The processes of a record that still run. */
+function runningPids(record: PodRecord): number[] {
+  return Object.values(record.containers).flatMap(({ pid, startTime }) =>
+    pid !== undefined && processStartTime(pid) === startTime ? [pid] : [],
+  );
+}
