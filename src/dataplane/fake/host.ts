@@ -81,6 +81,11 @@ export class Host {
     return isIpv4 && this.isLocal(source) ? "the source address is the host's own" : undefined;
   }
 
+  /** Whether routing lets `source` out of no interface but lo: __mkroute_output, which IPv6 has no like of. */
+  isStuck(source: string): boolean {
+    return !source.includes(":") && isLoopback(source);
+  }
+
   /**
    * The address that masquerade gives to what leaves through `oif`: inet_select_addr for IPv4; for IPv6 rules 1, 5
    * and 8 of RFC 6724, section 5. Undefined if the host has none.

@@ -169,9 +169,11 @@ export class Journey {
     const stopped = this.#hook("output", undefined, before.oif);
     if (stopped !== undefined) return stopped;
     // A new destination is routed again (ip_route_me_harder); the output hook's chains all saw the first route.
-    const route = host.route(this.#context.packet.destination);
-    if (route.kind === "none")
-      return { kind: "refused", reason: `no route to ${this.#context.packet.destination}` };
+    const { source, destination } = this.#context.packet;
+    const route = host.route(destination);
+    if (route.kind === "none") return { kind: "refused", reason: `no route to ${destination}` };
+    if (destination !== this.#original.destination && route.kind === "forward" && host.isStuck(source))
+      return { kind: "refused", reason: `${source} cannot leave this host` };
     const left = this.#hook("postrouting", undefined, route.oif);
     if (left !== undefined || route.kind === "forward") return left ?? this.#delivered(route.oif);
     // Over loopback it comes in again and keeps its connection.

@@ -305,11 +305,14 @@ export class RuleRun {
     return { code: "accept" };
   }
 
-  /** nf_reject_ipv4.c: a reset answers TCP only, and no reset; an ICMP error answers no ICMP error. */
+  /** Whether the sender hears of it: nf_send_reset and nf_send_unreach of nf_reject_ipv4.c and nf_reject_ipv6.c. */
   #rejectKind(how: "tcp reset" | "icmpx port-unreachable"): RejectKind {
-    const { protocol, tcpFlags } = this.#context.packet;
-    if (how === "icmpx port-unreachable") return "icmp port-unreachable";
-    return protocol === "TCP" && tcpFlags?.includes("RST") !== true ? "tcp reset" : "nothing";
+    const { packet, family, iif, host } = this.#context;
+    if (how === "tcp reset")
+      return packet.protocol === "TCP" && packet.tcpFlags?.includes("RST") !== true ? "tcp reset" : "nothing";
+    // The answer to the host's own address would come from one that is not the host's: icmp_route_lookup refuses.
+    const toItself = family === 4 && iif !== undefined && iif !== "lo" && host.isLocal(packet.source);
+    return toItself ? "nothing" : "icmp port-unreachable";
   }
 }
 

@@ -1,0 +1,128 @@
+/**
+ * The fake kernel against the real one: random tables, programmed by the real plan into a namespace and into the
+ * fake, and random packets sent for real. What becomes of each must be one of the fake's outcomes, and where the
+ * rules pick at random every outcome of the fake must be seen.
+ *
+ * FAIRLEAD_SEED chooses the cases, FAIRLEAD_TABLES how many tables (60 packets each). Needs root.
+ */
+import assert from "node:assert/strict";
+import { performance } from "node:perf_hooks";
+import { test } from "node:test";
+import type { Packet } from "../src/dataplane/fake/packet.ts";
+import type { PacketCase, TableCase } from "./lab/packet-cases.ts";
+import { CaseMaker, seededRandom } from "./lab/packet-cases.ts";
+import type { Difference } from "./lab/packet-compare.ts";
+import { formatDifference, formatFates, TwinKernels } from "./lab/packet-compare.ts";
+import { PacketLab } from "./lab/packet-io.ts";
+import { needsNetns } from "./lab/netns.ts";
+
+const skip = needsNetns();
+const seed = Number(process.env["FAIRLEAD_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
+const TABLES = Number(process.env["FAIRLEAD_TABLES"] ?? 100);
+const PACKETS = 60;
+/** Each of n equally likely outcomes is missed in 30 n packets once in 10^12 times. */
+const PATIENCE = 30;
+
+/** Source ports, another for each packet, so that each is a connection of its own. */
+class SourcePorts {
+  #next = 1024;
+
+  take(): number {
+    return this.#next++;
+  }
+
+  get left(): boolean {
+    return this.#next < 60_000;
+  }
+}
+
+/** Sends the packet until every outcome was seen. The first difference, or how many were sent. */
+function compare(
+  twins: TwinKernels,
+  { packet, arrival }: PacketCase,
+  ports: SourcePorts,
+): Difference | number {
+  const seen = new Set<string>();
+  for (let sent = 1; ; sent++) {
+    const result = twins.send({ ...packet, sourcePort: ports.take() } satisfies Packet, arrival);
+    if ("difference" in result) return result.difference;
+    const { outcomes } = result.trace;
+    seen.add(String(outcomes.indexOf(result.outcome)));
+    if (seen.size === outcomes.length || !ports.left) return sent;
+    assert.ok(
+      sent < PATIENCE * outcomes.length,
+      `after ${sent} packets only outcomes ${[...seen].join(", ")} of: ${formatFates(result.trace)}`,
+    );
+  }
+}
+
+/** All tables that are `table` with one part less. */
+function* smaller(table: TableCase): Generator<TableCase> {
+  const without = <T>(list: readonly T[], index: number): T[] => list.filter((_, at) => at !== index);
+  const { ports, ranges, masquerade } = table;
+  for (const index of ports.keys()) yield { ...table, ports: without(ports, index) };
+  for (const index of ranges.keys()) yield { ...table, ranges: without(ranges, index) };
+  for (const index of masquerade.keys()) yield { ...table, masquerade: without(masquerade, index) };
+  for (const [index, port] of table.ports.entries())
+    for (const at of port.backends.keys())
+      yield { ...table, ports: table.ports.with(index, { ...port, backends: without(port.backends, at) }) };
+}
+
+/** The smallest table that one finds by taking parts away with which the packet still has another fate. */
+function shrink(twins: TwinKernels, table: TableCase, packet: PacketCase, difference: Difference): string {
+  const differs = (candidate: TableCase): Difference | undefined => {
+    twins.program(candidate);
+    twins.forgetConnections();
+    const ports = new SourcePorts();
+    for (let tries = 0; tries < 40; tries++) {
+      const result = twins.send({ ...packet.packet, sourcePort: ports.take() }, packet.arrival);
+      if ("difference" in result) return result.difference;
+    }
+    return undefined;
+  };
+  let [least, found] = [table, difference];
+  for (let again = true; again;) {
+    again = false;
+    for (const candidate of smaller(least)) {
+      const still = differs(candidate);
+      if (still === undefined) continue;
+      [least, found, again] = [candidate, still, true];
+      break;
+    }
+  }
+  const { ports, ranges, masquerade } = least;
+  return [
+    `the kernels differ (FAIRLEAD_SEED=${seed}):`,
+    ...ports.map(
+      ({ address, protocol, port, backends }) =>
+        `  ${address} ${protocol} ${port} -> ${backends.map((one) => `${one.address} ${one.port}`).join(", ") || "none"}`,
+    ),
+    `  ranges ${ranges.join(", ") || "none"}; masqueraded ${masquerade.map((pair) => pair.join(">")).join(", ") || "none"}`,
+    formatDifference(found),
+  ].join("\n");
+}
+
+test(`new connections: the same becomes of them in both kernels`, { skip }, async (t) => {
+  using lab = await PacketLab.open();
+  const twins = new TwinKernels(lab);
+  const maker = new CaseMaker(seededRandom(seed));
+  const started = performance.now();
+  let cases = 0;
+  let packets = 0;
+  for (let tables = 0; tables < TABLES; tables++) {
+    const table = maker.table();
+    twins.program(table);
+    twins.forgetConnections();
+    const ports = new SourcePorts();
+    for (let count = 0; count < PACKETS && ports.left; count++) {
+      const packet = maker.packet(table);
+      const result = compare(twins, packet, ports);
+      if (typeof result !== "number") assert.fail(shrink(twins, table, packet, result));
+      cases++;
+      packets += result;
+    }
+  }
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  t.diagnostic(`FAIRLEAD_SEED=${seed}: ${cases} cases, ${packets} packets, ${seconds} s, no difference`);
+  assert.ok(cases >= TABLES * PACKETS * 0.9, `${cases} cases`);
+});
