@@ -1,0 +1,242 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { endpointSliceKind } from "../api/endpointslice/kind.ts";
+import type { EndpointSlice } from "../api/endpointslice/type.ts";
+import type { KubeObject } from "../api/meta/type.ts";
+import { endpointsKind } from "../api/endpoints/kind.ts";
+import { nodeKind } from "../api/node/kind.ts";
+import { podKind } from "../api/pod/kind.ts";
+import type { Pod } from "../api/pod/type.ts";
+import { serviceKind } from "../api/service/kind.ts";
+import type { Service, ServiceSpec } from "../api/service/type.ts";
+import { createMemoryApi, type MemoryApi } from "../client/memory-api.ts";
+import { type Controllers, startControllers } from "./controllers.ts";
+
+function service(name: string, selector: Record<string, string>, spec: ServiceSpec = {}): Service {
+  return {
+    metadata: { namespace: "default", name },
+    spec: { selector, clusterIP: "10.96.0.1", ipFamilies: ["IPv4"], ports: [{ port: 80 }], ...spec },
+  };
+}
+
+function pod(name: string, labels: Record<string, string>, ready = true, node = "n1"): Pod {
+  return {
+    metadata: { namespace: "default", name, labels },
+    spec: { containers: [], nodeName: node },
+    status: {
+      phase: "Running",
+      podIPs: [{ ip: `10.0.0.${name.charCodeAt(0)}` }],
+      conditions: [{ type: "Ready", status: ready ? "True" : "False" }],
+    },
+  };
+}
+
+function controllersOn(api: MemoryApi): AsyncDisposable & { controllers: Controllers } {
+  const end = new AbortController();
+  const controllers = startControllers({ client: api, signal: end.signal });
+  return {
+    controllers,
+    async [Symbol.asyncDispose]() {
+      end.abort();
+      await controllers.done;
+    },
+  };
+}
+
+/** "a b!" : the endpoints of a service in its slices, "!" for unready; undefined without any slice. */
+function endpointsOf(api: MemoryApi, name: string): string | undefined {
+  const slices = api
+    .all(endpointSliceKind)
+    .filter((slice) => slice.metadata.labels?.["kubernetes.io/service-name"] === name);
+  if (slices.length === 0) return undefined;
+  return slices
+    .flatMap(({ endpoints }) => endpoints)
+    .map(({ targetRef, conditions }) => `${targetRef?.name}${conditions?.ready === true ? "" : "!"}`)
+    .sort()
+    .join(" ");
+}
+
+/** The same of its Endpoints. */
+function olderOf(api: MemoryApi, name: string): string | undefined {
+  const found = api.all(endpointsKind).find(({ metadata }) => metadata.name === name);
+  return found?.subsets
+    ?.flatMap(({ addresses = [], notReadyAddresses = [] }) => [
+      ...addresses.map(({ targetRef }) => `${targetRef?.name}`),
+      ...notReadyAddresses.map(({ targetRef }) => `${targetRef?.name}!`),
+    ])
+    .sort()
+    .join(" ");
+}
+
+async function quiet(controllers: Controllers): Promise<void> {
+  // Events in memory take a few turns to come; then the queues say when they are done.
+  for (let i = 0; i < 3; i++) {
+    for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
+    await controllers.settled();
+  }
+}
+
+test("endpoints follow pods and services, and only what changed is written", async () => {
+  const api = createMemoryApi();
+  api.put(nodeKind, { metadata: { name: "n1" } });
+  await using scope = controllersOn(api);
+  const { controllers } = scope;
+  await controllers.ready;
+  const steps: [what: string, does: () => void, expected: string | undefined, writes: number][] = [
+    ["a pod nobody selects", () => api.put(podKind, pod("a", { app: "web" })), undefined, 0],
+    ["the service that does", () => api.put(serviceKind, service("web", { app: "web" })), "a", 2],
+    ["another pod", () => api.put(podKind, pod("b", { app: "web" })), "a b", 2],
+    ["the same again", () => api.put(podKind, pod("b", { app: "web" })), "a b", 0],
+    ["a label that is not selected", () => api.put(podKind, pod("b", { app: "web", x: "y" })), "a b", 0],
+    ["not ready", () => api.put(podKind, pod("b", { app: "web" }, false)), "a b!", 2],
+    ["relabelled away", () => api.put(podKind, pod("b", { app: "db" }, false)), "a", 2],
+    ["and back", () => api.put(podKind, pod("b", { app: "web" })), "a b", 2],
+    ["gone", () => api.remove(podKind, { namespace: "default", name: "a" }), "b", 2],
+    ["another selector", () => api.put(serviceKind, service("web", { app: "db" })), "", 2],
+    ["and back again", () => api.put(serviceKind, service("web", { app: "web" })), "b", 2],
+    ["no selector: what is there stays", () => api.put(serviceKind, service("web", {})), "b", 0],
+    ["selected again", () => api.put(serviceKind, service("web", { app: "web" })), "b", 0],
+    [
+      "ExternalName",
+      () => api.put(serviceKind, service("web", { app: "web" }, { type: "ExternalName" })),
+      "b",
+      0,
+    ],
+    ["deleted", () => api.remove(serviceKind, { namespace: "default", name: "web" }), undefined, 2],
+  ];
+  for (const [what, does, expected, writes] of steps) {
+    const before = api.writes.length;
+    does();
+    await quiet(controllers);
+    assert.equal(endpointsOf(api, "web"), expected, what);
+    assert.equal(olderOf(api, "web") ?? "", expected ?? "", what);
+    assert.equal(api.writes.length - before, writes, `${what}: ${JSON.stringify(api.writes.slice(before))}`);
+  }
+});
+
+test("a pod on a node that is not there counts when the node appears", async () => {
+  const api = createMemoryApi();
+  api.put(serviceKind, service("web", { app: "web" }));
+  api.put(podKind, pod("a", { app: "web" }, true, "late"));
+  await using scope = controllersOn(api);
+  await scope.controllers.ready;
+  await quiet(scope.controllers);
+  assert.equal(endpointsOf(api, "web"), "");
+  api.put(nodeKind, { metadata: { name: "late", labels: { "topology.kubernetes.io/zone": "z" } } });
+  await quiet(scope.controllers);
+  assert.equal(endpointsOf(api, "web"), "a");
+  assert.equal(api.all(endpointSliceKind)[0]?.endpoints[0]?.zone, "z");
+  api.put(nodeKind, { metadata: { name: "late", labels: { "topology.kubernetes.io/zone": "z2" } } });
+  await quiet(scope.controllers);
+  assert.equal(api.all(endpointSliceKind)[0]?.endpoints[0]?.zone, "z2");
+});
+
+test("foreign slices and hand-made endpoints are left alone; ours are repaired when somebody changes them", async () => {
+  const api = createMemoryApi();
+  api.put(nodeKind, { metadata: { name: "n1" } });
+  const foreign: EndpointSlice = {
+    metadata: { namespace: "default", name: "foreign", labels: { "kubernetes.io/service-name": "web" } },
+    addressType: "IPv4",
+    endpoints: [{ addresses: ["192.0.2.1"], targetRef: { name: "foreign" }, conditions: { ready: true } }],
+    ports: [],
+  };
+  api.put(endpointSliceKind, foreign);
+  api.put(endpointsKind, { metadata: { namespace: "default", name: "byhand" }, subsets: [] });
+  await using scope = controllersOn(api);
+  await scope.controllers.ready;
+  await quiet(scope.controllers);
+  assert.equal(api.writes.length, 0);
+  api.put(serviceKind, service("web", { app: "web" }));
+  api.put(podKind, pod("a", { app: "web" }));
+  await quiet(scope.controllers);
+  assert.equal(endpointsOf(api, "web"), "a foreign");
+  const ours = api.all(endpointSliceKind).find(({ metadata }) => metadata.name !== "foreign")!;
+  api.put(endpointSliceKind, { ...ours, endpoints: [] });
+  await quiet(scope.controllers);
+  assert.equal(endpointsOf(api, "web"), "a foreign");
+  api.remove(endpointSliceKind, { namespace: "default", name: ours.metadata.name! });
+  api.remove(endpointsKind, { namespace: "default", name: "web" });
+  await quiet(scope.controllers);
+  assert.equal(endpointsOf(api, "web"), "a foreign");
+  assert.equal(olderOf(api, "web"), "a");
+  api.remove(serviceKind, { namespace: "default", name: "web" });
+  await quiet(scope.controllers);
+  assert.equal(endpointsOf(api, "web"), "foreign");
+});
+
+test("what a stopped controller missed is put right by the next", async () => {
+  const api = createMemoryApi();
+  api.put(nodeKind, { metadata: { name: "n1" } });
+  for (const name of ["web", "gone"]) api.put(serviceKind, service(name, { app: "web" }));
+  api.put(podKind, pod("a", { app: "web" }));
+  {
+    await using scope = controllersOn(api);
+    await scope.controllers.ready;
+    await quiet(scope.controllers);
+    assert.equal(endpointsOf(api, "gone"), "a");
+  }
+  api.remove(serviceKind, { namespace: "default", name: "gone" });
+  api.put(podKind, pod("b", { app: "web" }));
+  await using scope = controllersOn(api);
+  await scope.controllers.ready;
+  await quiet(scope.controllers);
+  assert.deepEqual([endpointsOf(api, "web"), endpointsOf(api, "gone")], ["a b", undefined]);
+  assert.deepEqual([olderOf(api, "web"), olderOf(api, "gone")], ["a b", undefined]);
+});
+
+const event = fc.record({
+  does: fc.constantFrom("pod", "no pod", "service", "no service", "node", "cut", "compact", "fail", "wait"),
+  pod: fc.constantFrom("a", "b", "c", "d"),
+  service: fc.constantFrom("s1", "s2"),
+  app: fc.constantFrom("web", "db"),
+  ready: fc.boolean(),
+  node: fc.constantFrom("n1", "n2"),
+});
+
+test("whatever comes in whatever order, with lost connections and failing writes: the end state is what the objects say", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(event, { maxLength: 30 }), async (events) => {
+      const api = createMemoryApi();
+      await using scope = controllersOn(api);
+      await scope.controllers.ready;
+      for (const e of events)
+        if (e.does === "pod") api.put(podKind, pod(e.pod, { app: e.app }, e.ready, e.node));
+        else if (e.does === "service") api.put(serviceKind, service(e.service, { app: e.app }));
+        else if (e.does === "node") api.put(nodeKind, { metadata: { name: e.node } });
+        else if (e.does === "cut") api.cutWatches("end");
+        else if (e.does === "compact") api.compact();
+        else if (e.does === "fail") api.fail(2);
+        else if (e.does === "wait") await new Promise((resolve) => setImmediate(resolve));
+        else {
+          const gone = { namespace: "default", name: e.does === "no pod" ? e.pod : e.service };
+          const there = (objects: readonly KubeObject[]): boolean =>
+            objects.some(({ metadata }) => metadata.name === gone.name);
+          if (e.does === "no pod" && there(api.all(podKind))) api.remove(podKind, gone);
+          if (e.does === "no service" && there(api.all(serviceKind))) api.remove(serviceKind, gone);
+        }
+      api.fail(0);
+      const wanted = (name: string): string | undefined => {
+        const its = api.all(serviceKind).find(({ metadata }) => metadata.name === name);
+        if (its === undefined) return undefined;
+        return api
+          .all(podKind)
+          .filter(({ metadata, spec }) => {
+            const there = api.all(nodeKind).some((node) => node.metadata.name === spec?.nodeName);
+            return there && metadata.labels?.["app"] === its.spec?.selector?.["app"];
+          })
+          .map(
+            ({ metadata, status }) =>
+              `${metadata.name}${status?.conditions?.[0]?.status === "True" ? "" : "!"}`,
+          )
+          .sort()
+          .join(" ");
+      };
+      const right = (): boolean => ["s1", "s2"].every((name) => endpointsOf(api, name) === wanted(name));
+      for (let i = 0; i < 2000 && !right(); i++)
+        await new Promise((resolve) => setTimeout(resolve, i < 100 ? 0 : 2));
+      for (const name of ["s1", "s2"]) assert.equal(endpointsOf(api, name), wanted(name), name);
+    }),
+    { numRuns: 60 },
+  );
+});
