@@ -43,6 +43,8 @@ export interface RegistryWatchQuery {
   readonly allowBookmarks?: boolean;
   /** The WatchList form: current objects as ADDED, then a bookmark annotated k8s.io/initial-events-end. */
   readonly sendInitialEvents?: boolean;
+  /** The watch ends by itself after this many milliseconds, with a last bookmark where they are allowed. */
+  readonly timeoutMs?: number;
 }
 
 export interface RegistryEvent<T extends KubeObject> {

@@ -1,0 +1,49 @@
+/** The rules of the built-in kinds (pkg/registry/core/<kind>/strategy.go and storage of each). */
+import { endpointsKind } from "../../api/endpoints/kind.ts";
+import { eventKind } from "../../api/event/kind.ts";
+import type { DeleteOptions } from "../../api/meta/type.ts";
+import { namespaceKind } from "../../api/namespace/kind.ts";
+import type { Namespace } from "../../api/namespace/type.ts";
+import { podKind } from "../../api/pod/kind.ts";
+import type { Pod } from "../../api/pod/type.ts";
+import { serviceKind } from "../../api/service/kind.ts";
+import type { Service } from "../../api/service/type.ts";
+import { forbidden } from "../../api/status-errors.ts";
+import type { ServiceRanges } from "../allocation/ranges.ts";
+import { createServiceAllocation } from "../allocation/service-allocator.ts";
+import { keyOf } from "./metadata.ts";
+import { RulesByKind } from "./kind-rules.ts";
+
+/** Namespaces that cannot be deleted (admission plugin NamespaceLifecycle). */
+const IMMORTAL = new Set(["default", "kube-system", "kube-public"]);
+/** Seconds, where neither the request nor the pod says. */
+const DEFAULT_GRACE_PERIOD = 30;
+
+export function builtinRules(ranges: ServiceRanges): RulesByKind {
+  return new RulesByKind()
+    .add(namespaceKind, {
+      checkDelete({ metadata: { name } }: Namespace) {
+        if (IMMORTAL.has(name!)) throw forbidden(namespaceKind, name!, "this namespace may not be deleted");
+      },
+      isHeld: ({ spec }: Namespace) => (spec?.finalizers ?? []).length > 0,
+      markDeleted(namespace: Namespace) {
+        namespace.status = { ...namespace.status, phase: "Terminating" };
+      },
+    })
+    .add(serviceKind, {
+      ...createServiceAllocation(ranges),
+      createOnUpdate: true,
+      returnsDeleted: true,
+      deletesAlso: (service: Service) => [{ kind: endpointsKind, key: keyOf(service) }],
+    })
+    .add(endpointsKind, { createOnUpdate: true })
+    .add(eventKind, { createOnUpdate: true })
+    .add(podKind, { returnsDeleted: true, gracePeriod: podGracePeriod });
+}
+
+/** A pod that no node has, or whose containers have ended, goes at once. */
+function podGracePeriod({ spec, status }: Pod, options: DeleteOptions): number {
+  if ((spec?.nodeName ?? "") === "") return 0;
+  if (status?.phase === "Succeeded" || status?.phase === "Failed") return 0;
+  return options.gracePeriodSeconds ?? spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_PERIOD;
+}

@@ -1,0 +1,225 @@
+/** Puts the verbs together over a store. */
+import { silentLog, type Log } from "../../base/log.ts";
+import type { Kind } from "../../api/kind.ts";
+import { namespaceKind } from "../../api/namespace/kind.ts";
+import type { DeleteOptions, KubeObject } from "../../api/meta/type.ts";
+import { serviceKind } from "../../api/service/kind.ts";
+import { ApiError } from "../../api/api-error.ts";
+import { notFound } from "../../api/status-errors.ts";
+import type { Store } from "../../store/store.ts";
+import type { ServiceRanges } from "../allocation/ranges.ts";
+import { adoptService } from "../allocation/service-allocator.ts";
+import type {
+  CallContext,
+  ObjectKey,
+  Registry,
+  RegistryListQuery,
+  RegistryPatch,
+  RegistryWatchQuery,
+  RegistryWriteOptions,
+} from "../registry.ts";
+import { applyPatch } from "./apply-patch.ts";
+import { BOOKMARK_INTERVAL, BookmarkClock } from "./bookmark-clock.ts";
+import { builtinRules } from "./builtin-rules.ts";
+import { Deleter } from "./deleter.ts";
+import { GarbageCollector } from "./garbage-collector.ts";
+import { keyPrefix, ROOT, storeKey } from "./keys.ts";
+import type { KindRules } from "./kind-rules.ts";
+import { listObjects } from "./list.ts";
+import { checkName, keyOf } from "./metadata.ts";
+import { NamespaceFinalizer } from "./namespace-finalizer.ts";
+import { NamespaceGate } from "./namespace-gate.ts";
+import { decodeEntry } from "./stored-object.ts";
+import { watchObjects } from "./watch.ts";
+import { Writer } from "./writer.ts";
+
+export interface RegistryOptions {
+  /** Not closed by the registry. */
+  readonly store: Store;
+  readonly kinds: readonly Kind[];
+  readonly ranges: ServiceRanges;
+  /** Milliseconds since the epoch. @default Date.now */
+  readonly clock?: () => number;
+  /** @default says nothing */
+  readonly log?: Log;
+  /** Milliseconds between bookmarks. @default 60_000 */
+  readonly bookmarkInterval?: number;
+}
+
+/** A registry with its background work: garbage collection and the end of namespaces. Disposing ends that. */
+export interface OwnedRegistry extends Registry, AsyncDisposable {
+  /** For objects of the server itself, which validation for users does not fit. */
+  readonly writer: Writer;
+  /** Kinds with special answers. */
+  rulesOf<T extends KubeObject>(kind: Kind<T>): KindRules<T>;
+}
+
+/** Namespaces that are there from the start. */
+const FIRST_NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"];
+const SYSTEM: CallContext = { user: { name: "system:fairlead", groups: ["system:masters"] } };
+
+/** Reads what is allocated, makes the first namespaces, and begins the background work. */
+export async function createRegistry(options: RegistryOptions): Promise<OwnedRegistry> {
+  const { store, kinds, ranges, clock = Date.now, log = silentLog } = options;
+  const rules = builtinRules(ranges);
+  const gate = new NamespaceGate(store);
+  const validation = { ipFamilies: ranges.ipFamilies };
+  const writer = new Writer({ store, rules, namespaces: gate, validation, clock });
+  const deleter = new Deleter({ store, rules, clock });
+  await adoptServices(store, ranges, log);
+  for (const name of FIRST_NAMESPACES) await createIfMissing(writer, name);
+  const background = await startBackground({ store, kinds, writer, deleter, gate, log });
+  const bookmarks = new BookmarkClock(store, options.bookmarkInterval ?? BOOKMARK_INTERVAL);
+
+  return {
+    writer,
+    rulesOf: (kind) => rules.of(kind),
+
+    async get<T extends KubeObject>(kind: Kind<T>, key: ObjectKey): Promise<T> {
+      const entry = await store.get(storeKey(kind, key));
+      if (entry === undefined) throw notFound(kind, key.name);
+      return decodeEntry(kind, entry);
+    },
+
+    list: async <T extends KubeObject>(kind: Kind<T>, query: RegistryListQuery) =>
+      listObjects(store, kind, query),
+
+    watch: async <T extends KubeObject>(kind: Kind<T>, query: RegistryWatchQuery) =>
+      watchObjects({ store, bookmarks }, kind, query),
+
+    create: async <T extends KubeObject>(
+      kind: Kind<T>,
+      namespace: string | undefined,
+      object: T,
+      options: RegistryWriteOptions,
+      context: CallContext,
+    ) => writer.create(kind, namespace, object, options, context),
+
+    async update<T extends KubeObject>(
+      kind: Kind<T>,
+      key: ObjectKey,
+      object: T,
+      options: RegistryWriteOptions,
+      context: CallContext,
+    ): Promise<{ readonly object: T; readonly created: boolean }> {
+      const creates = rules.of(kind).createOnUpdate === true && options.subresource === undefined;
+      for (;;) {
+        try {
+          return { object: await writer.update(kind, key, () => object, options, context), created: false };
+        } catch (error) {
+          if (!creates || !isReason(error, "NotFound")) throw error;
+        }
+        const { resourceVersion: _version, ...metadata } = object.metadata;
+        const fresh = { ...object, metadata };
+        checkName(fresh, key.name);
+        try {
+          return { object: await writer.create(kind, key.namespace, fresh, options, context), created: true };
+        } catch (error) {
+          // Somebody made it in between: then it can be replaced after all.
+          if (!isReason(error, "AlreadyExists")) throw error;
+        }
+      }
+    },
+
+    patch: async <T extends KubeObject>(
+      kind: Kind<T>,
+      key: ObjectKey,
+      patch: RegistryPatch,
+      options: RegistryWriteOptions,
+      context: CallContext,
+    ) =>
+      writer.update(
+        kind,
+        key,
+        (current) => applyPatch(kind, current, patch, options, context),
+        options,
+        context,
+      ),
+
+    async delete<T extends KubeObject>(
+      kind: Kind<T>,
+      key: ObjectKey,
+      options: DeleteOptions,
+      _context: CallContext,
+    ): Promise<T> {
+      return (await deleter.delete(kind, key, options)).object;
+    },
+
+    async deleteCollection<T extends KubeObject>(
+      kind: Kind<T>,
+      query: RegistryListQuery,
+      options: DeleteOptions,
+      _context: CallContext,
+    ): Promise<readonly T[]> {
+      const { items } = await listObjects(store, kind, query);
+      const deleted: T[] = [];
+      for (const item of items) {
+        try {
+          deleted.push((await deleter.delete(kind, keyOf(item), options)).object);
+        } catch (error) {
+          if (!isReason(error, "NotFound")) throw error;
+        }
+      }
+      return deleted;
+    },
+
+    async [Symbol.asyncDispose](): Promise<void> {
+      bookmarks[Symbol.dispose]();
+      await background[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function isReason(error: unknown, reason: string): boolean {
+  return error instanceof ApiError && error.reason === reason;
+}
+
+async function adoptServices(store: Store, ranges: ServiceRanges, log: Log): Promise<void> {
+  const { entries } = await store.list(keyPrefix(serviceKind));
+  for (const entry of entries)
+    for (const problem of adoptService(ranges, decodeEntry(serviceKind, entry)))
+      log.warn({ key: entry.key }, `a Service holds what is not its own: ${problem}`);
+}
+
+async function createIfMissing(writer: Writer, name: string): Promise<void> {
+  try {
+    await writer.create(namespaceKind, undefined, { metadata: { name } }, {}, SYSTEM);
+  } catch (error) {
+    if (!isReason(error, "AlreadyExists")) throw error;
+  }
+}
+
+interface BackgroundParts {
+  readonly store: Store;
+  readonly kinds: readonly Kind[];
+  readonly writer: Writer;
+  readonly deleter: Deleter;
+  readonly gate: NamespaceGate;
+  readonly log: Log;
+}
+
+/** Garbage collection and namespace finalization, fed by one watch over everything. */
+async function startBackground(parts: BackgroundParts): Promise<AsyncDisposable> {
+  const { store, log } = parts;
+  const collector = new GarbageCollector(parts);
+  const finalizer = new NamespaceFinalizer(parts);
+  const watch = store.watch(ROOT, await collector.start());
+  await finalizer.start();
+  const run = async (): Promise<void> => {
+    try {
+      for await (const events of watch) {
+        for (const event of events) await collector.handle(event);
+        await finalizer.handle(events);
+      }
+    } catch (error) {
+      log.error({ err: error }, "garbage collection has stopped; restart fairlead");
+    }
+  };
+  const running = run();
+  return {
+    async [Symbol.asyncDispose]() {
+      watch.close();
+      await running;
+    },
+  };
+}

@@ -1,0 +1,51 @@
+/** What the server does beyond the general rules for a few kinds: upstream's strategies and storages, as data. */
+import type { Kind, KindName } from "../../api/kind.ts";
+import type { DeleteOptions, KubeObject } from "../../api/meta/type.ts";
+import type { ObjectKey } from "../registry.ts";
+
+/** What a write has taken elsewhere. Exactly one of the two is called, once the write's fate is known. */
+export interface Reservation {
+  commit(): void;
+  revert(): void;
+}
+
+/** Methods, so that rules of one kind go where rules are asked for; each is called with its own kind's objects only. */
+export interface KindRules<T extends KubeObject = KubeObject> {
+  /** PUT of a name that does not exist creates it (AllowCreateOnUpdate). */
+  readonly createOnUpdate?: boolean;
+  /** DELETE answers with the object instead of a Status (ReturnDeletedObject). */
+  readonly returnsDeleted?: boolean;
+  /**
+   * Completes an object that is about to be written, before validation, and takes what it needs. `old` is what it
+   * replaces. Throws ApiError, having taken nothing.
+   */
+  beginWrite?(object: T, old: T | undefined, dryRun: boolean): Reservation;
+  /** Gives back what an object that is about to go holds. */
+  beginDelete?(object: T): Reservation;
+  /** Objects that go in the same commit, if they exist. */
+  deletesAlso?(object: T): readonly { readonly kind: KindName; readonly key: ObjectKey }[];
+  /** Throws ApiError if this object may not be deleted. */
+  checkDelete?(object: T): void;
+  /** Seconds that the object stays after it was asked to go; 0 if not here. */
+  gracePeriod?(object: T, options: DeleteOptions): number;
+  /** Whether something beside metadata.finalizers keeps an object that is going. */
+  isHeld?(object: T): boolean;
+  /** Changes an object that begins to go. */
+  markDeleted?(object: T): void;
+}
+
+/** The rules of each kind that has any. */
+export class RulesByKind {
+  readonly #rules = new Map<string, KindRules>();
+
+  add<T extends KubeObject>(kind: Kind<T>, rules: KindRules<T>): this {
+    this.#rules.set(`${kind.group}/${kind.plural}`, rules);
+    return this;
+  }
+
+  of<T extends KubeObject>(kind: Kind<T>): KindRules<T> {
+    return this.#rules.get(`${kind.group}/${kind.plural}`) ?? {};
+  }
+}
+
+export const NOTHING_RESERVED: Reservation = { commit() {}, revert() {} };

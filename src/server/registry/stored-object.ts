@@ -1,0 +1,61 @@
+/**
+ * Objects as the store holds them, JSON without resourceVersion, and as everybody else sees them. An object is parsed
+ * once: the parsed form is kept for as long as the store keeps the bytes, and shared by all readers.
+ */
+import { apiVersionOf, type Kind } from "../../api/kind.ts";
+import type { KubeObject, ObjectMeta } from "../../api/meta/type.ts";
+import type { DeleteEvent, Entry, PutEvent, Revision } from "../../store/store.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** By the bytes in the store. An object without resourceVersion was written by us and not read yet. */
+const parsed = new WeakMap<Uint8Array, KubeObject>();
+/** The last state of deleted objects, by the event or entry that ended them. */
+const lastStates = new WeakMap<object, KubeObject>();
+
+/** The bytes to store. Takes `object` over: it must not be changed any more. */
+export function encodeObject(object: KubeObject): Uint8Array {
+  delete object.metadata.resourceVersion;
+  const bytes = encoder.encode(JSON.stringify(object));
+  parsed.set(bytes, object);
+  return bytes;
+}
+
+/** The object of an entry, with its resourceVersion and defaults. Shared: never to be changed. */
+export function decodeEntry<T extends KubeObject>(kind: Kind<T>, { value, modRevision }: Entry): T {
+  let object = parsed.get(value);
+  if (object === undefined) {
+    object = JSON.parse(decoder.decode(value)) as T;
+    kind.setDefaults(object as T);
+    parsed.set(value, object);
+  }
+  object.metadata.resourceVersion ??= String(modRevision);
+  return object as T;
+}
+
+/** A new object with the same parts, but for the resourceVersion. */
+export function atRevision<T extends KubeObject>(object: T, revision: Revision): T {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+}
+
+/** What an object was when `event` ended it, with the version of its end. The same object for every caller. */
+export function lastState<T extends KubeObject>(kind: Kind<T>, event: PutEvent | DeleteEvent): T {
+  let object = lastStates.get(event) as T | undefined;
+  if (object === undefined) {
+    object = atRevision(decodeEntry(kind, event.previous!), event.revision);
+    lastStates.set(event, object);
+  }
+  return object;
+}
+
+/** A copy that may be changed, with its type and metadata filled in and first, as everybody writes them. */
+export function draftOf<T extends KubeObject>(kind: Kind<T>, object: T): T {
+  const { apiVersion: _apiVersion, kind: _kind, metadata, ...rest } = structuredClone(object);
+  return {
+    apiVersion: apiVersionOf(kind),
+    kind: kind.kind,
+    metadata: (metadata as ObjectMeta | undefined) ?? {},
+    ...rest,
+  } as unknown as T;
+}

@@ -1,0 +1,261 @@
+/**
+ * Create, replace and patch of any kind: prepare, reserve, validate, store; or, where any of that fails, nothing.
+ * Order of work as in apiserver registry/generic/registry/store.go.
+ */
+import { isDeepStrictEqual } from "node:util";
+import type { FieldError } from "../../api/field-error.ts";
+import { formatFieldError } from "../../api/field-error.ts";
+import type { Kind, ValidationContext } from "../../api/kind.ts";
+import type { KubeObject } from "../../api/meta/type.ts";
+import {
+  alreadyExists,
+  badRequest,
+  conflict,
+  failure,
+  generateNameConflict,
+  invalid,
+  notFound,
+} from "../../api/status-errors.ts";
+import { ApiError } from "../../api/api-error.ts";
+import { ConflictError, type Entry, type Operation, type Store } from "../../store/store.ts";
+import type { CallContext, ObjectKey, RegistryWriteOptions } from "../registry.ts";
+import { type KindRules, NOTHING_RESERVED, type Reservation, type RulesByKind } from "./kind-rules.ts";
+import { storeKey } from "./keys.ts";
+import {
+  checkName,
+  countGeneration,
+  generateName,
+  keepMetadata,
+  keyOf,
+  placeInNamespace,
+  startMetadata,
+  validateMetadataUpdate,
+  validateNewMetadata,
+} from "./metadata.ts";
+import type { NamespaceGate } from "./namespace-gate.ts";
+import { atRevision, decodeEntry, draftOf, encodeObject } from "./stored-object.ts";
+
+/** How often a made-up name is tried (KEP-4420). */
+const GENERATE_NAME_ATTEMPTS = 8;
+/** How often a write without a version of its own is tried again when others write at the same time. */
+const WRITE_ATTEMPTS = 64;
+
+export interface WriterOptions extends RegistryWriteOptions {
+  /** For the server's own objects: rules that keep users from dangerous values (loopback endpoints) do not apply. */
+  readonly trusted?: boolean;
+  /** The object is taken as it is: what no client can change on any path (a namespace's finalizers) is not restored. */
+  readonly finalize?: boolean;
+}
+
+export interface WriterParts {
+  readonly store: Store;
+  readonly rules: RulesByKind;
+  readonly namespaces: NamespaceGate;
+  readonly validation: ValidationContext;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+}
+
+/** What an update makes of the stored object. Called again when somebody else wrote in between. */
+export type Change<T extends KubeObject> = (current: T) => T | Promise<T>;
+
+export class Writer {
+  readonly #parts: WriterParts;
+
+  constructor(parts: WriterParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes no part of `object` over. Throws ApiError. */
+  async create<T extends KubeObject>(
+    kind: Kind<T>,
+    namespace: string | undefined,
+    object: T,
+    options: WriterOptions,
+    context: CallContext,
+  ): Promise<T> {
+    const { namespaces, clock } = this.#parts;
+    const draft = draftOf(kind, object);
+    placeInNamespace(kind, namespace, draft);
+    const { metadata } = draft;
+    if ((metadata.resourceVersion ?? "") !== "")
+      throw new ApiError(failure(500, "", "resourceVersion should not be set on objects to be created"));
+    const generated = (metadata.name ?? "") === "" && (metadata.generateName ?? "") !== "";
+    startMetadata(draft, clock(), kind.generation);
+    kind.setDefaults(draft);
+    using _entered = await namespaces.enter(kind, draft);
+    for (let attempt = 1; ; attempt++) {
+      const candidate = generated ? structuredClone(draft) : draft;
+      if (generated) candidate.metadata.name = generateName(metadata.generateName!);
+      try {
+        return await this.#insert(kind, candidate, options, context);
+      } catch (error) {
+        const taken = error instanceof ApiError && error.reason === "AlreadyExists";
+        if (!generated || !taken) throw error;
+        if (attempt >= GENERATE_NAME_ATTEMPTS) throw generateNameConflict(kind, candidate.metadata.name!, 1);
+      }
+    }
+  }
+
+  /** One attempt: takes `draft` over. */
+  async #insert<T extends KubeObject>(
+    kind: Kind<T>,
+    draft: T,
+    options: WriterOptions,
+    context: CallContext,
+  ): Promise<T> {
+    const { store, rules, validation } = this.#parts;
+    const reservation =
+      rules.of(kind).beginWrite?.(draft, undefined, options.dryRun === true) ?? NOTHING_RESERVED;
+    let done = false;
+    try {
+      kind.prepareForCreate(draft);
+      if (options.trusted !== true)
+        refuse(kind, draft, [...validateNewMetadata(draft), ...kind.validate(draft, validation)]);
+      warn(kind, draft, context);
+      const key = storeKey(kind, keyOf(draft));
+      if (options.dryRun === true) {
+        if ((await store.get(key)) !== undefined) throw alreadyExists(kind, draft.metadata.name!);
+        return draft;
+      }
+      const revision = await store.commit([{ type: "put", key, value: encodeObject(draft), expect: 0 }]);
+      done = true;
+      draft.metadata.resourceVersion = String(revision);
+      return draft;
+    } catch (error) {
+      if (error instanceof ConflictError) throw alreadyExists(kind, draft.metadata.name!);
+      throw error;
+    } finally {
+      if (done) reservation.commit();
+      else reservation.revert();
+    }
+  }
+
+  /** Replaces the object at `key` by what `change` makes of it. Throws ApiError. */
+  async update<T extends KubeObject>(
+    kind: Kind<T>,
+    key: ObjectKey,
+    change: Change<T>,
+    options: WriterOptions,
+    context: CallContext,
+  ): Promise<T> {
+    const at = storeKey(kind, key);
+    for (let attempt = 1; ; attempt++) {
+      const entry = await this.#parts.store.get(at);
+      if (entry === undefined) throw notFound(kind, key.name);
+      const old = decodeEntry(kind, entry);
+      const draft = draftOf(kind, await change(old));
+      try {
+        return await this.#replace(kind, entry, old, draft, options, context);
+      } catch (error) {
+        if (!(error instanceof ConflictError)) throw error;
+        if (attempt >= WRITE_ATTEMPTS) throw conflict(kind, key.name);
+      }
+    }
+  }
+
+  /** One attempt: takes `draft` over. Throws ConflictError if somebody else wrote first and the caller asked for no version. */
+  async #replace<T extends KubeObject>(
+    kind: Kind<T>,
+    entry: Entry,
+    old: T,
+    draft: T,
+    options: WriterOptions,
+    context: CallContext,
+  ): Promise<T> {
+    const { store, rules: allRules, validation } = this.#parts;
+    const rules = allRules.of(kind);
+    checkVersion(kind, draft, old);
+    checkName(draft, old.metadata.name!);
+    if (kind.namespaced) placeInNamespace(kind, old.metadata.namespace, draft);
+    keepMetadata(draft, old);
+    kind.setDefaults(draft);
+    const onStatus = options.subresource === "status";
+    if (onStatus) kind.prepareForStatusUpdate?.(draft, old);
+    else if (options.finalize !== true) kind.prepareForUpdate(draft, old);
+    const reservation =
+      (onStatus ? undefined : rules.beginWrite?.(draft, old, options.dryRun === true)) ?? NOTHING_RESERVED;
+    let going: Reservation | undefined;
+    let done = false;
+    try {
+      if (kind.generation && !onStatus) countGeneration(draft, old);
+      if (options.trusted !== true)
+        refuse(kind, draft, [
+          ...validateMetadataUpdate(draft, old),
+          ...(onStatus
+            ? (kind.validateStatusUpdate?.(draft, old, validation) ?? [])
+            : kind.validateUpdate(draft, old, validation)),
+        ]);
+      warn(kind, draft, context);
+      if (options.dryRun === true) {
+        draft.metadata.resourceVersion = old.metadata.resourceVersion!;
+        return draft;
+      }
+      const { key, modRevision: expect } = entry;
+      if (isGone(rules, draft)) {
+        // Only its finalizers kept it, and the last has been taken away.
+        going = rules.beginDelete?.(old);
+        const revision = await store.commit([{ type: "delete", key, expect }, ...alongWith(rules, old)]);
+        done = true;
+        return atRevision(draft, revision);
+      }
+      const { resourceVersion: _version, ...metadata } = old.metadata;
+      if (isDeepStrictEqual(draft, { ...old, metadata })) return old;
+      const revision = await store.commit([{ type: "put", key, value: encodeObject(draft), expect }]);
+      done = true;
+      draft.metadata.resourceVersion = String(revision);
+      return draft;
+    } finally {
+      for (const held of [reservation, going]) {
+        if (done) held?.commit();
+        else held?.revert();
+      }
+    }
+  }
+}
+
+/** The deletion of what goes in the same commit as `object`. */
+export function alongWith<T extends KubeObject>(rules: KindRules<T>, object: T): Operation[] {
+  return (rules.deletesAlso?.(object) ?? []).map(({ kind, key }) => ({
+    type: "delete",
+    key: storeKey(kind, key),
+  }));
+}
+
+/** Whether an object that was asked to go has nothing left that keeps it. */
+export function isGone<T extends KubeObject>(rules: KindRules<T>, object: T): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = object.metadata;
+  return (
+    deletionTimestamp !== undefined &&
+    deletionGracePeriodSeconds === 0 &&
+    finalizers.length === 0 &&
+    rules.isHeld?.(object) !== true
+  );
+}
+
+/** Optimistic concurrency: a version or uid in the object must be the stored one's. Throws ApiError 409. */
+function checkVersion<T extends KubeObject>(kind: Kind<T>, draft: T, old: T): void {
+  const { resourceVersion = "", uid = "" } = draft.metadata;
+  const name = old.metadata.name!;
+  if (uid !== "" && uid !== old.metadata.uid)
+    throw conflict(
+      kind,
+      name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`,
+    );
+  if (resourceVersion === "" || resourceVersion === old.metadata.resourceVersion) return;
+  if (!/^\d+$/.test(resourceVersion))
+    throw badRequest(`metadata.resourceVersion: Invalid value: ${JSON.stringify(resourceVersion)}`);
+  throw conflict(kind, name);
+}
+
+/** Throws ApiError 422 if there are errors; each is said once. */
+function refuse<T extends KubeObject>(kind: Kind<T>, object: T, errors: readonly FieldError[]): void {
+  if (errors.length === 0) return;
+  const once = new Map(errors.map((error) => [formatFieldError(error), error]));
+  throw invalid(kind, object.metadata.name ?? "", [...once.values()]);
+}
+
+function warn<T extends KubeObject>(kind: Kind<T>, object: T, { warn: tell }: CallContext): void {
+  if (tell !== undefined) for (const text of kind.warnings?.(object) ?? []) tell(text);
+}
