@@ -51,7 +51,7 @@ test("everything that is supported is read", async () => {
     "config",
     config({
       cluster:
-        "server: https://[::1]:6443/base, certificate-authority: pki/ca.crt, tls-server-name: kubernetes",
+        "server: 'https://[::1]:6443/base', certificate-authority: pki/ca.crt, tls-server-name: kubernetes",
       user: `client-certificate-data: ${data}, client-key-data: ${data}, tokenFile: pki/token, as: bob, as-groups: [g]`,
       context: "namespace: shop",
     }),
