@@ -34,7 +34,7 @@ export function statusCommand(): Command {
 async function status(name: string | undefined, flags: StatusFlags): Promise<void> {
   if (flags.output !== "text" && flags.output !== "json")
     throw new UserError(`--output ${JSON.stringify(flags.output)} is not known`, "take text or json");
-  const client = await connect(flags.kubeconfig);
+  using client = await connect(flags.kubeconfig);
   const namespaced = flags.namespace === undefined ? {} : { namespace: flags.namespace };
   const [services, slices, pods] = await Promise.all([
     client.list(serviceKind, namespaced),

@@ -32,7 +32,7 @@ export function traceCommand(): Command {
 
 async function trace(target: string, flags: TraceFlags): Promise<void> {
   const { address, port } = parseTarget(target);
-  const client = await connect(flags.kubeconfig);
+  using client = await connect(flags.kubeconfig);
   const [services, slices] = await Promise.all([client.list(serviceKind), client.list(endpointSliceKind)]);
   void [address, port, services, slices];
 }

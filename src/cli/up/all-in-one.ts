@@ -6,7 +6,7 @@ import { type Agent, startAgent } from "../../agent/agent.ts";
 import { machineAddresses, registerNode } from "../../agent/node.ts";
 import type { Client } from "../../client/client.ts";
 import { createInProcessClient } from "../../client/in-process.ts";
-import { startControllers } from "../../controllers/start.ts";
+import { startControllers } from "../../controllers/controllers.ts";
 import type { DataPlane } from "../../dataplane/dataplane.ts";
 import type { RunningServer } from "../../server/server.ts";
 import { startServer } from "../../server/start.ts";
@@ -56,10 +56,6 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
   const { dataPlane } = chosen;
   if (dataPlane !== undefined) stack.use(dataPlane);
   const serviceCidrs = options.serviceCidrs ?? chosen.defaultServiceCidrs;
-  const userspace = dataPlane?.name === "userspace";
-  const podCidr = options.podCidr ?? cidr(userspace ? "127.244.0.0/24" : "10.244.0.0/24");
-  checkRanges(serviceCidrs, podCidr);
-
   const store = await openSqliteStore({ dataDir: join(options.dataDir, "store") });
   stack.use(store);
   const storeRevision = store.revision;
@@ -75,26 +71,22 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
 
   const client = createInProcessClient(server.registry, OUR_USER);
   const controllers = startControllers({ client, signal, log });
-  const {
-    runtime,
-    description,
-    containerRuntimeVersion,
-    cleanup: forgetContainers,
-  } = await chooseContainers(options.containers, {
+  const containers = await chooseContainers(options.containers, {
     client,
     log,
     nodeName: options.nodeName,
     netns: options.netns,
-    podCidr,
-    isolated: !userspace && dataPlane !== undefined,
-    serviceCidrs: serviceCidrs.map(formatCidr),
+    podCidr: options.podCidr,
+    serviceCidrs,
     stateDir: join(options.dataDir, "pods"),
   });
+  const { runtime, podCidrs } = containers;
+  checkRanges(serviceCidrs, podCidrs.map(cidr));
   await registerNode(client, {
     name: options.nodeName,
     addresses: machineAddresses(),
-    podCidr: formatCidr(podCidr),
-    containerRuntimeVersion,
+    podCidr: podCidrs[0],
+    containerRuntimeVersion: containers.version,
     version,
   });
 
@@ -136,15 +128,17 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
     dataPlane,
     storeRevision,
     serviceCidrs,
-    containers: description,
+    containers: containers.description,
     dataPlaneDescription: chosen.description,
     ready,
     finished,
     async stop(cleanup) {
-      if (cleanup) await forgetContainers();
       stop();
       await Promise.allSettled([containersDone, running?.done, controllers.done]);
-      if (cleanup) await dataPlane?.cleanup();
+      if (cleanup) {
+        await containers.cleanup();
+        await dataPlane?.cleanup();
+      }
       await owned.disposeAsync();
     },
   };

@@ -1,7 +1,7 @@
 /** The options of `fairlead up`: from words on the command line to values that are known to be right. */
 import { homedir, hostname } from "node:os";
 import { join } from "node:path";
-import { type Cidr, cidrsOverlap, parseCidr, parseIp } from "../../base/ip.ts";
+import { type Cidr, cidrsOverlap, formatCidr, parseCidr, parseIp } from "../../base/ip.ts";
 import { UserError } from "../user-error.ts";
 
 export type ContainersChoice = "auto" | "docker" | "process" | "none";
@@ -117,10 +117,12 @@ function parseNodeName(name: string): string {
 }
 
 /** Throws UserError if pods and Services would share addresses. */
-export function checkRanges(serviceCidrs: readonly Cidr[], podCidr: Cidr | undefined): void {
-  if (podCidr !== undefined && serviceCidrs.some((range) => cidrsOverlap(range, podCidr)))
-    throw new UserError(
-      "--pod-cidr and --service-cidr overlap",
-      "give pods and Services ranges of their own",
-    );
+export function checkRanges(serviceCidrs: readonly Cidr[], podCidrs: readonly Cidr[]): void {
+  for (const service of serviceCidrs)
+    for (const pod of podCidrs)
+      if (cidrsOverlap(service, pod))
+        throw new UserError(
+          `Services (${formatCidr(service)}) and pods (${formatCidr(pod)}) would share addresses`,
+          "give them ranges of their own with --service-cidr and --pod-cidr",
+        );
 }

@@ -1,0 +1,83 @@
+/** Whose containers become Pods on this machine: Docker's where its engine answers, else processes that we run. */
+import { type Cidr, formatCidr } from "../../base/ip.ts";
+import type { Log } from "../../base/log.ts";
+import type { Client } from "../../client/client.ts";
+import { createDockerRuntime } from "../../containers/docker/runtime.ts";
+import { createProcessRuntime } from "../../containers/process/runtime.ts";
+import type { ContainerRuntime } from "../../containers/runtime.ts";
+import type { ContainersChoice } from "./options.ts";
+
+export interface ContainersParts {
+  readonly client: Client;
+  readonly log: Log;
+  readonly nodeName: string;
+  readonly netns: string | undefined;
+  /** For pods that run as processes; undefined: the runtime's own default. */
+  readonly podCidr: Cidr | undefined;
+  readonly serviceCidrs: readonly Cidr[];
+  readonly stateDir: string;
+}
+
+export interface ChosenContainers {
+  readonly runtime: ContainerRuntime | undefined;
+  /** What people read at the start. */
+  readonly description: string;
+  /** For the Node's status: "docker://20.10.24". */
+  readonly version: string;
+  /** Where pods that we run get their addresses from. */
+  readonly podCidrs: readonly string[];
+  /** Takes everything back; after the runtime's run() has ended. */
+  cleanup(): Promise<void>;
+}
+
+/** Throws, with what to do, if the engine that was asked for does not answer. */
+export async function chooseContainers(
+  choice: ContainersChoice,
+  parts: ContainersParts,
+): Promise<ChosenContainers> {
+  if (choice === "none")
+    return {
+      runtime: undefined,
+      description: "none",
+      version: "none://",
+      podCidrs: [],
+      cleanup: async () => {},
+    };
+  if (choice === "process") return processes(parts, "");
+  const docker = createDockerRuntime({
+    nodeName: parts.nodeName,
+    serviceRanges: parts.serviceCidrs.map(formatCidr),
+    ...(parts.netns === undefined ? {} : { netns: parts.netns }),
+  })({ client: parts.client, log: parts.log });
+  try {
+    const description = await docker.describe();
+    const version = /\d+(\.\d+)*/.exec(description)?.[0] ?? "unknown";
+    return {
+      runtime: docker,
+      description,
+      version: `docker://${version}`,
+      podCidrs: [],
+      cleanup: () => docker.cleanup(),
+    };
+  } catch (error) {
+    if (choice === "docker") throw error;
+    return processes(parts, `; no Docker: ${(error as Error).message}`);
+  }
+}
+
+async function processes(parts: ContainersParts, why: string): Promise<ChosenContainers> {
+  const { client, log, nodeName, stateDir, netns, podCidr } = parts;
+  const runtime = createProcessRuntime({
+    nodeName,
+    stateDir,
+    ...(netns === undefined ? {} : { netns }),
+    ...(podCidr === undefined ? {} : { podCidrs: [formatCidr(podCidr)] }),
+  })({ client, log });
+  return {
+    runtime,
+    description: `${await runtime.describe()}${why}`,
+    version: `process://${process.versions.node}`,
+    podCidrs: runtime.podCidrs,
+    cleanup: () => runtime.cleanup(),
+  };
+}

@@ -1,0 +1,87 @@
+/** The command line under test, as a user starts it: a process of its own. */
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { callInNetns } from "../../src/sys/netns.ts";
+
+const BIN = join(import.meta.dirname, "../../bin/fairlead");
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Without the capabilities that programming the kernel needs, as a user who is not root. */
+  readonly unprivileged?: boolean;
+  /** The network namespace that the process lives in. */
+  readonly netns?: string;
+}
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+type Child = ChildProcessByStdio<null, Readable, Readable>;
+
+function start(args: readonly string[], { env, unprivileged, netns }: RunOptions): Child {
+  const command = [process.execPath, BIN, ...args];
+  if (unprivileged === true && process.getuid?.() === 0)
+    command.unshift("setpriv", "--bounding-set=-net_admin,-sys_admin,-net_bind_service,-net_raw");
+  const [program, ...rest] = command;
+  return callInNetns(netns, () =>
+    spawn(program!, rest, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } }),
+  );
+}
+
+function collect(stream: Readable): () => string {
+  let text = "";
+  stream.setEncoding("utf8");
+  stream.on("data", (chunk: string) => (text += chunk));
+  return () => text;
+}
+
+/** Runs a command to its end. */
+export async function runFairlead(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+  const child = start(args, options);
+  const stdout = collect(child.stdout);
+  const stderr = collect(child.stderr);
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, stdout: stdout(), stderr: stderr() };
+}
+
+export interface Up extends AsyncDisposable {
+  readonly pid: number;
+  /** What it has printed so far. */
+  stdout(): string;
+  stderr(): string;
+  /** Sends the signal and waits for the end. */
+  end(signal: NodeJS.Signals): Promise<Finished>;
+}
+
+/** Starts `fairlead up` and waits for its `ready`. Throws with what it said if it ends before. */
+export async function fairleadUp(args: readonly string[], options: RunOptions = {}): Promise<Up> {
+  const child = start(["up", ...args], options);
+  const stdout = collect(child.stdout);
+  const stderr = collect(child.stderr);
+  const closed = once(child, "close") as Promise<[number | null]>;
+  await new Promise<void>((resolve, reject) => {
+    child.stdout.on("data", () => {
+      if (/^ready$/m.test(stdout())) resolve();
+    });
+    void closed.then(() => reject(new Error(`fairlead ended before it was ready:\n${stdout()}${stderr()}`)));
+  });
+  const end = async (signal: NodeJS.Signals): Promise<Finished> => {
+    child.kill(signal);
+    const [code] = await closed;
+    return { code, stdout: stdout(), stderr: stderr() };
+  };
+  return {
+    pid: child.pid!,
+    stdout,
+    stderr,
+    end,
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode === null && child.signalCode === null) await end("SIGKILL");
+    },
+  };
+}
