@@ -28,9 +28,9 @@ export interface RequiredField<V> extends Field<V> {
 
 /** One field for each of T's: required where T requires it (an object without the key is then no T). */
 export type FieldsOf<T> = {
-  readonly [K in keyof T]-?: Record<never, never> extends Pick<T, K>
-    ? Field<Exclude<T[K], undefined>>
-    : RequiredField<T[K]>;
+  readonly [K in keyof T]-?: Pick<T, K> extends Required<Pick<T, K>>
+    ? RequiredField<T[K]>
+    : Field<Exclude<T[K], undefined>>;
 };
 
 export interface ListOptions {
