@@ -1,7 +1,6 @@
 /** Everything that table `inet fairlead` should hold for a table of services, adopting the slots that are there. */
 import type { Chain, Command, Rule, SetDefinition, SetElement } from "../../net/nftables/model.ts";
 import type { ServiceTable } from "../table.ts";
-import { elementData, elementKey } from "./kernel-state.ts";
 import type { ElementTexts, KernelState } from "./kernel-state.ts";
 import { latin1 } from "./keys.ts";
 import type { Programmed } from "./plan.ts";
@@ -126,9 +125,4 @@ function bridgeElement([input, output]: BridgePair): SetElement {
     key.set(bytes, index * IFNAME_LENGTH);
   }
   return { key };
-}
-
-/** The elements as texts, to be compared with what the kernel has. */
-export function elementTexts(elements: readonly SetElement[]): ElementTexts {
-  return new Map(elements.map((element) => [elementKey(element), elementData(element)]));
 }

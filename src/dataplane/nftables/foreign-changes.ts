@@ -8,17 +8,18 @@ import { NFNLGRP_NFTABLES, NFT_MSG } from "../../net/nftables/constants.ts";
 import { decodeGeneration, isNft, tableOf } from "../../net/nftables/decode.ts";
 import type { NetlinkMessage } from "../../sys/netlink-message.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "../../sys/netlink-socket.ts";
+import type { ChangeWatch } from "./port.ts";
 import { table } from "./ruleset.ts";
 
 export interface ForeignChangesOptions {
   readonly netns?: string;
   /** The netlink port of the socket that we commit with. */
-  readonly ownPort: () => number;
+  readonly ownPort: number;
   /** Our table was changed by somebody else, or changes were missed. */
   readonly onChange: (what: string) => void;
 }
 
-export class ForeignChanges implements Disposable {
+export class ForeignChanges implements ChangeWatch {
   /** The newest generation that was told; undefined before the first. */
   generation: number | undefined;
   readonly #socket: NetlinkSocket;
@@ -47,7 +48,7 @@ export class ForeignChanges implements Disposable {
   }
 
   #hear(messages: readonly NetlinkMessage[]): void {
-    const own = this.#options.ownPort();
+    const own = this.#options.ownPort;
     let isChanged = false;
     for (const message of messages) {
       if (isNft(message, NFT_MSG.NEWGEN)) this.generation = decodeGeneration(message).id;

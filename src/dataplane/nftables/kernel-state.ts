@@ -1,31 +1,8 @@
 /** Reads table `inet fairlead` back: its rules as values, its elements as text that can be compared. */
-import {
-  decodeChain,
-  decodeGeneration,
-  decodeRule,
-  decodeSet,
-  decodeTable,
-  visitMessageElements,
-} from "../../net/nftables/decode.ts";
-import {
-  dumpChains,
-  dumpElements,
-  dumpRules,
-  dumpSets,
-  dumpTables,
-  getGeneration,
-} from "../../net/nftables/dump.ts";
-import type { ElementView } from "../../net/nftables/elements.ts";
 import type { Chain, Rule, SetDefinition, SetElement, Table } from "../../net/nftables/model.ts";
-import type { NetlinkMessage } from "../../sys/netlink-message.ts";
 import { NetlinkError } from "../../sys/netlink-error.ts";
+import type { NftablesPort } from "./port.ts";
 import { table } from "./ruleset.ts";
-
-/** What is read with: synchronous, because the kernel answers within the call. */
-export interface NetfilterSocket {
-  transact(bytes: Uint8Array): NetlinkMessage[];
-  dump(bytes: Uint8Array): NetlinkMessage[];
-}
 
 /** The elements of a set: for each key its data, "" without; as {@link elementKey} and {@link elementData} write them. */
 export type ElementTexts = Map<string, string>;
@@ -41,60 +18,31 @@ export interface KernelState {
   readonly elements: ReadonlyMap<string, ElementTexts>;
 }
 
-export interface OwnGeneration {
-  readonly id: number;
-  /** The netlink port of the socket that asked. */
-  readonly port: number;
-}
-
-/** The generation of the namespace's ruleset. */
-export function readGeneration(socket: NetfilterSocket): OwnGeneration {
-  const [message] = socket.transact(getGeneration());
-  if (message === undefined) throw new Error("the kernel did not tell the ruleset's generation");
-  return { id: decodeGeneration(message).id, port: message.port };
-}
-
 /** Reads everything. Throws NetlinkError; NetlinkDumpInterruptedError if others keep changing it. */
-export function readKernelState(socket: NetfilterSocket): KernelState {
+export function readKernelState(port: NftablesPort): KernelState {
   const { family, name } = table;
-  const generation = readGeneration(socket).id;
-  const found = socket
-    .dump(dumpTables(family))
-    .map(decodeTable)
-    .find((one) => one.name === name && one.family === family);
+  const generation = port.generation();
+  const found = port.tables(family).find((one) => one.name === name);
   const chains = new Map<string, Chain>();
-  const rules = new Map<string, Rule[]>();
   const sets = new Map<string, SetDefinition>();
   const elements = new Map<string, ElementTexts>();
+  let rules = new Map<string, Rule[]>();
   if (found !== undefined) {
-    for (const message of socket.dump(dumpChains(family))) {
-      const chain = decodeChain(message);
-      if (chain.table === name) chains.set(chain.name, chain);
-    }
-    for (const message of orNothing(() => socket.dump(dumpRules(family, name)))) {
-      const rule = decodeRule(message);
-      const before = rules.get(rule.chain);
-      if (before === undefined) rules.set(rule.chain, [rule]);
-      else before.push(rule);
-    }
-    for (const message of orNothing(() => socket.dump(dumpSets(family, name)))) {
-      const set = decodeSet(message);
+    for (const chain of port.chains(family)) if (chain.table === name) chains.set(chain.name, chain);
+    rules = Map.groupBy(
+      orNothing(() => port.rules(family, name)),
+      (rule) => rule.chain,
+    );
+    for (const set of orNothing(() => port.sets(family, name))) {
       sets.set(set.name, set);
-      elements.set(set.name, readElements(socket, set));
+      elements.set(set.name, elementTexts(orNothing(() => port.elements(set))));
     }
   }
   return { generation, table: found, chains, rules, sets, elements };
 }
 
-function readElements(socket: NetfilterSocket, set: SetDefinition): ElementTexts {
-  const texts: ElementTexts = new Map();
-  for (const message of orNothing(() => socket.dump(dumpElements(set))))
-    visitMessageElements(message, (view) => texts.set(viewKey(view), viewData(view)));
-  return texts;
-}
-
 /** Nothing if the table or set went away meanwhile: the generation tells the writer. */
-function orNothing(read: () => NetlinkMessage[]): NetlinkMessage[] {
+function orNothing<T>(read: () => T[]): T[] {
   try {
     return read();
   } catch (error) {
@@ -103,16 +51,22 @@ function orNothing(read: () => NetlinkMessage[]): NetlinkMessage[] {
   }
 }
 
+function elementTexts(elements: readonly SetElement[]): ElementTexts {
+  const texts: ElementTexts = new Map();
+  for (const element of elements) texts.set(elementKey(element), elementData(element));
+  return texts;
+}
+
 const INTERVAL_END = "|end";
 
 /** One character for each byte of the key; ends of intervals are marked, since a start can be at the same address. */
 export function elementKey(element: SetElement): string {
-  const text = bytesText(element.key, 0, element.key.length);
+  const text = bytesText(element.key);
   return element.intervalEnd === true ? text + INTERVAL_END : text;
 }
 
 export function elementData(element: SetElement): string {
-  if (element.data !== undefined) return bytesText(element.data, 0, element.data.length);
+  if (element.data !== undefined) return bytesText(element.data);
   return element.verdict === undefined ? "" : verdictText(element.verdict);
 }
 
@@ -122,22 +76,12 @@ export function elementOfKey(text: string): SetElement {
   return { key: Buffer.from(text.slice(0, -INTERVAL_END.length), "latin1"), intervalEnd: true };
 }
 
-function viewKey(view: ElementView): string {
-  const text = bytesText(view.bytes, view.keyStart, view.keyEnd);
-  return view.intervalEnd ? text + INTERVAL_END : text;
-}
-
-function viewData(view: ElementView): string {
-  if (view.verdict !== undefined) return verdictText(view.verdict);
-  return bytesText(view.bytes, view.dataStart, view.dataEnd);
-}
-
 function verdictText(verdict: NonNullable<SetElement["verdict"]>): string {
   return "chain" in verdict ? `${verdict.code} ${verdict.chain}` : verdict.code;
 }
 
-function bytesText(bytes: Uint8Array, start: number, end: number): string {
+function bytesText(bytes: Uint8Array): string {
   let text = "";
-  for (let at = start; at < end; at++) text += String.fromCharCode(bytes[at]!);
+  for (const byte of bytes) text += String.fromCharCode(byte);
   return text;
 }

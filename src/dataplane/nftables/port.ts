@@ -1,7 +1,8 @@
 /**
- * What the programmer needs of nf_tables and conntrack in one network namespace. The real one is a netlink socket,
- * the other a kernel in memory (dataplane/fake). Every call is done when it returns.
+ * What the programmer needs of nf_tables and conntrack in one network namespace. The real one is a netlink socket
+ * (netlink-port.ts), the other a kernel in memory (dataplane/fake). Every call is done when it returns.
  */
+import type { ConnectionFilter, Connection, ConntrackFamily } from "../../net/conntrack/model.ts";
 import type {
   Chain,
   Command,
@@ -18,7 +19,7 @@ export interface NftablesPort {
    * counts from 1 for the first command. With `generation`: only if the ruleset is still that one, else ERESTART.
    */
   commit(commands: readonly Command[], options?: { readonly generation?: number }): void;
-  /** A number that every commit by anybody in the namespace changes. */
+  /** A number that every commit by anybody in the namespace raises by one. */
   generation(): number;
   tables(family: Family): Table[];
   /** Of all tables of the family. */
@@ -29,3 +30,19 @@ export interface NftablesPort {
   /** In no particular order. */
   elements(set: Pick<SetDefinition, "family" | "table" | "name">): SetElement[];
 }
+
+export interface ConntrackPort {
+  /** At least the connections that match. */
+  connections(family: ConntrackFamily, filter: ConnectionFilter): Connection[];
+  /** Makes the kernel forget them. Those that are gone already are no error. */
+  forget(connections: readonly Connection[]): void;
+}
+
+/** Hears what others commit in the namespace. */
+export interface ChangeWatch extends Disposable {
+  /** The newest generation that was told, to compare with the kernel's: if they differ, something was missed. */
+  readonly generation: number | undefined;
+}
+
+/** Starts to listen; `onChange` is called when others changed our table, or when news of changes was lost. */
+export type WatchChanges = (onChange: (what: string) => void) => Promise<ChangeWatch>;

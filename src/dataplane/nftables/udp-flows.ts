@@ -8,12 +8,10 @@
  */
 import type { Connection } from "../../net/conntrack/model.ts";
 import { ConntrackFamily } from "../../net/conntrack/model.ts";
-import { decodeConnection, deleteConnections, dumpConnections } from "../../net/conntrack/conntrack.ts";
 import { L4_PROTOCOL } from "../../net/nftables/expressions.ts";
-import { NetlinkError } from "../../sys/netlink-error.ts";
-import type { NetfilterSocket } from "./kernel-state.ts";
 import { latin1 } from "./keys.ts";
 import type { ProgrammedPort } from "./plan.ts";
+import type { ConntrackPort } from "./port.ts";
 import type { IpVersion } from "./ruleset.ts";
 
 /** A virtual port as programmed, or the key of one that was removed. */
@@ -21,8 +19,6 @@ export type UdpPort = Pick<ProgrammedPort, "version" | "key" | "slots">;
 
 /** More ports than this are looked for in one dump of all UDP flows instead of one for each port. */
 const MAX_DUMPS = 4;
-/** Deletions in one request, so that its answers fit the socket's buffer. */
-const MAX_DELETIONS = 1000;
 
 const FAMILY = { 4: ConntrackFamily.ipv4, 6: ConntrackFamily.ipv6 } as const;
 
@@ -35,16 +31,15 @@ function addressLength(version: IpVersion): 4 | 16 {
 }
 
 /** Deletes the flows of `ports` (which are UDP) that end elsewhere than at their endpoints; how many. */
-export function cutStaleFlows(socket: NetfilterSocket, ports: readonly UdpPort[]): number {
+export function cutStaleFlows(conntrack: ConntrackPort, ports: readonly UdpPort[]): number {
   const endpoints = new Map(ports.map((port) => [latin1(port.key), new Set(port.slots)]));
-  const flows = ports.length <= MAX_DUMPS ? flowsOfEach(socket, ports) : allFlows(socket, ports);
+  const flows = ports.length <= MAX_DUMPS ? flowsOfEach(conntrack, ports) : allFlows(conntrack, ports);
   const stale = flows.filter((flow) => isStale(flow, endpoints));
-  for (let at = 0; at < stale.length; at += MAX_DELETIONS)
-    deleteFlows(socket, stale.slice(at, at + MAX_DELETIONS));
+  if (stale.length > 0) conntrack.forget(stale);
   return stale.length;
 }
 
-function flowsOfEach(socket: NetfilterSocket, ports: readonly UdpPort[]): Connection[] {
+function flowsOfEach(conntrack: ConntrackPort, ports: readonly UdpPort[]): Connection[] {
   return ports.flatMap(({ version, key }) => {
     const length = addressLength(version);
     const filter = {
@@ -52,15 +47,14 @@ function flowsOfEach(socket: NetfilterSocket, ports: readonly UdpPort[]): Connec
       originalDestination: key.subarray(0, length),
       originalDestinationPort: (key[length + 4]! << 8) | key[length + 5]!,
     };
-    return socket.dump(dumpConnections(FAMILY[version], filter)).map(decodeConnection);
+    return conntrack.connections(FAMILY[version], filter);
   });
 }
 
-function allFlows(socket: NetfilterSocket, ports: readonly UdpPort[]): Connection[] {
+function allFlows(conntrack: ConntrackPort, ports: readonly UdpPort[]): Connection[] {
   return ([4, 6] as const)
     .filter((version) => ports.some((port) => port.version === version))
-    .flatMap((version) => socket.dump(dumpConnections(FAMILY[version], { protocol: L4_PROTOCOL.udp })))
-    .map(decodeConnection);
+    .flatMap((version) => conntrack.connections(FAMILY[version], { protocol: L4_PROTOCOL.udp }));
 }
 
 function isStale(flow: Connection, endpoints: ReadonlyMap<string, ReadonlySet<string>>): boolean {
@@ -78,14 +72,4 @@ function isStale(flow: Connection, endpoints: ReadonlyMap<string, ReadonlySet<st
 /** A port in a register of its own, one character for a byte. */
 function portText(port = 0): string {
   return String.fromCharCode(port >>> 8, port & 0xff, 0, 0);
-}
-
-function deleteFlows(socket: NetfilterSocket, flows: readonly Connection[]): void {
-  try {
-    socket.transact(deleteConnections(flows));
-  } catch (error) {
-    // Flows that ended by themselves meanwhile are as good as deleted.
-    if (error instanceof NetlinkError && error.refusals.every(({ code }) => code === "ENOENT")) return;
-    throw error;
-  }
 }

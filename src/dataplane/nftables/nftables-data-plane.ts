@@ -1,0 +1,293 @@
+/**
+ * The nftables data plane: keeps table `inet fairlead` equal to what the service table says.
+ *
+ * Every call to the kernel is synchronous and answered within the call, so a change is one batch within one turn of the
+ * event loop, and nothing of ours runs in between: no lock, no queue. What the kernel holds stays in force when this
+ * process ends; the next one reads it back and writes the differences.
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import { cidr } from "../../base/ip.ts";
+import type { Log } from "../../base/log.ts";
+import { silentLog } from "../../base/log.ts";
+import type { Command } from "../../net/nftables/model.ts";
+import type { RouteSocket } from "../../net/rtnetlink/route-socket.ts";
+import { NetlinkAnswerLostError, NetlinkError } from "../../sys/netlink-error.ts";
+import type { DataPlane, SyncReport } from "../dataplane.ts";
+import { DataPlaneError } from "../dataplane.ts";
+import type { ServiceTable, TableDelta, VirtualPort, VirtualPortKey } from "../table.ts";
+import { virtualPortKey } from "../table.ts";
+import { desiredState } from "./desired-state.ts";
+import type { BridgePair } from "./desired-state.ts";
+import { readKernelState } from "./kernel-state.ts";
+import type { Plan, Programmed } from "./plan.ts";
+import { commitPlan, planDelta } from "./plan.ts";
+import type { ChangeWatch, ConntrackPort, NftablesPort, WatchChanges } from "./port.ts";
+import { rebuild, reconcile } from "./reconcile.ts";
+import { explain } from "./refusal.ts";
+import { ensureRoutes, removeRoutes } from "./route.ts";
+import { table as ourTable } from "./ruleset.ts";
+import type { UdpPort } from "./udp-flows.ts";
+import { cutStaleFlows, isUdp } from "./udp-flows.ts";
+
+export interface NftablesDataPlaneOptions {
+  /** Pairs of interfaces between which answers bypass this host, so that connections must be masqueraded. @default {none} */
+  readonly masqueradeBridges?: readonly BridgePair[];
+  /** How often to make sure that no change was missed, in milliseconds. @default {30_000} */
+  readonly verifyInterval?: number;
+  readonly log?: Log;
+}
+
+/** What it is made of: the kernel of one namespace, or a fake of it. */
+export interface NftablesParts {
+  readonly kernel: NftablesPort & ConntrackPort;
+  /** To make routes for the host itself. Absent: none are made. */
+  readonly routes?: RouteSocket;
+  readonly watch: WatchChanges;
+}
+
+/** A reader who is overtaken by others' commits this often writes without the condition that nobody did. */
+const MAX_READS = 5;
+/** A change of more elements than this is made while nobody of us listens. */
+const MAX_HEARD = 2000;
+/** At most one repair in so many milliseconds, so that a fight over the table does not take the whole processor. */
+const REPAIR_INTERVAL = 100;
+
+export class NftablesDataPlane implements DataPlane {
+  readonly name = "nftables";
+  readonly #kernel: NftablesPort & ConntrackPort;
+  readonly #routes: RouteSocket | undefined;
+  readonly #watchChanges: WatchChanges;
+  readonly #options: NftablesDataPlaneOptions;
+  readonly #resources: AsyncDisposableStack;
+  readonly #log: Log;
+  /** What should be there; undefined before the first sync and after cleanup. */
+  #table: { ports: Map<VirtualPortKey, VirtualPort>; ranges: readonly string[] } | undefined;
+  #programmed: Programmed | undefined;
+  #changes: ChangeWatch | undefined;
+  /** What the generation is if nobody but us has committed since the table was read. */
+  #generation = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #repairing: Promise<void> | undefined;
+  #lastRepair = 0;
+  #closed = false;
+
+  /** Owns `resources`, which the parts are made of: they are disposed with the data plane. */
+  constructor(
+    parts: NftablesParts,
+    options: NftablesDataPlaneOptions = {},
+    resources: AsyncDisposableStack = new AsyncDisposableStack(),
+  ) {
+    this.#kernel = parts.kernel;
+    this.#routes = parts.routes;
+    this.#watchChanges = parts.watch;
+    this.#options = options;
+    this.#resources = resources;
+    this.#log = options.log ?? silentLog;
+  }
+
+  async sync(table: ServiceTable): Promise<SyncReport> {
+    this.#table = { ports: new Map(table.ports), ranges: table.ranges };
+    return this.#synchronise();
+  }
+
+  async apply(delta: TableDelta): Promise<void> {
+    const table = this.#table;
+    if (table === undefined) throw new DataPlaneError("apply() before sync(): nothing is known to change");
+    const programmed = this.#programmed;
+    if (programmed === undefined) {
+      // The last reconciliation failed: only reading everything back tells what is there.
+      merge(table.ports, delta);
+      this.#reconcile();
+      return;
+    }
+    const plan = planDelta(programmed, delta);
+    merge(table.ports, delta);
+    const udp = changedUdpPorts(programmed, plan);
+    if (elementCount(plan.commands) > MAX_HEARD) this.#unwatch();
+    if (plan.commands.length > 0 && !this.#commit(plan.commands)) {
+      // Somebody has changed the table, so the plan was made on wrong grounds.
+      this.#reconcile();
+    } else {
+      commitPlan(programmed, plan);
+      this.#cutFlows(udp);
+    }
+    if (this.#changes === undefined) await this.#watch();
+  }
+
+  async cleanup(): Promise<void> {
+    this.#table = undefined;
+    this.#programmed = undefined;
+    this.#unwatch();
+    try {
+      this.#transact([{ op: "delete table", table: ourTable }]);
+    } catch (error) {
+      if (!(error instanceof NetlinkError && error.code === "ENOENT"))
+        throw explain(error, "removing table inet fairlead");
+    }
+    if (this.#routes !== undefined) removeRoutes(this.#routes);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#unwatch();
+    await this.#resources.disposeAsync();
+  }
+
+  async #synchronise(): Promise<SyncReport> {
+    this.#unwatch();
+    const report = this.#reconcile();
+    if (await this.#watch()) return report;
+    const again = this.#reconcile();
+    return { kept: again.kept, written: report.written + again.written };
+  }
+
+  #unwatch(): void {
+    this.#changes?.[Symbol.dispose]();
+    this.#changes = undefined;
+  }
+
+  /**
+   * Starts to hear others' changes. Only now: while anybody listens, the kernel writes a message for each element, which
+   * makes loading a large table five times slower. False if somebody committed before we heard it.
+   */
+  async #watch(): Promise<boolean> {
+    const changes = await this.#watchChanges((what) => this.#repair(what));
+    this.#unwatch();
+    if (this.#closed || this.#table === undefined) {
+      changes[Symbol.dispose]();
+      return true;
+    }
+    this.#changes = changes;
+    if (this.#timer === undefined) {
+      const timer = setInterval(() => void this.#verify(), this.#options.verifyInterval ?? 30_000).unref();
+      this.#timer = timer;
+      this.#resources.defer(() => clearInterval(timer));
+    }
+    return this.#kernel.generation() === this.#generation;
+  }
+
+  /** Reads back, compares, writes the differences. Throws DataPlaneError. */
+  #reconcile(): SyncReport {
+    const table = this.#table!;
+    this.#programmed = undefined;
+    try {
+      const report = this.#reconcileTable(table);
+      const routes =
+        this.#routes === undefined
+          ? { kept: 0, written: 0 }
+          : ensureRoutes(this.#routes, table.ranges.map(cidr));
+      return { kept: report.kept + routes.kept, written: report.written + routes.written };
+    } catch (error) {
+      throw explain(error, "programming table inet fairlead");
+    }
+  }
+
+  #reconcileTable(table: ServiceTable): SyncReport {
+    let isRefused = false;
+    for (let attempt = 1; ; attempt++) {
+      const kernel = readKernelState(this.#kernel);
+      this.#generation = kernel.generation;
+      const desired = desiredState(table, this.#options.masqueradeBridges ?? [], kernel);
+      const { commands, kept, written } = isRefused ? rebuild(desired, kernel) : reconcile(desired, kernel);
+      try {
+        if (commands.length > 0)
+          this.#transact(commands, attempt < MAX_READS ? kernel.generation : undefined);
+      } catch (error) {
+        if (!(error instanceof NetlinkError)) throw error;
+        // ERESTART: somebody committed since we read.
+        if (error.code === "ERESTART") continue;
+        // Something in our table that we do not understand is in the way: all of it is made anew, once.
+        if (isRefused || kernel.table === undefined)
+          throw explain(error, "programming table inet fairlead", commands);
+        this.#log.warn({ err: error }, "table inet fairlead could not be repaired; making it anew");
+        isRefused = true;
+        continue;
+      }
+      this.#programmed = desired.programmed;
+      if (written > 0) this.#log.info({ kept, written }, "programmed table inet fairlead");
+      this.#cutFlows([...desired.programmed.ports.values()].filter(isUdp));
+      return { kept, written };
+    }
+  }
+
+  /** Sends a plan; false if the kernel refused it because the table is not what we thought. */
+  #commit(commands: readonly Command[]): boolean {
+    try {
+      this.#transact(commands);
+      return true;
+    } catch (error) {
+      if (!(error instanceof NetlinkError || error instanceof NetlinkAnswerLostError)) throw error;
+      this.#log.warn({ err: error }, "table inet fairlead is not what it was; reading it back");
+      return false;
+    }
+  }
+
+  #transact(commands: readonly Command[], generation?: number): void {
+    this.#kernel.commit(commands, generation === undefined ? {} : { generation });
+    this.#generation++;
+  }
+
+  /** A flow that cannot be cut must not undo a change that is in force: it is told, and tried again by the next sync. */
+  #cutFlows(ports: readonly UdpPort[]): void {
+    if (ports.length === 0) return;
+    try {
+      const cut = cutStaleFlows(this.#kernel, ports);
+      if (cut > 0) this.#log.debug({ flows: cut }, "cut UDP flows from endpoints that are no more");
+    } catch (error) {
+      this.#log.error({ err: error }, "could not cut UDP flows: those to removed endpoints may be stuck");
+    }
+  }
+
+  /** After a change by somebody else: soon, but not again and again. Several changes are repaired at once. */
+  #repair(what: string): void {
+    this.#repairing ??= this.#repairSoon(what).finally(() => {
+      this.#repairing = undefined;
+    });
+  }
+
+  async #repairSoon(what: string): Promise<void> {
+    const wait = this.#lastRepair + REPAIR_INTERVAL - performance.now();
+    await delay(Math.max(0, Math.min(wait, REPAIR_INTERVAL)), undefined, { ref: false });
+    if (this.#closed || this.#table === undefined) return;
+    try {
+      const { written } = await this.#synchronise();
+      if (written > 0) this.#log.warn({ written }, `${what}: repaired`);
+    } catch (error) {
+      this.#log.error({ err: error }, `${what}, and it could not be repaired`);
+    }
+    this.#lastRepair = performance.now();
+  }
+
+  /** Repairs if somebody committed and we were not told, or if the last repair failed. */
+  async #verify(): Promise<void> {
+    try {
+      const generation = this.#kernel.generation();
+      const isTold = generation === this.#generation || generation === this.#changes?.generation;
+      if (this.#programmed !== undefined && isTold) return;
+    } catch (error) {
+      this.#log.error({ err: error }, "could not read the ruleset's generation");
+    }
+    this.#repair("checking table inet fairlead");
+    await this.#repairing;
+  }
+}
+
+function elementCount(commands: readonly Command[]): number {
+  return commands.reduce((sum, command) => sum + ("elements" in command ? command.elements.length : 1), 0);
+}
+
+function merge(ports: Map<VirtualPortKey, VirtualPort>, delta: TableDelta): void {
+  for (const key of delta.remove) ports.delete(key);
+  for (const port of delta.set) ports.set(virtualPortKey(port), port);
+}
+
+/** The UDP ports that a plan changes, as they will be. */
+function changedUdpPorts(programmed: Programmed, plan: Plan): UdpPort[] {
+  const changed: UdpPort[] = [];
+  for (const [key, port] of plan.ports) {
+    const before = programmed.ports.get(key);
+    const now = port ?? (before === undefined ? undefined : { ...before, slots: [] });
+    if (now !== undefined && isUdp(now) && now.slots !== before?.slots) changed.push(now);
+  }
+  return changed;
+}
