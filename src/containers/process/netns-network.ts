@@ -86,6 +86,8 @@ class NetnsNetwork implements PodNetwork {
     // Packets from pod to pod leave by the interface they came in by; nobody needs to be told of a better way.
     writeSysctl(`net/ipv4/conf/${this.#bridge}/send_redirects`, 0, this.nodeNetns);
     this.#routes.setLink(this.#bridge, { up: true });
+    // A namespace that was just made has its loopback down, and then it cannot reach its own addresses.
+    this.#routes.setLink("lo", { up: true });
   }
 
   reserve(pod: { readonly uid: string; readonly name: string }): PodPlace | undefined {

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import type { Container, Pod, PodSpec } from "../../api/pod/type.ts";
 import { processStartTime } from "../../sys/process.ts";
 import { FakePodApi } from "./fake-pod-api.ts";
-import { createProcessRuntime, type ProcessRuntimeOptions } from "./runtime.ts";
+import { createProcessRuntime, type ProcessRuntime, type ProcessRuntimeOptions } from "./runtime.ts";
 
 const FAST = { initial: 20, limit: 100, reset: 60_000 };
 
@@ -18,17 +18,20 @@ class TestRuntime implements AsyncDisposable {
   readonly #options: Partial<ProcessRuntimeOptions>;
   #abort = new AbortController();
   #running: Promise<void> = Promise.resolve();
+  #current: ProcessRuntime;
 
   constructor(api: FakePodApi, options: Partial<ProcessRuntimeOptions> = {}) {
     this.stateDir = mkdtempSync(join(tmpdir(), "fairlead-process-"));
     this.#api = api;
     this.#options = { isolation: "loopback", podCidrs: ["127.245.0.0/28"], restartDelays: FAST, ...options };
+    this.#current = this.#runtime();
   }
 
   async start(): Promise<this> {
     this.#abort = new AbortController();
     const { promise: synced, resolve } = Promise.withResolvers<void>();
-    this.#running = this.#runtime().run(this.#abort.signal, resolve);
+    this.#current = this.#runtime();
+    this.#running = this.#current.run(this.#abort.signal, resolve);
     await Promise.race([synced, this.#running]);
     return this;
   }
@@ -43,12 +46,12 @@ class TestRuntime implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop();
-    await this.#runtime().cleanup();
+    await this.#current.cleanup();
+    await this.#running;
     rmSync(this.stateDir, { recursive: true });
   }
 
-  #runtime(): ReturnType<ReturnType<typeof createProcessRuntime>> {
+  #runtime(): ProcessRuntime {
     const options = { nodeName: "node-a", stateDir: this.stateDir, ...this.#options };
     return createProcessRuntime(options)({ client: this.#api });
   }
@@ -362,6 +365,17 @@ test("a readiness gate keeps a ready pod from being Ready until its condition is
     open!.status!.conditions!.some(({ type }) => type === gate),
     "the gate's condition is kept",
   );
+});
+
+test("cleanup ends what runs, and the next run starts the pods afresh", async () => {
+  const api = new FakePodApi();
+  const runtime = await new TestRuntime(api).start();
+  api.add("a", one("exec sleep 60"));
+  const pid = pidOf(await api.until("a", isReady));
+  await runtime[Symbol.asyncDispose]();
+  assert.equal(processStartTime(pid), undefined);
+  await using _again = await new TestRuntime(api).start();
+  await api.until("a", (pod) => isReady(pod) && pidOf(pod) !== pid);
 });
 
 /** Waits for what no event tells, with a deadline. */

@@ -56,7 +56,7 @@ export interface ProcessRuntime extends ContainerRuntime {
   readonly podCidrs: readonly string[];
   /**
    * Ends the processes of all pods (SIGTERM, two seconds, SIGKILL) and takes their namespaces and the bridge away.
-   * Only after run() has ended. The Pods stay in the API, and the next run starts them afresh.
+   * Ends run() first. The Pods stay in the API, and the next run starts them afresh.
    */
   cleanup(): Promise<void>;
 }
@@ -75,6 +75,9 @@ class Runtime implements ProcessRuntime {
   readonly #log: Log;
   readonly #isolation: "netns" | "loopback";
   readonly #runners = new Map<string, { runner: PodRunner; done: Promise<void> }>();
+  /** Aborts when everything is to be cleaned up: run() must not start anything again. */
+  readonly #over = new AbortController();
+  #running: Promise<void> = Promise.resolve();
   /** Records of an earlier run whose pods have not been seen yet, by uid. */
   readonly #old = new Map<string, PodRecord>();
 
@@ -98,7 +101,12 @@ class Runtime implements ProcessRuntime {
       : `processes on loopback addresses, ${ranges} (without root)`;
   }
 
-  async run(signal: AbortSignal, onSynced?: () => void): Promise<void> {
+  run(signal: AbortSignal, onSynced?: () => void): Promise<void> {
+    this.#running = this.#run(AbortSignal.any([signal, this.#over.signal]), onSynced);
+    return this.#running;
+  }
+
+  async #run(signal: AbortSignal, onSynced?: () => void): Promise<void> {
     const network = await this.#openNetwork();
     try {
       const parts = this.#parts(network);
@@ -111,6 +119,8 @@ class Runtime implements ProcessRuntime {
   }
 
   async cleanup(): Promise<void> {
+    this.#over.abort();
+    await this.#running;
     using network = await this.#openNetwork();
     const parts = this.#parts(network);
     const records = parts.records.load();
