@@ -11,7 +11,8 @@
  */
 import { createHash } from "node:crypto";
 import type { Cidr, Ip } from "../../base/ip.ts";
-import { cidr, cidrAddress, cidrContains, formatCidr, formatIp, ip } from "../../base/ip.ts";
+import { cidr, cidrAddress, cidrContains, formatCidr, formatIp, ip, ipBytes } from "../../base/ip.ts";
+import { formatMac } from "../../net/rtnetlink/mac.ts";
 import { RouteSocket } from "../../net/rtnetlink/route-socket.ts";
 import { createNetns, deleteNetns, netnsExists, netnsId } from "../../sys/netns.ts";
 import { processesInNetns, signalProcess } from "../../sys/process.ts";
@@ -73,6 +74,10 @@ class NetnsNetwork implements PodNetwork {
     this.description = `namespaces on bridge ${this.#bridge}${where}, ${ranges.map(formatCidr).join(", ")}`;
   }
 
+  /**
+   * Duplicate detection keeps the bridge's link-local address unusable for two seconds, in which the node could not
+   * ask for a pod's neighbour entry; nobody else is on the bridge to have the same address.
+   */
   prepareNode(): void {
     const existing = this.#routes.link(this.#bridge);
     if (existing === undefined) this.#routes.createLink({ kind: "bridge", name: this.#bridge });
@@ -80,6 +85,7 @@ class NetnsNetwork implements PodNetwork {
       throw new Error(`the interface ${this.#bridge} is there and is no bridge: name another one for pods`);
     for (const { range } of this.#pools) {
       this.#routes.addAddress(this.#bridge, gatewayOf(range), range.length);
+      if (range.base.family === 6) writeSysctl(`net/ipv6/conf/${this.#bridge}/accept_dad`, 0, this.nodeNetns);
       const forwarding = range.base.family === 4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
       writeSysctl(forwarding, 1, this.nodeNetns);
     }
@@ -118,10 +124,12 @@ class NetnsNetwork implements PodNetwork {
   async attach(uid: string, place: PodPlace): Promise<void> {
     const netns = place.netns!;
     const port = portName(uid);
-    this.#removeLeftovers(netns, port);
+    removeNamespace(netns);
+    if (this.#routes.link(port) !== undefined) this.#routes.deleteLink(port);
     createNetns(netns);
-    const { index: bridge } = this.#routes.link(this.#bridge)!;
-    this.#routes.createVeth({ name: port, master: bridge, up: true }, { name: POD_LINK }, netns);
+    const bridge = this.#routes.linkIndex(this.#bridge);
+    const peer = { name: POD_LINK, address: podMac(ip(place.addresses[0]!)) };
+    this.#routes.createVeth({ name: port, master: bridge, up: true }, peer, netns);
     this.#routes.setLink(port, { alias: netns, bridgePort: { hairpin: true } });
     using inside = await RouteSocket.open({ netns });
     inside.setLink("lo", { up: true });
@@ -144,8 +152,9 @@ class NetnsNetwork implements PodNetwork {
     return netnsExists(place.netns!);
   }
 
-  detach(uid: string, place: PodPlace): void {
-    this.#removeLeftovers(place.netns!, portName(uid));
+  /** The pair of interfaces goes with the namespace, in a kernel worker: taking it away ourselves blocks for 20 ms. */
+  detach(_uid: string, place: PodPlace): void {
+    removeNamespace(place.netns!);
   }
 
   release(place: PodPlace): void {
@@ -158,14 +167,6 @@ class NetnsNetwork implements PodNetwork {
 
   [Symbol.dispose](): void {
     this.#routes[Symbol.dispose]();
-  }
-
-  #removeLeftovers(netns: string, port: string): void {
-    // The kernel would take the pair away with the namespace, but later and only when nothing uses it any more.
-    if (this.#routes.link(port) !== undefined) this.#routes.deleteLink(port);
-    if (!netnsExists(netns)) return;
-    for (const pid of processesInNetns(netnsId(netns))) signalProcess(pid, "SIGKILL");
-    deleteNetns(netns);
   }
 
   #release(addresses: readonly Ip[]): void {
@@ -181,4 +182,19 @@ function gatewayOf(range: Cidr): Ip {
 /** The bridge port of a pod: at most 15 characters, so a digest of its uid. */
 function portName(uid: string): string {
   return `flp${createHash("sha256").update(uid).digest("hex").slice(0, 12)}`;
+}
+
+/** Ends what runs in a pod's namespace and takes it away. Nothing happens if there is none. */
+function removeNamespace(netns: string): void {
+  if (!netnsExists(netns)) return;
+  for (const pid of processesInNetns(netnsId(netns))) signalProcess(pid, "SIGKILL");
+  deleteNetns(netns);
+}
+
+/**
+ * A locally administered address made of the IP address, so that the node's neighbour entry of an address is still
+ * right when the address has a new owner.
+ */
+function podMac(address: Ip): string {
+  return formatMac(Uint8Array.of(0x0a, 0x58, ...ipBytes(address).slice(-4)));
 }
