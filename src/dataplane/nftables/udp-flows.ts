@@ -59,7 +59,7 @@ function allFlows(conntrack: ConntrackPort, ports: readonly UdpPort[]): Connecti
 
 function isStale(flow: Connection, endpoints: ReadonlyMap<string, ReadonlySet<string>>): boolean {
   const { original, reply } = flow;
-  // Kernels before 5.8 do not filter.
+  // The kernel may give more than it was asked for.
   if (original.protocol !== L4_PROTOCOL.udp) return false;
   const port =
     latin1(original.destination) +

@@ -39,29 +39,32 @@ function start(
 }
 
 /**
- * Asks for the connections of a family that match `filter`. The kernel compares protocol, destination and port since
- * Linux 5.8, and the zone since 5.18; older ones answer with more, so compare again what comes.
+ * Asks for the connections of a family that match `filter`: the answer holds at least those. The kernel compares
+ * protocol, IPv4 destination and port since Linux 5.8, and the zone since 5.18; older ones answer with more. IPv6
+ * destinations it is not asked to compare: Linux 6.18 still gives those that do NOT match (the result of
+ * ipv6_addr_cmp() is taken the wrong way round in ctnetlink_filter_match_tuple()). So compare again what comes.
+ *
+ * Throws RangeError for a port without a protocol.
  */
 export function dumpConnections(family: ConntrackFamily, filter: ConnectionFilter = {}): Uint8Array {
+  const { protocol, originalDestination, originalDestinationPort: port, zone } = filter;
+  if (port !== undefined && protocol === undefined)
+    throw new RangeError("a port is of a protocol: give the filter's protocol too");
   const writer = start(new NetlinkWriter(256), IPCTNL_MSG_CT.GET, NLM_F_DUMP, family);
-  const { protocol, originalDestination, originalDestinationPort, zone } = filter;
   if (zone !== undefined) writer.u16be(CTA.ZONE, zone);
+  const ipv4 = originalDestination?.length === 4 ? originalDestination : undefined;
   const flags =
     (protocol === undefined ? 0 : CTA_FILTER_F.PROTO_NUM) |
-    (originalDestination === undefined ? 0 : CTA_FILTER_F.IP_DST) |
-    (originalDestinationPort === undefined ? 0 : CTA_FILTER_F.PROTO_DST_PORT);
+    (ipv4 === undefined ? 0 : CTA_FILTER_F.IP_DST) |
+    (port === undefined ? 0 : CTA_FILTER_F.PROTO_DST_PORT);
   if (flags !== 0) {
     writer.startNested(CTA.TUPLE_ORIG);
-    if (originalDestination !== undefined) {
-      const attribute = originalDestination.length === 4 ? CTA_IP.V4_DST : CTA_IP.V6_DST;
-      writer.startNested(CTA_TUPLE.IP).bytes(attribute, originalDestination).endNested();
-    }
+    if (ipv4 !== undefined) writer.startNested(CTA_TUPLE.IP).bytes(CTA_IP.V4_DST, ipv4).endNested();
     if (protocol !== undefined) {
       writer.startNested(CTA_TUPLE.PROTO).u8(CTA_PROTO.NUM, protocol);
-      if (originalDestinationPort !== undefined) writer.u16be(CTA_PROTO.DST_PORT, originalDestinationPort);
+      if (port !== undefined) writer.u16be(CTA_PROTO.DST_PORT, port);
       writer.endNested();
-    } else if (originalDestinationPort !== undefined)
-      throw new RangeError("a port is of a protocol: give the filter's protocol too");
+    }
     writer.endNested();
     writer
       .startNested(CTA.FILTER)
