@@ -41,12 +41,18 @@ export const SIMPLE_HOST: HostOptions = {
   ],
 };
 
+/** What was committed, and by whom if they said. */
+export type CommitListener = (commit: {
+  readonly commands: readonly Command[];
+  readonly by: object | undefined;
+}) => void;
+
 export class FakeKernel implements NftablesPort {
   readonly host: Host;
   readonly #ruleset: Ruleset = new Map();
   readonly #connections = new ConnectionTable();
   readonly #numbering: Numbering = { lastTable: 0n, lastHook: 0 };
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<CommitListener>();
   #generation = 1;
   /** Counts all changes, those of packets too: an outcome of an older trace can no longer happen. */
   #epoch = 0;
@@ -56,7 +62,11 @@ export class FakeKernel implements NftablesPort {
     this.host = new Host(host);
   }
 
-  commit(commands: readonly Command[], options: { readonly generation?: number } = {}): void {
+  /** `by` tells listeners whose commit it is. Throws NetlinkError. */
+  commit(
+    commands: readonly Command[],
+    options: { readonly generation?: number; readonly by?: object } = {},
+  ): void {
     if (options.generation !== undefined && options.generation !== this.#generation)
       throw refusal("ERESTART", "the ruleset has another generation", 0, commands.length);
     const transaction = new Transaction(this.#ruleset, this.#numbering);
@@ -76,7 +86,7 @@ export class FakeKernel implements NftablesPort {
     this.#generation++;
     this.#epoch++;
     this.#plans = {};
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) listener({ commands, by: options.by });
   }
 
   generation(): number {
@@ -84,7 +94,7 @@ export class FakeKernel implements NftablesPort {
   }
 
   /** Calls `listener` after each commit. */
-  subscribe(listener: () => void): Disposable {
+  subscribe(listener: CommitListener): Disposable {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
@@ -157,7 +167,7 @@ export class FakeKernel implements NftablesPort {
     return outcome;
   }
 
-  connections(): Connection[] {
+  trackedConnections(): Connection[] {
     return [...this.#connections.values()];
   }
 

@@ -1,0 +1,30 @@
+/** The nftables data plane on a kernel in memory: what it programs can be asked, packet by packet. */
+import type { DataPlane } from "../dataplane.ts";
+import type { NftablesDataPlaneOptions } from "../nftables/nftables-data-plane.ts";
+import { NftablesDataPlane } from "../nftables/nftables-data-plane.ts";
+import { FakePort } from "./fake-port.ts";
+import { FakeKernel } from "./kernel.ts";
+
+export interface FakeDataPlane extends DataPlane {
+  readonly name: "fake";
+  /** Where it programs: send packets through it, or change it behind the data plane's back. */
+  readonly kernel: FakeKernel;
+}
+
+/** The same code as for a real kernel, down to the commands. Needs no rights and leaves nothing behind. */
+export function createFakeDataPlane(
+  kernel: FakeKernel = new FakeKernel(),
+  options: NftablesDataPlaneOptions = {},
+): FakeDataPlane {
+  const port = new FakePort(kernel);
+  const watch = async (onChange: (what: string) => void) => port.watch(onChange);
+  const plane = new NftablesDataPlane({ kernel: port, watch }, options);
+  return {
+    name: "fake",
+    kernel,
+    sync: (table) => plane.sync(table),
+    apply: (delta) => plane.apply(delta),
+    cleanup: () => plane.cleanup(),
+    [Symbol.asyncDispose]: () => plane[Symbol.asyncDispose](),
+  };
+}
