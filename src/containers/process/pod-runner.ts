@@ -45,6 +45,7 @@ export class PodRunner {
   #place: PodPlace | undefined;
   #isAttached = false;
   #finished: boolean;
+  #isReleased: boolean;
   /** Why the pod has no place yet. */
   #problem: string | undefined;
 
@@ -56,6 +57,7 @@ export class PodRunner {
     this.#detach = detach;
     this.#startTime = old?.startTime ?? timeText(new Date());
     this.#finished = old?.finished ?? false;
+    this.#isReleased = this.#finished;
     if (old !== undefined) {
       this.#place = placeOf(old);
       this.#isAttached = this.#finished || isIntact(old, parts);
@@ -99,24 +101,29 @@ export class PodRunner {
 
   /** Resolves when nothing of the pod is left, or `detach` has aborted. */
   async run(): Promise<void> {
-    const { network, records } = this.#parts;
-    if (!this.#finished) {
-      await this.#takePlace();
-      if (this.#isAttached) await this.#runContainers();
-      if (this.#detach.aborted) return;
-      this.#removePlace();
-      this.#finished = true;
-      this.#changed();
-    }
+    if (!this.#finished) await this.#live();
     await either(this.#ending.signal, this.#detach);
     await this.#status.settled();
     if (this.#detach.aborted) return;
     await this.#deletePod();
     if (this.#detach.aborted) return;
-    // Now that the API does not name them any more, the addresses can have another owner.
-    if (this.#place !== undefined) network.release(this.#place);
+    this.#releasePlace();
     rmSync(this.#logDirectory, { recursive: true, force: true });
-    records.remove(this.uid);
+    this.#parts.records.remove(this.uid);
+  }
+
+  /** From the first address to the end of the last container. */
+  async #live(): Promise<void> {
+    await this.#takePlace();
+    if (this.#isAttached) await this.#runContainers();
+    if (this.#detach.aborted) return;
+    this.#removePlace();
+    this.#finished = true;
+    this.#changed();
+    if (this.#ending.signal.aborted) return;
+    // It has run to its end and stays in the API; once that is told, nobody uses its address any more.
+    await this.#status.settled();
+    if (!this.#detach.aborted) this.#releasePlace();
   }
 
   get #logDirectory(): string {
@@ -195,6 +202,12 @@ export class PodRunner {
     if (this.#place === undefined) return;
     endStragglers(this.uid, this.#parts, this.#place);
     this.#parts.network.detach(this.uid, this.#place);
+  }
+
+  #releasePlace(): void {
+    if (this.#place === undefined || this.#isReleased) return;
+    this.#isReleased = true;
+    this.#parts.network.release(this.#place);
   }
 
   async #deletePod(): Promise<void> {

@@ -14,6 +14,8 @@ import type { Pod } from "../../api/pod/type.ts";
 import { type Log, silentLog } from "../../base/log.ts";
 import type { Client } from "../../client/client.ts";
 import { startInformer } from "../../client/informer.ts";
+import { keyOf } from "../../client/object-key.ts";
+import { createWorkQueue } from "../../client/workqueue.ts";
 import { canUseNetns } from "../../sys/capability.ts";
 import { bootId, processStartTime, signalProcess } from "../../sys/process.ts";
 import type { ContainerRuntime } from "../runtime.ts";
@@ -32,7 +34,10 @@ export interface ProcessRuntimeOptions {
   readonly nodeName: string;
   /** Where records and logs of pods are kept; of one runtime only. */
   readonly stateDir: string;
-  /** How pods get addresses: network namespaces (root) or 127/8. @default {"auto": by what this process may do} */
+  /**
+   * How pods get addresses: in network namespaces (root), or of 127/8. @default {"auto"}, which takes namespaces if
+   * this process may make them and podCidrs is not in 127/8
+   */
   readonly isolation?: "auto" | "netns" | "loopback";
   /** @default {["10.244.0.0/24"], on loopback ["127.244.0.0/24"]} */
   readonly podCidrs?: readonly string[];
@@ -82,11 +87,11 @@ class Runtime implements ProcessRuntime {
   readonly #old = new Map<string, PodRecord>();
 
   constructor(options: ProcessRuntimeOptions, { client, log = silentLog }: ProcessRuntimeParts) {
-    const { isolation = "auto" } = options;
+    const { isolation = "auto", podCidrs = [] } = options;
     this.#options = options;
     this.#client = client;
     this.#log = log;
-    this.#isolation = isolation !== "auto" ? isolation : canUseNetns() ? "netns" : "loopback";
+    this.#isolation = isolation === "auto" ? chooseIsolation(podCidrs) : isolation;
     if (this.#isolation === "loopback" && options.netns !== undefined)
       throw new Error(
         `pods cannot run in the network namespace ${options.netns} without root: run fairlead as root`,
@@ -160,8 +165,8 @@ class Runtime implements ProcessRuntime {
   #restore(parts: PodRunnerParts): void {
     for (const record of parts.records.load()) {
       const place = placeOf(record);
-      const isHost = place.addresses[0] === parts.network.hostIP;
-      if (isHost || parts.network.restore(place)) this.#old.set(record.uid, record);
+      const needsNone = record.finished === true || place.addresses[0] === parts.network.hostIP;
+      if (needsNone || parts.network.restore(place)) this.#old.set(record.uid, record);
       else {
         this.#log.warn(
           { pod: record.name, ...place },
@@ -194,8 +199,15 @@ class Runtime implements ProcessRuntime {
     const synced = [bound.synced];
     if (bindPods) {
       const unbound = startInformer<Pod>({ ...common, fieldSelector: "spec.nodeName=" });
-      const bind = (pod: Pod): void => void this.#bind(pod);
-      unbound.addHandler({ onAdd: bind, onUpdate: bind });
+      const queue = createWorkQueue({
+        name: "bind pods",
+        // A pod that is not there any more was bound or deleted.
+        work: async (key) => this.#bind(unbound.getByKey(key)),
+        log: this.#log,
+        signal,
+      });
+      const add = (pod: Pod): void => queue.add(keyOf(pod));
+      unbound.addHandler({ onAdd: add, onUpdate: add });
       waits.push(unbound.done);
       synced.push(unbound.synced);
     }
@@ -211,7 +223,8 @@ class Runtime implements ProcessRuntime {
           "ending what is left of a pod that was deleted",
         );
         this.#discard(record, parts);
-        if (record.addresses[0] !== parts.network.hostIP) parts.network.release(placeOf(record));
+        const isHost = record.addresses[0] === parts.network.hostIP;
+        if (!isHost && record.finished !== true) parts.network.release(placeOf(record));
       }
       this.#old.clear();
       onSynced?.();
@@ -234,20 +247,16 @@ class Runtime implements ProcessRuntime {
     this.#runners.set(uid, { runner, done });
   }
 
-  /** What the default scheduler would do where there is only one node. */
-  async #bind(pod: Pod): Promise<void> {
+  /** What the default scheduler would do where there is only one node. Rejects if it has to be tried again. */
+  async #bind(pod: Pod | undefined): Promise<void> {
+    if (pod === undefined) return;
     const { nodeName } = this.#options;
     const { namespace = "default", name = "", uid, deletionTimestamp } = pod.metadata;
     const scheduler = pod.spec?.schedulerName ?? "default-scheduler";
     if (!isOurs(pod) || scheduler !== "default-scheduler" || deletionTimestamp !== undefined) return;
-    try {
-      if (!(await this.#isSelected(pod))) return;
-      const metadata = { uid, annotations: { [RUNTIME_MARK]: "process" } };
-      await this.#client.patch(podKind, { namespace, name }, "merge", { metadata, spec: { nodeName } });
-    } catch (err) {
-      // Changed or gone meanwhile: the informer brings what is now.
-      this.#log.warn({ err, pod: `${namespace}/${name}` }, "binding a pod to this node failed");
-    }
+    if (!(await this.#isSelected(pod))) return;
+    const metadata = { uid, annotations: { [RUNTIME_MARK]: "process" } };
+    await this.#client.patch(podKind, { namespace, name }, "merge", { metadata, spec: { nodeName } });
   }
 
   /** v1 PodSpec, field nodeSelector: labels that the node must have. */
@@ -269,6 +278,10 @@ class Runtime implements ProcessRuntime {
     if (isPodNetns) parts.network.detach(record.uid, place);
     parts.records.remove(record.uid);
   }
+}
+
+function chooseIsolation(podCidrs: readonly string[]): "netns" | "loopback" {
+  return canUseNetns() && podCidrs[0]?.startsWith("127.") !== true ? "netns" : "loopback";
 }
 
 function isOurs(pod: Pod): boolean {
