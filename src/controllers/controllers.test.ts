@@ -5,6 +5,7 @@ import { endpointSliceKind } from "../api/endpointslice/kind.ts";
 import type { EndpointSlice } from "../api/endpointslice/type.ts";
 import type { KubeObject } from "../api/meta/type.ts";
 import { endpointsKind } from "../api/endpoints/kind.ts";
+import type { Endpoints } from "../api/endpoints/type.ts";
 import { nodeKind } from "../api/node/kind.ts";
 import { podKind } from "../api/pod/kind.ts";
 import type { Pod } from "../api/pod/type.ts";
@@ -95,8 +96,13 @@ test("endpoints follow pods and services, and only what changed is written", asy
     ["gone", () => api.remove(podKind, { namespace: "default", name: "a" }), "b", 2],
     ["another selector", () => api.put(serviceKind, service("web", { app: "db" })), "", 2],
     ["and back again", () => api.put(serviceKind, service("web", { app: "web" })), "b", 2],
-    ["no selector: what is there stays", () => api.put(serviceKind, service("web", {})), "b", 0],
-    ["selected again", () => api.put(serviceKind, service("web", { app: "web" })), "b", 0],
+    [
+      "no selector: what is there stays, its Endpoints are mirrored",
+      () => api.put(serviceKind, service("web", {})),
+      "b b",
+      1,
+    ],
+    ["selected again", () => api.put(serviceKind, service("web", { app: "web" })), "b", 1],
     [
       "ExternalName",
       () => api.put(serviceKind, service("web", { app: "web" }, { type: "ExternalName" })),
@@ -110,7 +116,7 @@ test("endpoints follow pods and services, and only what changed is written", asy
     does();
     await quiet(controllers);
     assert.equal(endpointsOf(api, "web"), expected, what);
-    assert.equal(olderOf(api, "web") ?? "", expected ?? "", what);
+    assert.equal(olderOf(api, "web") ?? "", expected === "b b" ? "b" : (expected ?? ""), what);
     assert.equal(api.writes.length - before, writes, `${what}: ${JSON.stringify(api.writes.slice(before))}`);
   }
 });
@@ -163,6 +169,43 @@ test("foreign slices and hand-made endpoints are left alone; ours are repaired w
   api.remove(serviceKind, { namespace: "default", name: "web" });
   await quiet(scope.controllers);
   assert.equal(endpointsOf(api, "web"), "foreign");
+});
+
+test("endpoints made by hand are mirrored for a service without a selector, and only then", async () => {
+  const api = createMemoryApi();
+  await using scope = controllersOn(api);
+  await scope.controllers.ready;
+  const byHand = (labels: Record<string, string>, ...ips: string[]): Endpoints => ({
+    metadata: { namespace: "default", name: "web", labels },
+    subsets: [{ addresses: ips.map((ip) => ({ ip, targetRef: { name: ip } })), ports: [{ port: 80 }] }],
+  });
+  const name = { namespace: "default", name: "web" };
+  const steps: [what: string, does: () => void, expected: string | undefined, writes: number][] = [
+    ["before the service", () => api.put(endpointsKind, byHand({}, "192.0.2.1", "fd00::1")), undefined, 0],
+    ["the service", () => api.put(serviceKind, service("web", {})), "192.0.2.1 fd00::1", 2],
+    ["changed", () => api.put(endpointsKind, byHand({}, "192.0.2.2", "fd00::1")), "192.0.2.2 fd00::1", 1],
+    ["one family less", () => api.put(endpointsKind, byHand({}, "192.0.2.2")), "192.0.2.2", 1],
+    ["relabelled", () => api.put(endpointsKind, byHand({ a: "b" }, "192.0.2.2")), "192.0.2.2", 1],
+    [
+      "not wanted",
+      () =>
+        api.put(endpointsKind, byHand({ "endpointslice.kubernetes.io/skip-mirror": "true" }, "192.0.2.2")),
+      undefined,
+      1,
+    ],
+    ["wanted again", () => api.put(endpointsKind, byHand({}, "192.0.2.2")), "192.0.2.2", 1],
+    ["deleted", () => api.remove(endpointsKind, name), undefined, 1],
+    ["and back", () => api.put(endpointsKind, byHand({}, "192.0.2.3")), "192.0.2.3", 1],
+    ["the service deleted, and its endpoints with it", () => api.remove(serviceKind, name), undefined, 2],
+  ];
+  for (const [what, does, expected, writes] of steps) {
+    const before = api.writes.length;
+    does();
+    await quiet(scope.controllers);
+    assert.equal(endpointsOf(api, "web"), expected, what);
+    assert.equal(api.writes.length - before, writes, `${what}: ${JSON.stringify(api.writes.slice(before))}`);
+  }
+  assert.equal(api.all(endpointsKind).length, 0);
 });
 
 test("what a stopped controller missed is put right by the next", async () => {

@@ -4,6 +4,7 @@ import type { Client } from "../client/client.ts";
 import type { WorkDone } from "../client/workqueue.ts";
 import type { Controller, ControllerContext } from "./controller.ts";
 import { endpointsController } from "./endpoints/controller.ts";
+import { endpointSliceMirroringController } from "./endpointslice-mirroring/controller.ts";
 import { endpointSliceController } from "./endpointslice/controller.ts";
 import { startSharedInformers } from "./informers.ts";
 
@@ -36,7 +37,11 @@ export function startControllers(options: ControllersOptions): Controllers {
     signal,
     ...(options.onDone !== undefined && { onDone: options.onDone }),
   };
-  const controllers: readonly Controller[] = [endpointSliceController(context), endpointsController(context)];
+  const controllers: readonly Controller[] = [
+    endpointSliceController(context),
+    endpointSliceMirroringController(context),
+    endpointsController(context),
+  ];
   const all = Object.values(informers);
 
   async function start(): Promise<void> {

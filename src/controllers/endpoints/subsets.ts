@@ -120,17 +120,13 @@ function sum(subsets: readonly Required<EndpointSubset>[], list: List): number {
   return subsets.reduce((total, subset) => total + subset[list].length, 0);
 }
 
-/** Leaves `room` of `total` entries, each subset its share; what rounding leaves over goes to the first ones. */
+/** Leaves `room` of `total` entries, each subset its share, rounded up; the last ones bear the rounding. */
 function shrink(subsets: readonly Required<EndpointSubset>[], list: List, total: number, room: number): void {
-  if (total <= room) return;
-  const shares = subsets.map((subset) => Math.floor((subset[list].length * room) / total));
-  let over = room - shares.reduce((a, b) => a + b, 0);
-  for (const [i, subset] of subsets.entries()) {
-    let share = shares[i]!;
-    const extra = Math.min(over, subset[list].length - share);
-    share += extra;
-    over -= extra;
-    subset[list].length = share;
+  let left = room;
+  for (const subset of subsets) {
+    const share = Math.ceil((subset[list].length / Math.max(total, 1)) * room);
+    subset[list].length = Math.min(subset[list].length, share, left);
+    left -= subset[list].length;
   }
 }
 

@@ -1,22 +1,17 @@
 /** EndpointSlices from selectors: for each Service the addresses of the pods that it selects. */
-import { endpointSliceKind } from "../../api/endpointslice/kind.ts";
 import { type EndpointSlice, MANAGED_BY_LABEL } from "../../api/endpointslice/type.ts";
 import type { Pod } from "../../api/pod/type.ts";
 import { keyOf, splitKey } from "../../client/object-key.ts";
 import { createWorkQueue } from "../../client/workqueue.ts";
-import {
-  type Controller,
-  type ControllerContext,
-  ignoreNotFound,
-  isNamespaceTerminating,
-} from "../controller.ts";
+import type { Controller, ControllerContext } from "../controller.ts";
 import { podsOf, serviceOfSlice, servicesOf } from "../informers.ts";
 import { sameAsEndpoint, wantsEndpoints } from "../pod-endpoint.ts";
 import { sameLabels } from "../same-labels.ts";
 import { createTriggerTimes } from "../trigger-time.ts";
 import { desiredEndpoints } from "./desired.ts";
 import { packSlices, type SliceWrites } from "./packing.ts";
-import { ENDPOINTSLICE_CONTROLLER } from "./slice.ts";
+import { createSliceWriter } from "./slice-writer.ts";
+import { ENDPOINTSLICE_CONTROLLER, serviceOwner } from "./slice.ts";
 
 const NAME = "endpointslice";
 
@@ -36,8 +31,7 @@ export function endpointSliceController(
   /** Services that wait for a node to appear, by its name. */
   const waitingForNode = new Map<string, Set<string>>();
   let started = false;
-  /** Our own writes come back as events; they are no news. */
-  let writing = false;
+  const writer = createSliceWriter(client, slices);
 
   const queue = createWorkQueue({
     name: NAME,
@@ -62,7 +56,7 @@ export function endpointSliceController(
   }
 
   function enqueueSlice(slice: EndpointSlice): void {
-    if (!writing && isOurs(slice)) for (const key of serviceOfSlice(slice)) enqueue(key);
+    if (!writer.writing && isOurs(slice)) for (const key of serviceOfSlice(slice)) enqueue(key);
   }
 
   services.addHandler({
@@ -119,7 +113,7 @@ export function endpointSliceController(
     const desired = desiredEndpoints(service, selected, (name) => nodes.get(undefined, name));
     for (const node of desired.missingNodes) waitFor(node, key);
     const triggerTime = triggerTimes.since(key, service, selected);
-    return packSlices(service, desired, ours, {
+    return packSlices(serviceOwner(service), desired, ours, {
       ...(triggerTime !== undefined && { triggerTime }),
       ...(options.maxEndpoints !== undefined && { maxEndpoints: options.maxEndpoints }),
     });
@@ -135,52 +129,13 @@ export function endpointSliceController(
 
   async function work(key: string): Promise<void> {
     const writes = plan(key);
-    try {
-      // In this order an endpoint that changes its slice is in both for a moment, and never in none.
-      await Promise.all(
-        writes.create.map(async (slice) => observe(await client.create(endpointSliceKind, slice))),
-      );
-      await Promise.all(
-        writes.update.map(async (slice) => observe(await client.update(endpointSliceKind, slice))),
-      );
-      await Promise.all(writes.delete.map(remove));
-    } catch (error) {
-      if (!isNamespaceTerminating(error)) throw error;
-      log.debug({ key }, "no EndpointSlices for a Service of a namespace that is being deleted");
-    }
+    await writer.write(writes);
     const { create, update, delete: removed } = writes;
     if (create.length + update.length + removed.length > 0)
       log.debug(
         { service: splitKey(key), created: create.length, updated: update.length, deleted: removed.length },
         "EndpointSlices written",
       );
-  }
-
-  function observe(slice: EndpointSlice): void {
-    writing = true;
-    try {
-      slices.observe(slice);
-    } finally {
-      writing = false;
-    }
-  }
-
-  async function remove(slice: EndpointSlice): Promise<void> {
-    const { namespace, name, uid } = slice.metadata;
-    const preconditions = uid === undefined ? {} : { preconditions: { uid } };
-    await client
-      .delete(
-        endpointSliceKind,
-        { ...(namespace !== undefined && { namespace }), name: name! },
-        preconditions,
-      )
-      .catch(ignoreNotFound);
-    writing = true;
-    try {
-      slices.forget(slice);
-    } finally {
-      writing = false;
-    }
   }
 
   return {

@@ -3,7 +3,7 @@ import type { Endpoint, EndpointPort, EndpointSlice } from "../../api/endpointsl
 import type { Node } from "../../api/node/type.ts";
 import type { Pod } from "../../api/pod/type.ts";
 import type { Service } from "../../api/service/type.ts";
-import { parseIp } from "../../base/ip.ts";
+import { formatIp, parseIp } from "../../base/ip.ts";
 import {
   countsAsEndpoint,
   hostnameIn,
@@ -54,7 +54,7 @@ export function desiredEndpoints(
     }
     const ports = endpointPorts(service, pod);
     for (const addressType of addressTypes) {
-      const addresses = podAddresses(pod).filter((text) => familyOf(text) === addressType);
+      const addresses = addressesOf(pod, addressType);
       if (addresses.length === 0) continue;
       const key = groupKey(addressType, ports);
       let group = groups.get(key);
@@ -78,6 +78,14 @@ function addressTypesOf({ spec }: Service): AddressType[] {
   const family = familyOf(spec?.clusterIP ?? "");
   // Headless and not yet defaulted: whatever the pods have (endpointslice utils.go, getAddressTypesForService).
   return family === undefined ? ["IPv4", "IPv6"] : [family];
+}
+
+/** In canonical form: what a pod's status says may be written otherwise. */
+function addressesOf(pod: Pod, addressType: AddressType): string[] {
+  return podAddresses(pod)
+    .map(parseIp)
+    .filter((address) => address !== undefined && `IPv${address.family}` === addressType)
+    .map((address) => formatIp(address!));
 }
 
 function familyOf(text: string): AddressType | undefined {
@@ -129,7 +137,8 @@ function endpointOf(service: Service, pod: Pod, node: Node | undefined, addresse
 /** For whom the endpoint is, where the Service asks for near ones (spec.trafficDistribution; KEP-3015). */
 function hintsFor(service: Service, { conditions, zone, nodeName }: Endpoint): Endpoint["hints"] {
   const distribution = service.spec?.trafficDistribution;
-  if (conditions?.ready !== true) return undefined;
+  // The older annotation wins over the field, and asks for hints of another kind.
+  if (conditions?.ready !== true || hasTopologyMode(service)) return undefined;
   const forZones = zone === undefined ? undefined : [{ name: zone }];
   if (distribution === "PreferClose" || distribution === "PreferSameZone")
     return forZones === undefined ? undefined : { forZones };
@@ -137,4 +146,12 @@ function hintsFor(service: Service, { conditions, zone, nodeName }: Endpoint): E
   const forNodes = nodeName === undefined ? undefined : [{ name: nodeName }];
   if (forZones === undefined && forNodes === undefined) return undefined;
   return { ...(forZones !== undefined && { forZones }), ...(forNodes !== undefined && { forNodes }) };
+}
+
+/** service.kubernetes.io/topology-mode: Auto, or its older name, which goes before it (endpointslice utils.go, hintsEnabled). */
+function hasTopologyMode({ metadata: { annotations = {} } }: Service): boolean {
+  const mode =
+    annotations["service.kubernetes.io/topology-aware-hints"] ??
+    annotations["service.kubernetes.io/topology-mode"];
+  return mode === "Auto" || mode === "auto";
 }

@@ -5,7 +5,7 @@ import type { Endpoint, EndpointPort, EndpointSlice } from "../../api/endpointsl
 import type { Service } from "../../api/service/type.ts";
 import type { EndpointGroup } from "./desired.ts";
 import { packSlices, type SliceWrites } from "./packing.ts";
-import { endpointIdentity, ENDPOINTSLICE_CONTROLLER } from "./slice.ts";
+import { endpointIdentity, ENDPOINTSLICE_CONTROLLER, serviceOwner } from "./slice.ts";
 
 const HTTP: EndpointPort[] = [{ name: "", protocol: "TCP", port: 80 }];
 const ALT: EndpointPort[] = [{ name: "", protocol: "TCP", port: 81 }];
@@ -37,7 +37,7 @@ function pack(
   options = {},
   service = web,
 ): SliceWrites {
-  return packSlices(service, { addressTypes: ["IPv4"], groups }, existing, options);
+  return packSlices(serviceOwner(service), { addressTypes: ["IPv4"], groups }, existing, options);
 }
 
 /** A server for slices: gives names to what is created. */
@@ -179,7 +179,11 @@ test("headless services' slices say so", () => {
 });
 
 test("a family that is no longer wanted goes, one that is deleted already is left alone", () => {
-  const { create } = packSlices(web, { addressTypes: ["IPv4", "IPv6"], groups: [group([1])] }, []);
+  const { create } = packSlices(
+    serviceOwner(web),
+    { addressTypes: ["IPv4", "IPv6"], groups: [group([1])] },
+    [],
+  );
   assert.deepEqual(
     create.map(({ addressType, endpoints }) => [addressType, endpoints.length]),
     [

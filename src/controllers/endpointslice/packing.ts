@@ -8,16 +8,15 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Endpoint, EndpointSlice } from "../../api/endpointslice/type.ts";
-import type { Service } from "../../api/service/type.ts";
 import { type AddressType, type DesiredEndpoints, type EndpointGroup, groupKey } from "./desired.ts";
 import {
   changedSlice,
-  ENDPOINTSLICE_CONTROLLER,
   endpointIdentity,
   isOwnedBy,
   newSlice,
   saysAlready,
   type SliceContent,
+  type SliceOwner,
 } from "./slice.ts";
 
 export const MAX_ENDPOINTS_PER_SLICE = 100;
@@ -32,8 +31,8 @@ export interface SliceWrites {
 export interface PackingOptions {
   /** @default 100 (kube-controller-manager --max-endpoints-per-slice) */
   readonly maxEndpoints?: number;
-  /** Who manages the slices. @default "endpointslice-controller.k8s.io" */
-  readonly manager?: string;
+  /** Whether a family without endpoints has one empty slice. @default true */
+  readonly placeholders?: boolean;
   /** When what changed changed, RFC 3339; for the annotation of the slices that are written. */
   readonly triggerTime?: string;
 }
@@ -45,14 +44,14 @@ interface Draft {
   readonly endpoints: Endpoint[];
 }
 
-/** What to write so that `existing` (all of the manager's slices of the Service) say what is desired. */
+/** What to write so that `existing` (all of the slices that were made for `owner` or its name) say what is desired. */
 export function packSlices(
-  service: Service,
+  owner: SliceOwner,
   desired: Pick<DesiredEndpoints, "addressTypes" | "groups">,
   existing: Iterable<EndpointSlice>,
   options: PackingOptions = {},
 ): SliceWrites {
-  const { maxEndpoints = MAX_ENDPOINTS_PER_SLICE, manager = ENDPOINTSLICE_CONTROLLER, triggerTime } = options;
+  const { maxEndpoints = MAX_ENDPOINTS_PER_SLICE, placeholders = true, triggerTime } = options;
   const create: EndpointSlice[] = [];
   const update: EndpointSlice[] = [];
   const remove: EndpointSlice[] = [];
@@ -65,14 +64,15 @@ export function packSlices(
     const present = ours.filter((slice) => slice.addressType === addressType);
     const wanted = desired.addressTypes.some((type) => type === addressType);
     const groups = wanted ? desired.groups.filter((group) => group.addressType === addressType) : [];
-    const { drafts, free } = packFamily(service, groups, present, maxEndpoints);
-    if (wanted && drafts.length === 0) drafts.push(placeholder(addressType as AddressType, free));
+    const { drafts, free } = packFamily(owner, groups, present, maxEndpoints);
+    if (wanted && placeholders && drafts.length === 0)
+      drafts.push(placeholder(addressType as AddressType, free));
     for (const { slice, group, endpoints } of drafts) {
       const content = { ...group, endpoints };
       const target = slice ?? free.shift();
-      if (target === undefined) create.push(newSlice(service, content, manager, triggerTime));
-      else if (!saysAlready(target, service, content, manager))
-        update.push(changedSlice(target, service, content, manager, triggerTime));
+      if (target === undefined) create.push(newSlice(owner, content, triggerTime));
+      else if (!saysAlready(target, owner, content))
+        update.push(changedSlice(target, owner, content, triggerTime));
     }
     remove.push(...free);
   }
@@ -81,7 +81,7 @@ export function packSlices(
 
 /** The drafts of all groups of one family, and the slices that none of them uses. */
 function packFamily(
-  service: Service,
+  owner: SliceOwner,
   groups: readonly EndpointGroup[],
   present: readonly EndpointSlice[],
   maxEndpoints: number,
@@ -92,8 +92,8 @@ function packFamily(
   const free: EndpointSlice[] = [];
   for (const slice of present) {
     const mates = byGroup.get(groupKey(slice.addressType, slice.ports ?? []));
-    // Slices of ports that nobody has, and of an older Service of the same name.
-    if (mates === undefined || !isOwnedBy(slice, service)) free.push(slice);
+    // Slices of ports that nobody has, and of an older owner of the same name.
+    if (mates === undefined || !isOwnedBy(slice, owner)) free.push(slice);
     else mates.push(slice);
   }
   const drafts = groups.flatMap((group) =>

@@ -1,4 +1,4 @@
-/** How a slice made from a selector looks: its labels, its owner, its ports and how two of its parts compare. */
+/** How a slice looks: its labels, its owner, its ports and how two of its parts compare. */
 import { isDeepStrictEqual } from "node:util";
 import {
   type Endpoint,
@@ -11,7 +11,7 @@ import type { OwnerReference } from "../../api/meta/type.ts";
 import type { Service } from "../../api/service/type.ts";
 import { isHeadless } from "../pod-endpoint.ts";
 
-/** What this controller writes in endpointslice.kubernetes.io/managed-by: slices of other managers are never touched. */
+/** What the controller of selectors writes in the managed-by label: slices of other managers are never touched. */
 export const ENDPOINTSLICE_CONTROLLER = "endpointslice-controller.k8s.io";
 export const HEADLESS_LABEL = "service.kubernetes.io/headless";
 export const TRIGGER_TIME_ANNOTATION = "endpoints.kubernetes.io/last-change-trigger-time";
@@ -26,33 +26,48 @@ export interface SliceContent {
   readonly endpoints: readonly Endpoint[];
 }
 
-/** The Service's labels, and those by which the slice is found (setEndpointSliceLabels). */
-export function sliceLabels(service: Service, manager: string): Record<string, string> {
-  const labels: Record<string, string> = {};
-  for (const [key, value] of Object.entries(service.metadata.labels ?? {}))
-    if (key !== HEADLESS_LABEL) labels[key] = value;
+/** The object that slices are made for, and what they have of it. */
+export interface SliceOwner {
+  readonly namespace: string | undefined;
+  /** The Service's name, and the first part of the slices'. */
+  readonly name: string;
+  readonly reference: OwnerReference;
+  /** All labels that the slices have. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** All annotations that the slices have, but for the trigger time. Absent: they keep their own. */
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** Slices from the selector of `service`: with its labels, and those by which they are found (setEndpointSliceLabels). */
+export function serviceOwner(service: Service): SliceOwner {
+  const { namespace, name = "", uid = "" } = service.metadata;
+  const labels: Record<string, string> = { ...service.metadata.labels };
+  delete labels[HEADLESS_LABEL];
   if (isHeadless(service)) labels[HEADLESS_LABEL] = "";
-  labels[SERVICE_NAME_LABEL] = service.metadata.name!;
-  labels[MANAGED_BY_LABEL] = manager;
-  return labels;
+  labels[SERVICE_NAME_LABEL] = name;
+  labels[MANAGED_BY_LABEL] = ENDPOINTSLICE_CONTROLLER;
+  return { namespace, name, labels, reference: controllerReference("Service", name, uid) };
+}
+
+/** The reference by which the slices of a v1 object go when it goes. */
+export function controllerReference(kind: string, name: string, uid: string): OwnerReference {
+  return { apiVersion: "v1", kind, name, uid, controller: true, blockOwnerDeletion: true };
 }
 
 export function newSlice(
-  service: Service,
+  owner: SliceOwner,
   content: SliceContent,
-  manager: string,
   triggerTime: string | undefined,
 ): EndpointSlice {
-  const { name, namespace } = service.metadata;
   return {
     apiVersion: "discovery.k8s.io/v1",
     kind: "EndpointSlice",
     metadata: {
-      generateName: `${name!.slice(0, LONGEST_PREFIX - 1)}-`,
-      ...(namespace !== undefined && { namespace }),
-      labels: sliceLabels(service, manager),
-      ...(triggerTime !== undefined && { annotations: { [TRIGGER_TIME_ANNOTATION]: triggerTime } }),
-      ownerReferences: [ownerReference(service)],
+      generateName: `${owner.name.slice(0, LONGEST_PREFIX - 1)}-`,
+      ...(owner.namespace !== undefined && { namespace: owner.namespace }),
+      labels: { ...owner.labels },
+      ...annotationsOf(owner.annotations, triggerTime),
+      ownerReferences: [owner.reference],
     },
     addressType: content.addressType,
     endpoints: [...content.endpoints],
@@ -60,61 +75,60 @@ export function newSlice(
   };
 }
 
-/** `slice` as it should be. Its own annotations and further owners stay; with them its version, for the server to check. */
+/** `slice` as it should be, with its version, for the server to check. Owners that do not control it stay. */
 export function changedSlice(
   slice: EndpointSlice,
-  service: Service,
+  owner: SliceOwner,
   content: SliceContent,
-  manager: string,
   triggerTime: string | undefined,
 ): EndpointSlice {
-  const { annotations: old, ...metadata } = slice.metadata;
-  const { [TRIGGER_TIME_ANNOTATION]: _, ...annotations } = old ?? {};
-  if (triggerTime !== undefined) annotations[TRIGGER_TIME_ANNOTATION] = triggerTime;
+  const { annotations, ...metadata } = slice.metadata;
   const owners = (metadata.ownerReferences ?? []).filter(({ controller }) => controller !== true);
   return {
     ...slice,
     metadata: {
       ...metadata,
-      labels: sliceLabels(service, manager),
-      ...(Object.keys(annotations).length > 0 && { annotations }),
-      ownerReferences: [...owners, ownerReference(service)],
+      labels: { ...owner.labels },
+      ...annotationsOf(owner.annotations ?? annotations, triggerTime),
+      ownerReferences: [...owners, owner.reference],
     },
     endpoints: [...content.endpoints],
     ports: [...content.ports],
   };
 }
 
+/** As a part of metadata, which is left out if there is none. */
+function annotationsOf(
+  given: Readonly<Record<string, string>> = {},
+  triggerTime: string | undefined,
+): { annotations?: Record<string, string> } {
+  const annotations = { ...given };
+  delete annotations[TRIGGER_TIME_ANNOTATION];
+  if (triggerTime !== undefined) annotations[TRIGGER_TIME_ANNOTATION] = triggerTime;
+  return Object.keys(annotations).length === 0 ? {} : { annotations };
+}
+
 /** Whether writing `content` to `slice` would change anything (when it last changed does not count). */
-export function saysAlready(
-  slice: EndpointSlice,
-  service: Service,
-  content: SliceContent,
-  manager: string,
-): boolean {
+export function saysAlready(slice: EndpointSlice, owner: SliceOwner, content: SliceContent): boolean {
+  const { labels = {}, annotations } = slice.metadata;
   return (
-    isOwnedBy(slice, service) &&
-    isDeepStrictEqual(slice.metadata.labels ?? {}, sliceLabels(service, manager)) &&
-    isDeepStrictEqual(slice.ports ?? [], [...content.ports]) &&
-    isDeepStrictEqual(slice.endpoints ?? [], [...content.endpoints])
+    isOwnedBy(slice, owner) &&
+    isDeepStrictEqual(labels, owner.labels) &&
+    (owner.annotations === undefined ||
+      isDeepStrictEqual(
+        annotationsOf(annotations, undefined),
+        annotationsOf(owner.annotations, undefined),
+      )) &&
+    isDeepStrictEqual(slice.ports ?? [], content.ports) &&
+    isDeepStrictEqual(slice.endpoints ?? [], content.endpoints)
   );
 }
 
-export function isOwnedBy(slice: EndpointSlice, service: Service): boolean {
+export function isOwnedBy(slice: EndpointSlice, { reference }: SliceOwner): boolean {
   return (slice.metadata.ownerReferences ?? []).some(
-    ({ controller, uid }) => controller === true && uid === service.metadata.uid,
+    ({ apiVersion, kind, uid }) =>
+      uid === reference.uid && kind === reference.kind && apiVersion === reference.apiVersion,
   );
-}
-
-function ownerReference({ metadata }: Service): OwnerReference {
-  return {
-    apiVersion: "v1",
-    kind: "Service",
-    name: metadata.name!,
-    uid: metadata.uid!,
-    controller: true,
-    blockOwnerDeletion: true,
-  };
 }
 
 /** One endpoint stays the same one while its address and its pod's name do. */

@@ -1,0 +1,87 @@
+/** EndpointSlices from Endpoints that somebody made by hand, for Services without a selector. */
+import { type EndpointSlice, MANAGED_BY_LABEL } from "../../api/endpointslice/type.ts";
+import { keyOf } from "../../client/object-key.ts";
+import { createWorkQueue } from "../../client/workqueue.ts";
+import type { Controller, ControllerContext } from "../controller.ts";
+import { packSlices, type SliceWrites } from "../endpointslice/packing.ts";
+import { createSliceWriter } from "../endpointslice/slice-writer.ts";
+import { serviceOfSlice } from "../informers.ts";
+import {
+  endpointsOwner,
+  isMirrored,
+  MAX_ENDPOINTS_PER_SUBSET,
+  MIRRORING_CONTROLLER,
+  mirroredEndpoints,
+} from "./desired.ts";
+
+const NAME = "endpointslice-mirroring";
+
+/** Keys are Services, and so Endpoints, "namespace/name". */
+export function endpointSliceMirroringController(context: ControllerContext): Controller {
+  const { client, informers, log, signal } = context;
+  const { services, endpoints, slices } = informers;
+  const writer = createSliceWriter(client, slices);
+  let started = false;
+
+  const queue = createWorkQueue({
+    name: NAME,
+    work: (key) => writer.write(plan(key)),
+    log,
+    signal,
+    onDone: (done) => context.onDone?.(NAME, done),
+  });
+
+  function enqueue(key: string): void {
+    if (started) queue.add(key);
+  }
+
+  // What it watches.
+
+  function enqueueSlice(slice: EndpointSlice): void {
+    if (!writer.writing && isOurs(slice)) for (const key of serviceOfSlice(slice)) enqueue(key);
+  }
+
+  for (const informer of [services, endpoints])
+    informer.addHandler({
+      onAdd: (object) => enqueue(keyOf(object)),
+      onUpdate: (object) => enqueue(keyOf(object)),
+      onDelete: (object) => enqueue(keyOf(object)),
+    });
+  slices.addHandler({
+    onAdd: enqueueSlice,
+    onUpdate(slice, old) {
+      enqueueSlice(slice);
+      enqueueSlice(old);
+    },
+    onDelete: enqueueSlice,
+  });
+
+  // What it wants.
+
+  function plan(key: string): SliceWrites {
+    const ours = Array.from(slices.byIndex("service", key).values()).filter(isOurs);
+    const object = endpoints.getByKey(key);
+    if (!isMirrored(services.getByKey(key), object)) return { create: [], update: [], delete: ours };
+    const { skipped, ...desired } = mirroredEndpoints(object);
+    if (skipped > 0) log.warn({ endpoints: key, skipped }, "addresses of Endpoints are not mirrored");
+    return packSlices(endpointsOwner(object), desired, ours, {
+      maxEndpoints: MAX_ENDPOINTS_PER_SUBSET,
+      placeholders: false,
+    });
+  }
+
+  return {
+    name: NAME,
+    queue,
+    start() {
+      started = true;
+      for (const key of endpoints.list().keys()) queue.add(key);
+      // Of Endpoints that went while nobody looked.
+      for (const slice of slices.list().values()) enqueueSlice(slice);
+    },
+  };
+}
+
+function isOurs({ metadata }: EndpointSlice): boolean {
+  return metadata.labels?.[MANAGED_BY_LABEL] === MIRRORING_CONTROLLER;
+}
