@@ -20,11 +20,7 @@ const declare = <A extends unknown[]>(definition: string): Native<A> => libc.fun
 const native = {
   socket: declare<[number, number, number]>("int socket(int domain, int type, int protocol)"),
   bind: declare<[number, Uint8Array, number]>("int bind(int fd, const void *address, uint32_t length)"),
-  listen: declare<[number, number]>("int listen(int fd, int backlog)"),
   connect: declare<[number, Uint8Array, number]>("int connect(int fd, const void *address, uint32_t length)"),
-  getsockname: declare<[number, Uint8Array, Uint8Array]>(
-    "int getsockname(int fd, void *address, void *length)",
-  ),
   setsockopt: declare<[number, number, number, Uint8Array, number]>(
     "int setsockopt(int fd, int level, int option, const void *value, uint32_t length)",
   ),
@@ -56,12 +52,10 @@ export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
 export const SOCK_STREAM = 1;
-export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;
 export const SOL_SOCKET = 1;
-export const SO_REUSEADDR = 2;
 export const SO_ERROR = 4;
 export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
@@ -85,22 +79,10 @@ export function bind(fd: number, address: Uint8Array): void {
   check("bind", native.bind(fd, address, address.length), [fd, address]);
 }
 
-export function listen(fd: number, backlog: number): void {
-  check("listen", native.listen(fd, backlog), [fd, backlog]);
-}
-
 /** connect(2): 0, or the negative errno (-EINPROGRESS on a non-blocking socket). */
 export function connect(fd: number, address: Uint8Array): number {
   const result = native.connect(fd, address, address.length);
   return result < 0 ? -koffi.errno() : result;
-}
-
-/** getsockname(2): the struct sockaddr. */
-export function getsockname(fd: number): Uint8Array {
-  const address = new Uint8Array(128);
-  const length = Uint8Array.of(address.length, 0, 0, 0);
-  check("getsockname", native.getsockname(fd, address, length), [fd]);
-  return address.subarray(0, length[0]);
 }
 
 /** setsockopt(2) with an int value. */

@@ -9,9 +9,7 @@ export const HEADER_LENGTH = 16;
 
 /** NLM_F_*: flags of nlmsg_flags. The meaning of bits 8 to 11 depends on the request: get, new or delete. */
 export const NLM_F_REQUEST = 0x1;
-export const NLM_F_MULTI = 0x2;
 export const NLM_F_ACK = 0x4;
-export const NLM_F_ECHO = 0x8;
 /** The kernel's tables changed while they were dumped: the answer mixes two states. */
 export const NLM_F_DUMP_INTR = 0x10;
 export const NLM_F_ROOT = 0x100;
@@ -21,8 +19,6 @@ export const NLM_F_REPLACE = 0x100;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
 export const NLM_F_APPEND = 0x800;
-/** On a delete: do not recurse (nf_tables: fail with EBUSY if something still refers to it). */
-export const NLM_F_NONREC = 0x100;
 /** On NLMSG_ERROR: only the header of the failing request is echoed. */
 export const NLM_F_CAPPED = 0x100;
 /** On NLMSG_ERROR and NLMSG_DONE: attributes of the extended acknowledgement follow. */
@@ -32,7 +28,6 @@ export const NLM_F_ACK_TLVS = 0x200;
 export const NLMSG_NOOP = 1;
 export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
-export const NLMSG_OVERRUN = 4;
 
 /** One message as it came from the kernel. */
 export interface NetlinkMessage {

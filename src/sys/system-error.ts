@@ -38,12 +38,8 @@ export function describeErrno(errno: number): string {
 }
 
 /** The errno values that code here compares with. */
-export const EPERM = 1;
-export const ENOENT = 2;
-export const ESRCH = 3;
 export const EINTR = 4;
 export const EAGAIN = 11;
-export const EEXIST = 17;
 export const EINVAL = 22;
 export const EMSGSIZE = 90;
 export const ENOBUFS = 105;

@@ -20,8 +20,6 @@ const IFA_FLAGS = 8;
 
 /** Skip duplicate address detection: an IPv6 address is usable at once instead of after a second. */
 export const IFA_F_NODAD = 0x02;
-export const IFA_F_TENTATIVE = 0x40;
-export const IFA_F_PERMANENT = 0x80;
 
 export interface LinkAddress {
   /** Index of the interface. */

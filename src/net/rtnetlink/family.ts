@@ -1,8 +1,6 @@
 /** Address families as rtnetlink's headers have them. */
 import type { IpFamily } from "../../base/ip.ts";
 
-export const AF_UNSPEC = 0;
-
 /** AF_INET or AF_INET6. */
 export function addressFamily(family: IpFamily): number {
   return family === 4 ? 2 : 10;
