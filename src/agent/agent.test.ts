@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { endpointSliceKind } from "../api/endpointslice/kind.ts";
 import type { EndpointSlice } from "../api/endpointslice/type.ts";
+import { eventKind } from "../api/event/kind.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import type { Service } from "../api/service/type.ts";
 import { createMemoryApi, type MemoryApi } from "../client/memory-api.ts";
@@ -178,4 +179,11 @@ test("two services with one address: the older is programmed, the other is named
   assert.deepEqual(scope.agent.conflicts(), [
     { key: "10.96.0.1|TCP|80", winner: "default/a", losers: ["default/b"] },
   ]);
+  scope.agent.setServiceRanges([]);
+  await scope.agent.settled();
+  await scope[Symbol.asyncDispose]();
+  assert.deepEqual(
+    api.all(eventKind).map((event) => `${event.involvedObject.name} ${event.count} ${event.message}`),
+    ["b 1 10.96.0.1 port 80/TCP belongs to the older Service default/a: connections go there"],
+  );
 });

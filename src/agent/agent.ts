@@ -12,6 +12,7 @@ import type { Service } from "../api/service/type.ts";
 import { type Log, silentLog } from "../base/log.ts";
 import { backoffDelay, type BackoffOptions, pause } from "../client/backoff.ts";
 import type { Client } from "../client/client.ts";
+import { createEventRecorder } from "../client/recorder.ts";
 import { type Informer, startInformer } from "../client/informer.ts";
 import type { DataPlane, SyncReport } from "../dataplane/dataplane.ts";
 import { OURS_SELECTOR } from "../dataplane/service-ports.ts";
@@ -63,6 +64,7 @@ export interface Agent {
 export function startAgent(options: AgentOptions): Agent {
   const { client, dataPlane, nodeName, signal, log = silentLog } = options;
   const tracker = createServiceTracker();
+  const events = createEventRecorder({ client, component: "fairlead-agent", host: nodeName, log });
   const ready = Promise.withResolvers<SyncReport>();
   ready.promise.catch(() => undefined);
   const waiters: (() => void)[] = [];
@@ -157,11 +159,19 @@ export function startAgent(options: AgentOptions): Agent {
   }
 
   function reportConflicts(): void {
-    const now = tracker.conflicts();
-    for (const { key, winner, losers } of now)
-      if (!reported.has(key))
-        log.warn({ key, winner, losers }, "several Services want one virtual port; the oldest has it");
-    reported = new Set(now.map(({ key }) => key));
+    const now = new Set<string>();
+    for (const { key, winner, losers } of tracker.conflicts())
+      for (const loser of losers) {
+        const conflict = `${key} ${loser}`;
+        now.add(conflict);
+        const object = reported.has(conflict) ? undefined : services.getByKey(loser);
+        if (object === undefined) continue;
+        const [address, protocol, port] = key.split("|");
+        const message = `${address} port ${port}/${protocol} belongs to the older Service ${winner}: connections go there`;
+        log.warn({ key, winner, loser }, message);
+        events.record(serviceKind, object, "Warning", "VirtualPortConflict", message);
+      }
+    reported = now;
   }
 
   const shared = { client, labelSelector: OURS_SELECTOR, signal, log };
@@ -213,6 +223,7 @@ export function startAgent(options: AgentOptions): Agent {
     }
     ready.reject(signal.reason);
     await running;
+    await events.flushed();
     wake();
   }
 

@@ -2,12 +2,15 @@
 import { ApiError } from "../api/api-error.ts";
 import type { Log } from "../base/log.ts";
 import type { Client } from "../client/client.ts";
+import type { EventRecorder } from "../client/recorder.ts";
 import type { WorkDone, WorkQueue } from "../client/workqueue.ts";
 import type { SharedInformers } from "./informers.ts";
 
 export interface ControllerContext {
   readonly client: Client;
   readonly informers: SharedInformers;
+  /** For what the owner of an object should know. */
+  readonly events: EventRecorder;
   readonly log: Log;
   readonly signal: AbortSignal;
   /** For metrics: every finished piece of work. */

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { endpointSliceKind } from "../api/endpointslice/kind.ts";
 import type { EndpointSlice } from "../api/endpointslice/type.ts";
+import { eventKind } from "../api/event/kind.ts";
 import type { KubeObject } from "../api/meta/type.ts";
 import { endpointsKind } from "../api/endpoints/kind.ts";
 import type { Endpoints } from "../api/endpoints/type.ts";
@@ -206,6 +207,14 @@ test("endpoints made by hand are mirrored for a service without a selector, and 
     assert.equal(api.writes.length - before, writes, `${what}: ${JSON.stringify(api.writes.slice(before))}`);
   }
   assert.equal(api.all(endpointsKind).length, 0);
+  api.put(serviceKind, service("web", {}));
+  api.put(endpointsKind, byHand({}, "192.0.2.1", "nowhere"));
+  await quiet(scope.controllers);
+  assert.equal(endpointsOf(api, "web"), "192.0.2.1");
+  assert.deepEqual(
+    api.all(eventKind).map(({ reason, message }) => `${reason}: ${message}`),
+    ["InvalidIPAddress: Skipped 1 invalid IP addresses when mirroring to EndpointSlices"],
+  );
 });
 
 test("what a stopped controller missed is put right by the next", async () => {

@@ -1,6 +1,7 @@
 /** All control loops, on one set of caches. */
 import { type Log, silentLog } from "../base/log.ts";
 import type { Client } from "../client/client.ts";
+import { createEventRecorder } from "../client/recorder.ts";
 import type { WorkDone } from "../client/workqueue.ts";
 import type { Controller, ControllerContext } from "./controller.ts";
 import { endpointsController } from "./endpoints/controller.ts";
@@ -30,9 +31,11 @@ export interface Controllers {
 export function startControllers(options: ControllersOptions): Controllers {
   const { client, signal, log = silentLog } = options;
   const informers = startSharedInformers(client, signal, log);
+  const events = createEventRecorder({ client, component: "fairlead-controllers", log });
   const context: ControllerContext = {
     client,
     informers,
+    events,
     log,
     signal,
     ...(options.onDone !== undefined && { onDone: options.onDone }),
@@ -58,6 +61,7 @@ export function startControllers(options: ControllersOptions): Controllers {
   async function end(): Promise<void> {
     await Promise.all(all.map(({ done }) => done));
     await settled();
+    await events.flushed();
   }
 
   const ready = start();

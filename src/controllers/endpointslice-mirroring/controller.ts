@@ -1,5 +1,7 @@
 /** EndpointSlices from Endpoints that somebody made by hand, for Services without a selector. */
 import { type EndpointSlice, MANAGED_BY_LABEL } from "../../api/endpointslice/type.ts";
+import { endpointsKind } from "../../api/endpoints/kind.ts";
+import type { Endpoints } from "../../api/endpoints/type.ts";
 import { keyOf } from "../../client/object-key.ts";
 import { createWorkQueue } from "../../client/workqueue.ts";
 import type { Controller, ControllerContext } from "../controller.ts";
@@ -11,6 +13,7 @@ import {
   isMirrored,
   MAX_ENDPOINTS_PER_SUBSET,
   MIRRORING_CONTROLLER,
+  type MirroredEndpoints,
   mirroredEndpoints,
 } from "./desired.ts";
 
@@ -62,12 +65,32 @@ export function endpointSliceMirroringController(context: ControllerContext): Co
     const ours = Array.from(slices.byIndex("service", key).values()).filter(isOurs);
     const object = endpoints.getByKey(key);
     if (!isMirrored(services.getByKey(key), object)) return { create: [], update: [], delete: ours };
-    const { skipped, ...desired } = mirroredEndpoints(object);
-    if (skipped > 0) log.warn({ endpoints: key, skipped }, "addresses of Endpoints are not mirrored");
+    const desired = mirroredEndpoints(object);
+    report(object, desired);
     return packSlices(endpointsOwner(object), desired, ours, {
       maxEndpoints: MAX_ENDPOINTS_PER_SUBSET,
       placeholders: false,
     });
+  }
+
+  /** In Kubernetes' words: whoever wrote the Endpoints knows what he did not get. */
+  function report(object: Endpoints, { invalid, tooMany }: MirroredEndpoints): void {
+    if (invalid > 0)
+      warn(
+        object,
+        "InvalidIPAddress",
+        `Skipped ${invalid} invalid IP addresses when mirroring to EndpointSlices`,
+      );
+    if (tooMany > 0)
+      warn(
+        object,
+        "TooManyAddressesToMirror",
+        `A max of ${MAX_ENDPOINTS_PER_SUBSET} addresses can be mirrored to EndpointSlices per Endpoints subset. ${tooMany} addresses were skipped`,
+      );
+  }
+
+  function warn(object: Endpoints, reason: string, message: string): void {
+    context.events.record(endpointsKind, object, "Warning", reason, message);
   }
 
   return {

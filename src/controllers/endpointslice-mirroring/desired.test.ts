@@ -9,7 +9,7 @@ function endpoints(more: Partial<Endpoints> = {}): Endpoints {
 }
 
 test("each subset is a slice of each family, ready and unready together", () => {
-  const { groups, skipped } = mirroredEndpoints(
+  const { groups, invalid, tooMany } = mirroredEndpoints(
     endpoints({
       subsets: [
         {
@@ -28,7 +28,7 @@ test("each subset is a slice of each family, ready and unready together", () => 
     { name: "pg", protocol: "TCP", port: 5432, appProtocol: "postgresql" },
     { name: "", protocol: "UDP", port: 53 },
   ];
-  assert.equal(skipped, 1);
+  assert.deepEqual([invalid, tooMany], [1, 0]);
   assert.deepEqual(groups, [
     {
       addressType: "IPv4",
@@ -50,12 +50,12 @@ test("each subset is a slice of each family, ready and unready together", () => 
 test("no more than 1000 addresses of a subset are mirrored, ready ones first", () => {
   const list = (count: number, net: number): { ip: string }[] =>
     Array.from({ length: count }, (_, i) => ({ ip: `10.${net}.${i >> 8}.${i & 255}` }));
-  const { groups, skipped } = mirroredEndpoints(
+  const { groups, invalid, tooMany } = mirroredEndpoints(
     endpoints({
       subsets: [{ addresses: list(900, 1), notReadyAddresses: list(200, 2), ports: [{ port: 80 }] }],
     }),
   );
-  assert.equal(skipped, 100);
+  assert.deepEqual([invalid, tooMany], [0, 100]);
   assert.equal(groups[0]!.endpoints.length, MAX_ENDPOINTS_PER_SUBSET);
   assert.equal(groups[0]!.endpoints.filter(({ conditions }) => conditions?.ready).length, 900);
 });

@@ -49,12 +49,17 @@ export function endpointsOwner({ metadata }: Endpoints): SliceOwner {
   };
 }
 
-/** What is in the subsets. Addresses that are none, and those over the limit, are counted as skipped. */
-export function mirroredEndpoints(endpoints: Endpoints): Pick<DesiredEndpoints, "addressTypes" | "groups"> & {
-  readonly skipped: number;
-} {
+export interface MirroredEndpoints extends Pick<DesiredEndpoints, "addressTypes" | "groups"> {
+  /** Addresses that are none. */
+  readonly invalid: number;
+  /** Addresses over the limit. */
+  readonly tooMany: number;
+}
+
+/** What is in the subsets. */
+export function mirroredEndpoints(endpoints: Endpoints): MirroredEndpoints {
   const groups = new Map<string, EndpointGroup & { endpoints: Endpoint[] }>();
-  let skipped = 0;
+  let [invalid, tooMany] = [0, 0];
   for (const { addresses = [], notReadyAddresses = [], ports = [] } of endpoints.subsets ?? []) {
     const mirroredPorts = ports.map(portOf);
     let taken = 0;
@@ -65,7 +70,8 @@ export function mirroredEndpoints(endpoints: Endpoints): Pick<DesiredEndpoints, 
       for (const address of list) {
         const ip = parseIp(address.ip);
         if (ip === undefined || taken >= MAX_ENDPOINTS_PER_SUBSET) {
-          skipped++;
+          if (ip === undefined) invalid++;
+          else tooMany++;
           continue;
         }
         taken++;
@@ -77,7 +83,7 @@ export function mirroredEndpoints(endpoints: Endpoints): Pick<DesiredEndpoints, 
         group.endpoints.push(endpointOf(address, formatIp(ip), ready));
       }
   }
-  return { addressTypes: ["IPv4", "IPv6"], groups: Array.from(groups.values()), skipped };
+  return { addressTypes: ["IPv4", "IPv6"], groups: Array.from(groups.values()), invalid, tooMany };
 }
 
 function portOf({ name = "", port, protocol = "TCP", appProtocol }: EndpointsPort): EndpointPort {
