@@ -30,10 +30,9 @@ export function applyPatch<T extends KubeObject>(
 /** RFC 7386. */
 function merge(target: unknown, patch: unknown): unknown {
   if (typeof patch !== "object" || patch === null || Array.isArray(patch)) return patch;
-  const into = (typeof target === "object" && target !== null && !Array.isArray(target) ? target : {}) as Record<
-    string,
-    unknown
-  >;
+  const into = (
+    typeof target === "object" && target !== null && !Array.isArray(target) ? target : {}
+  ) as Record<string, unknown>;
   for (const [name, value] of Object.entries(patch)) {
     if (value === null) delete into[name];
     else into[name] = merge(into[name], value);

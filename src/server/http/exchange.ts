@@ -1,0 +1,46 @@
+/** A request and its answer as the handlers see them: the same for HTTP/1.1 and HTTP/2. */
+import type { User } from "../security/authenticate.ts";
+
+export interface Request {
+  readonly method: string;
+  /** Decoded no further than URL has it: "/api/v1/namespaces/default/services". */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** The value of a header, its lines joined by commas; undefined if it is not there. Names in lower case. */
+  header(name: string): string | undefined;
+  /** Who asks; undefined if nobody we know. */
+  readonly user: User | undefined;
+  /** Reads the body, once. Throws ApiError 413 or 408. */
+  body(): Promise<Uint8Array>;
+  /** Aborts when the client has gone or the server stops. */
+  readonly signal: AbortSignal;
+}
+
+export interface Response {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  /** Whole, or as it comes: then each piece is sent before the next is asked for. */
+  readonly body: string | Uint8Array | AsyncIterable<string | Uint8Array>;
+  /** Whether a large body may be compressed on the way. @default false */
+  readonly compressible?: boolean;
+}
+
+/** Throws ApiError: the front makes a Status of it. */
+export type Handler = (request: Request) => Promise<Response>;
+
+export function jsonResponse(status: number, value: unknown, headers: Response["headers"] = {}): Response {
+  return {
+    status,
+    headers: { "content-type": "application/json", ...headers },
+    body: `${JSON.stringify(value)}\n`,
+    compressible: true,
+  };
+}
+
+export function textResponse(status: number, text: string): Response {
+  return {
+    status,
+    headers: { "content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff" },
+    body: text,
+  };
+}
