@@ -114,6 +114,12 @@ export interface JourneyResult {
   readonly effects: readonly Effect[];
 }
 
+function answersTranslated(found: Found | undefined): boolean {
+  if (found?.direction !== "reply") return false;
+  const { dnat, snat } = found.connection.translated;
+  return dnat || snat;
+}
+
 type Stop = { readonly by: RulePlace; readonly rejected?: RejectKind };
 
 export class Journey {
@@ -194,7 +200,7 @@ export class Journey {
       via,
       source: { address: source, port: sourcePort },
       destination: { address: destination, port: destinationPort },
-      translated: destination !== asked || destinationPort !== port,
+      translated: destination !== asked || destinationPort !== port || answersTranslated(found),
       sourcePortPicked: found?.direction === "original" && found.connection.sourcePortPicked,
     };
   }

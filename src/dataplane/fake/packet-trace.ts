@@ -29,7 +29,7 @@ export type Fate =
       readonly via: string;
       readonly source: PacketEndpoint;
       readonly destination: PacketEndpoint;
-      /** False: with the destination that the sender wrote. */
+      /** False: with the destination that the sender wrote, and no answer to a translated packet. */
       readonly translated: boolean;
       /** The source port is one that the kernel picks; the one here is an example. */
       readonly sourcePortPicked: boolean;

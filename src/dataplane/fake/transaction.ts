@@ -341,12 +341,14 @@ function checkOverlap(
   elements: ElementStore,
   element: SetElement,
 ): Objection | undefined {
-  const [before, after] = elements.bordersAround(element.key);
+  const [before, next] = elements.bordersAround(element.key);
+  const isHere = before !== undefined && compareBytes(before.key, element.key) === 0;
+  const after = isHere ? before : next;
   const ends = element.intervalEnd === true;
-  const other = (border: SetElement | undefined): boolean =>
-    border !== undefined &&
-    (border.intervalEnd === true) === ends &&
-    compareBytes(border.key, element.key) !== 0;
-  if (!other(before) && !(ends && other(after))) return undefined;
+  const alike = (border: SetElement | undefined): boolean =>
+    border !== undefined && (border.intervalEnd === true) === ends;
+  // The border itself, which is there already, is somebody else's question.
+  if (isHere && alike(before)) return undefined;
+  if (!alike(before) && !(ends && alike(after))) return undefined;
   return { code: "ENOTEMPTY", reason: `an interval that overlaps another in set ${name}` };
 }

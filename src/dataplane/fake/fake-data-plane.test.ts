@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { Family } from "../../net/nftables/model.ts";
+import { TABLE_NAME } from "../nftables/ruleset.ts";
+import type { ServiceTable, VirtualPort } from "../table.ts";
+import { virtualPortKey } from "../table.ts";
+import { createFakeDataPlane } from "./fake-data-plane.ts";
+import type { FakeKernel } from "./kernel.ts";
+import { formatFate } from "./packet-trace.ts";
+import type { Packet } from "./packet.ts";
+
+const WEB: VirtualPort = {
+  service: "default/web",
+  portName: "",
+  address: "10.96.0.10",
+  protocol: "UDP",
+  port: 53,
+  backends: [{ address: "10.1.1.4", port: 5353 }],
+};
+const table: ServiceTable = { ports: new Map([[virtualPortKey(WEB), WEB]]), ranges: ["10.96.0.0/16"] };
+const moved: VirtualPort = { ...WEB, backends: [{ address: "10.1.1.5", port: 5353 }] };
+
+const PACKET: Packet = {
+  protocol: "UDP",
+  source: "11.1.1.1",
+  sourcePort: 40_000,
+  destination: "10.96.0.10",
+  destinationPort: 53,
+};
+
+function send(kernel: FakeKernel, packet: Packet = PACKET): string {
+  return formatFate(kernel.send(packet, { from: "network", iif: "eth0" }).fate);
+}
+
+test("a synchronised table is what packets meet", async () => {
+  await using plane = createFakeDataPlane();
+  const report = await plane.sync(table);
+  assert.ok(report.written > 0);
+  assert.equal(send(plane.kernel), "10.1.1.4:5353 through eth0, from 11.1.1.1:40000");
+  assert.match(
+    send(plane.kernel, { ...PACKET, destinationPort: 54 }),
+    /^rejected with icmp port-unreachable/,
+  );
+});
+
+test("a second data plane on the same kernel finds everything in place and writes nothing", async () => {
+  await using first = createFakeDataPlane();
+  await first.sync(table);
+  await using second = createFakeDataPlane(first.kernel);
+  assert.equal((await second.sync(table)).written, 0);
+});
+
+test("a UDP flow moves with its endpoint, and what nobody serves any more is refused", async () => {
+  await using plane = createFakeDataPlane();
+  await plane.sync(table);
+  send(plane.kernel);
+  await plane.apply({ set: [moved], remove: [] });
+  assert.equal(send(plane.kernel), "10.1.1.5:5353 through eth0, from 11.1.1.1:40000");
+  await plane.apply({ set: [], remove: [virtualPortKey(WEB)] });
+  assert.match(send(plane.kernel), /^rejected/);
+});
+
+test("what somebody else changes in the table is repaired", async () => {
+  await using plane = createFakeDataPlane();
+  const { kernel } = plane;
+  await plane.sync(table);
+  kernel.commit([{ op: "delete table", table: { family: Family.inet, name: TABLE_NAME } }]);
+  const deadline = AbortSignal.timeout(2000);
+  while (kernel.tables(Family.inet).length === 0) {
+    deadline.throwIfAborted();
+    await setImmediate();
+  }
+  assert.equal(send(kernel), "10.1.1.4:5353 through eth0, from 11.1.1.1:40000");
+});
+
+test("cleaned up, the kernel is empty", async () => {
+  await using plane = createFakeDataPlane();
+  await plane.sync(table);
+  await plane.cleanup();
+  assert.deepEqual(plane.kernel.tables(Family.inet), []);
+});
