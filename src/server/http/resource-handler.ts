@@ -2,15 +2,11 @@
 import { apiVersionOf, type Kind } from "../../api/kind.ts";
 import { deleteOptionsSchema } from "../../api/meta/delete-options.ts";
 import type { DeleteOptions, KubeObject, Status } from "../../api/meta/type.ts";
+import { parsePatch } from "../../api/patch/patch.ts";
 import { decodeBody, decodeOptions } from "../../api/schema/body.ts";
-import {
-  badRequest,
-  methodNotSupported,
-  pathNotFound,
-  unsupportedMediaType,
-} from "../../api/status-errors.ts";
+import { badRequest, methodNotSupported, pathNotFound } from "../../api/status-errors.ts";
 import type { OwnedRegistry } from "../registry/create-registry.ts";
-import type { CallContext, ObjectKey, RegistryPatch, RegistryWriteOptions } from "../registry.ts";
+import type { CallContext, ObjectKey, RegistryWriteOptions } from "../registry.ts";
 import type { Request, Response } from "./exchange.ts";
 import { chooseRepresentation } from "./negotiate.ts";
 import { boolean, deleteOptions, listQuery, watchQuery, writeQuery } from "./query-options.ts";
@@ -31,12 +27,6 @@ export interface ResourceParts {
   /** Told of errors that are our fault. */
   readonly onError: (error: unknown) => void;
 }
-
-const PATCH_TYPES: Readonly<Record<string, RegistryPatch["type"]>> = {
-  "application/json-patch+json": "json",
-  "application/merge-patch+json": "merge",
-  "application/strategic-merge-patch+json": "strategic",
-};
 
 /** Throws ApiError. */
 export async function handleResource(
@@ -155,22 +145,17 @@ class ResourceCall {
   }
 
   async #patch(key: ObjectKey, subresource: string | undefined): Promise<Response> {
-    const type = PATCH_TYPES[this.#mediaType("")];
-    if (type === undefined) throw unsupportedMediaType(Object.keys(PATCH_TYPES));
     const options = writeQuery(this.#request.query, "PatchOptions");
-    const text = new TextDecoder().decode(await this.#request.body());
-    let patch: unknown;
-    try {
-      patch = JSON.parse(text);
-    } catch (error) {
-      throw badRequest(`error decoding patch: ${(error as Error).message}`);
-    }
+    const patch = parsePatch(this.#mediaType(""), await this.#request.body(), {
+      fieldValidation: options.fieldValidation,
+      warn: this.#context.warn,
+    });
     return this.#respond(
       200,
       await this.#parts.registry.patch(
         this.#kind,
         key,
-        { type, patch },
+        patch,
         withSubresource(options, subresource),
         this.#context,
       ),

@@ -5,6 +5,7 @@ import { namespaceKind } from "../../api/namespace/kind.ts";
 import type { DeleteOptions, KubeObject } from "../../api/meta/type.ts";
 import { serviceKind } from "../../api/service/kind.ts";
 import { ApiError } from "../../api/api-error.ts";
+import { applyPatch } from "../../api/patch/patch.ts";
 import { notFound } from "../../api/status-errors.ts";
 import type { Store } from "../../store/store.ts";
 import type { ServiceRanges } from "../allocation/ranges.ts";
@@ -18,7 +19,6 @@ import type {
   RegistryWatchQuery,
   RegistryWriteOptions,
 } from "../registry.ts";
-import { applyPatch } from "./apply-patch.ts";
 import { BOOKMARK_INTERVAL, BookmarkClock } from "./bookmark-clock.ts";
 import { builtinRules } from "./builtin-rules.ts";
 import { Deleter } from "./deleter.ts";
@@ -131,7 +131,11 @@ export async function createRegistry(options: RegistryOptions): Promise<OwnedReg
       writer.update(
         kind,
         key,
-        (current) => applyPatch(kind, current, patch, options, context),
+        (current) =>
+          applyPatch(kind, current, patch, {
+            fieldValidation: options.fieldValidation ?? "Warn",
+            warn: context.warn,
+          }),
         options,
         context,
       ),

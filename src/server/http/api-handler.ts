@@ -1,0 +1,68 @@
+/** The whole API on one internal request type: who may ask, and which handler answers. */
+import type { Kind } from "../../api/kind.ts";
+import { forbidden, pathNotFound, unauthorized } from "../../api/status-errors.ts";
+import { isPublicPath } from "../security/authenticate.ts";
+import { Discovery } from "./discovery.ts";
+import { type Handler, jsonResponse, type Request, type Response, textResponse } from "./exchange.ts";
+import { type HealthCheck, healthResponse } from "./health.ts";
+import { OpenApi } from "./openapi.ts";
+import { handleResource, type ResourceParts } from "./resource-handler.ts";
+import { ResourcePaths } from "./resource-path.ts";
+import { VERSION } from "./version.ts";
+
+export interface ApiParts extends ResourceParts {
+  readonly kinds: readonly Kind[];
+  readonly health: readonly HealthCheck[];
+  /** "127.0.0.1:6443" */
+  readonly address: () => string;
+}
+
+/** Answers every request, or throws ApiError. */
+export function createApiHandler(parts: ApiParts): Handler {
+  const paths = new ResourcePaths(parts.kinds);
+  const discovery = new Discovery(parts.kinds, parts.address);
+  const openApi = new OpenApi(parts.kinds);
+
+  return async (request) => {
+    const { path, user } = request;
+    if (isPublicPath(path)) return readOnly(request, async () => publicResponse(request, parts.health));
+    if (user === undefined) throw unauthorized();
+    if (!user.groups.includes("system:masters"))
+      throw forbidden(
+        { group: "", plural: "" },
+        "",
+        `User "${user.name}" cannot use this server: it is not in the group system:masters`,
+      );
+    const resource = paths.resolve(path);
+    if (resource !== undefined) return handleResource(parts, request, resource);
+    const response = discovery.answer(request) ?? openApi.answer(request) ?? index(path, parts.kinds);
+    if (response === undefined) throw pathNotFound();
+    return readOnly(request, async () => response);
+  };
+}
+
+async function publicResponse({ path, query }: Request, checks: readonly HealthCheck[]): Promise<Response> {
+  return path === "/version" ? jsonResponse(200, VERSION) : healthResponse(path, query, checks);
+}
+
+/** The front leaves the body away for HEAD. */
+async function readOnly({ method }: Request, answer: () => Promise<Response>): Promise<Response> {
+  if (method === "GET" || method === "HEAD") return answer();
+  return {
+    ...textResponse(405, "method not allowed: this path can only be read\n"),
+    headers: { allow: "GET, HEAD" },
+  };
+}
+
+/** The paths there are, for people who look around. */
+function index(path: string, kinds: readonly Kind[]): Response | undefined {
+  if (path !== "/") return undefined;
+  const groups = [
+    ...new Set(
+      kinds.map(({ group, version }) => (group === "" ? `/api/${version}` : `/apis/${group}/${version}`)),
+    ),
+  ];
+  return jsonResponse(200, {
+    paths: ["/api", "/apis", ...groups, "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"].sort(),
+  });
+}

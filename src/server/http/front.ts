@@ -1,0 +1,208 @@
+/**
+ * HTTPS for HTTP/1.1 and HTTP/2 (chosen by ALPN) in front of one handler. Every request gets an answer: a refusal
+ * becomes its Status, a mistake of ours a 500 that is logged. Nothing a client does or leaves undone holds on to more
+ * than its own connection, and that not for ever.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import {
+  createSecureServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+} from "node:http2";
+import type { AddressInfo, Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { ApiError } from "../../api/api-error.ts";
+import { internalError } from "../../api/status-errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { KeyPair } from "../security/certificates.ts";
+import { userOfConnection } from "../security/authenticate.ts";
+import { readBody } from "./body-reader.ts";
+import { type Handler, jsonResponse, type Request, type Response } from "./exchange.ts";
+import { send } from "./send.ts";
+
+/** Milliseconds for a TLS handshake, and for the headers of a request. */
+const HANDSHAKE_TIMEOUT = 10_000;
+const HEADERS_TIMEOUT = 15_000;
+/** Connections at once; a client-go program uses one or two. */
+const MAX_CONNECTIONS = 4096;
+/** Requests at once on one HTTP/2 connection. Each informer of a program holds one open. */
+const MAX_STREAMS = 1000;
+/** After this much time, what has not ended by itself is cut off, milliseconds. */
+const CLOSE_GRACE = 2000;
+
+export interface FrontOptions {
+  readonly bind: { readonly host: string; readonly port: number };
+  readonly server: KeyPair;
+  /** Whose client certificates are believed, PEM. */
+  readonly authority: string;
+  readonly handler: Handler;
+  readonly log: Log;
+}
+
+export interface Front {
+  readonly host: string;
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+type AnyRequest = IncomingMessage | Http2ServerRequest;
+type AnyResponse = ServerResponse | Http2ServerResponse;
+
+/** The address cannot be listened on; the message says which and what to do. */
+export class BindError extends Error {
+  override readonly name = "BindError";
+}
+
+export async function listen(options: FrontOptions): Promise<Front> {
+  const { bind, log } = options;
+  const closing = new AbortController();
+  const sessions = new Set<ServerHttp2Session>();
+  const sockets = new Set<Socket>();
+  const server = createSecureServer({
+    allowHTTP1: true,
+    key: options.server.key,
+    cert: options.server.certificate,
+    ca: options.authority,
+    minVersion: "TLSv1.2",
+    requestCert: true,
+    // Who has no certificate, or another's, is answered with a Status instead of a broken handshake.
+    rejectUnauthorized: false,
+    handshakeTimeout: HANDSHAKE_TIMEOUT,
+    settings: { maxConcurrentStreams: MAX_STREAMS },
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  Object.assign(server, {
+    headersTimeout: HEADERS_TIMEOUT,
+    requestTimeout: 60_000,
+    keepAliveTimeout: 90_000,
+  });
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    socket.setNoDelay(true);
+  });
+  server.on("session", (session: ServerHttp2Session) => {
+    sessions.add(session);
+    session.on("close", () => sessions.delete(session));
+    session.on("error", (err: Error) => log.debug({ err }, "an HTTP/2 connection failed"));
+  });
+  server.on("tlsClientError", (err) => log.debug({ err }, "a TLS handshake failed"));
+  server.on("request", (request: AnyRequest, response: AnyResponse) => {
+    void answer(request, response, options, closing.signal);
+  });
+
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => reject(bindError(bind, error)));
+    server.listen({ host: bind.host, port: bind.port, backlog: 511 }, resolve);
+  });
+  server.on("error", (err) => log.error({ err }, "the API's listener failed"));
+  const { port } = server.address() as AddressInfo;
+
+  return {
+    host: bind.host,
+    port,
+    async close(): Promise<void> {
+      const closed = new Promise((resolve) => server.close(resolve));
+      closing.abort();
+      for (const session of sessions) session.close();
+      // Connections between two requests are only kept for the next one.
+      (server as unknown as { closeIdleConnections?: () => void }).closeIdleConnections?.();
+      const cut = setTimeout(() => {
+        for (const socket of sockets) socket.destroy();
+      }, CLOSE_GRACE);
+      await closed;
+      clearTimeout(cut);
+    },
+  };
+}
+
+async function answer(
+  request: AnyRequest,
+  response: AnyResponse,
+  { handler, log }: FrontOptions,
+  closing: AbortSignal,
+): Promise<void> {
+  const started = performance.now();
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  request.on("error", (err) => log.debug({ err }, "a request broke off"));
+  response.on("error", (err: Error) => log.debug({ err }, "an answer could not be sent"));
+  let outcome: Response;
+  try {
+    outcome = await handler(requestOf(request, AbortSignal.any([gone.signal, closing])));
+  } catch (error) {
+    outcome = refusal(error, request, log);
+  }
+  try {
+    // A connection that is to end says so, or the client would use it again.
+    if (closing.aborted && request.httpVersionMajor === 1) response.setHeader("connection", "close");
+    await send(request, response, outcome);
+  } catch (err) {
+    // The head may be out already: all that can be done is to break off, so that it does not look complete.
+    log.debug({ err, path: request.url }, "an answer broke off");
+    response.destroy();
+  }
+  const { status } = outcome;
+  const ms = Math.round(performance.now() - started);
+  log.debug({ method: request.method, path: request.url, status, ms }, "answered");
+}
+
+function refusal(error: unknown, request: AnyRequest, log: Log): Response {
+  if (!(error instanceof ApiError))
+    log.error({ err: error, method: request.method, path: request.url }, "a request failed by our fault");
+  const { status } =
+    error instanceof ApiError ? error : internalError(error instanceof Error ? error.message : String(error));
+  const retry = status.details?.retryAfterSeconds;
+  const headers: Record<string, string> = {};
+  if (retry !== undefined) headers["retry-after"] = String(retry);
+  // What is left of the body is not read: the connection cannot be used for another request.
+  if (status.code === 413 && request.httpVersionMajor === 1) headers["connection"] = "close";
+  return jsonResponse(status.code ?? 500, status, headers);
+}
+
+function requestOf(request: AnyRequest, signal: AbortSignal): Request {
+  // The base is only there to make a relative reference readable.
+  const text = request.url ?? "/";
+  const mark = text.indexOf("?");
+  return {
+    method: request.method ?? "GET",
+    path: mark < 0 ? text : text.slice(0, mark),
+    query: new URLSearchParams(mark < 0 ? "" : text.slice(mark + 1)),
+    header(name) {
+      const value = request.headers[name];
+      return Array.isArray(value) ? value.join(", ") : value;
+    },
+    user: userOfConnection(connectionOf(request)),
+    body: async () => readBody(request),
+    signal,
+  };
+}
+
+function connectionOf(request: AnyRequest): TLSSocket {
+  const session = "stream" in request ? request.stream.session : undefined;
+  return (session?.socket ?? request.socket) as TLSSocket;
+}
+
+function bindError({ host, port }: FrontOptions["bind"], error: NodeJS.ErrnoException): Error {
+  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  switch (error.code) {
+    case "EADDRINUSE":
+      return new BindError(
+        `${address} is in use: stop the program that listens there (ss -ltnp 'sport = :${port}' shows it), or choose another address with --bind`,
+        { cause: error },
+      );
+    case "EACCES":
+      return new BindError(
+        `${address} may not be used: ports below 1024 need root; choose another with --bind`,
+        { cause: error },
+      );
+    case "EADDRNOTAVAIL":
+      return new BindError(
+        `${address} is not an address of this machine: choose another with --bind (ip address shows them)`,
+        { cause: error },
+      );
+    default:
+      return new BindError(`cannot listen on ${address}: ${error.message}`, { cause: error });
+  }
+}

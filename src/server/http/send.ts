@@ -1,0 +1,94 @@
+/** Puts an answer on the wire, piece by piece as the client takes it, compressed where that is worth it. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import { constants, createGzip, gzip } from "node:zlib";
+import { once } from "node:events";
+import { Readable } from "node:stream";
+import { promisify } from "node:util";
+import type { Response } from "./exchange.ts";
+
+/** From this size on compression pays (kube-apiserver's threshold), bytes. */
+const COMPRESS_FROM = 128 * 1024;
+const COMPRESSION = { level: constants.Z_BEST_SPEED };
+const compress = promisify(gzip);
+
+type AnyRequest = IncomingMessage | Http2ServerRequest;
+type AnyResponse = ServerResponse | Http2ServerResponse;
+/** What both have in common, in a form that can be called. */
+type Sink = ServerResponse;
+
+/** Resolves when all is handed to the connection. Throws what the body throws, and if the connection breaks. */
+export async function send(request: AnyRequest, response: AnyResponse, answer: Response): Promise<void> {
+  const { status, headers, body, compressible = false } = answer;
+  response.statusCode = status;
+  response.setHeader("cache-control", "no-cache, private");
+  for (const [name, value] of Object.entries(headers))
+    response.setHeader(name, typeof value === "string" ? value : [...value]);
+  const gzipped = compressible && acceptsGzip(request);
+  if (compressible) response.setHeader("vary", "Accept-Encoding, Accept");
+  if (typeof body === "string" || body instanceof Uint8Array) {
+    let bytes = typeof body === "string" ? Buffer.from(body) : body;
+    if (gzipped && bytes.length >= COMPRESS_FROM) {
+      bytes = await compress(bytes, COMPRESSION);
+      response.setHeader("content-encoding", "gzip");
+    }
+    if (status !== 304 && status !== 204) response.setHeader("content-length", bytes.length);
+    if (request.method === "HEAD") response.end();
+    else response.end(bytes);
+    return;
+  }
+  await sendPieces(response as Sink, gzipped ? await maybeCompressed(response, body) : body);
+}
+
+/** Collects until it is known whether the body is large, then sends it compressed or as it is. */
+async function maybeCompressed(
+  response: AnyResponse,
+  body: AsyncIterable<string | Uint8Array>,
+): Promise<AsyncIterable<string | Uint8Array>> {
+  const pieces = body[Symbol.asyncIterator]();
+  const first: (string | Uint8Array)[] = [];
+  let length = 0;
+  for (;;) {
+    const next = await pieces.next();
+    if (next.done === true) break;
+    first.push(next.value);
+    length += next.value.length;
+    if (length >= COMPRESS_FROM) break;
+  }
+  const whole = chain(first, pieces);
+  if (length < COMPRESS_FROM) return whole;
+  response.setHeader("content-encoding", "gzip");
+  const source = Readable.from(whole, { objectMode: false });
+  const compressed = createGzip(COMPRESSION);
+  source.on("error", (error) => compressed.destroy(error));
+  return source.pipe(compressed) as AsyncIterable<Uint8Array>;
+}
+
+async function* chain(
+  first: readonly (string | Uint8Array)[],
+  rest: AsyncIterator<string | Uint8Array>,
+): AsyncGenerator<string | Uint8Array> {
+  yield* first;
+  for (;;) {
+    const next = await rest.next();
+    if (next.done === true) return;
+    yield next.value;
+  }
+}
+
+async function sendPieces(response: Sink, body: AsyncIterable<string | Uint8Array>): Promise<void> {
+  // A watch may have nothing to say for minutes, but the client must know at once that it has begun.
+  response.flushHeaders();
+  const closed = once(response, "close");
+  for await (const piece of body) {
+    if (response.destroyed) return;
+    const taken = response.write(piece);
+    if (!taken) await Promise.race([once(response, "drain"), closed]);
+  }
+  response.end();
+}
+
+function acceptsGzip({ headers }: AnyRequest): boolean {
+  const accept = headers["accept-encoding"];
+  return typeof accept === "string" && /(^|,)\s*gzip\s*(;\s*q=(?!0(\.0*)?\s*(,|$))|,|$)/.test(accept);
+}

@@ -1,0 +1,101 @@
+/** Starts the Kubernetes API over a store: certificates, registry, listener; and stops them in the opposite order. */
+import { hostname } from "node:os";
+import { kinds as allKinds } from "../api/kinds.ts";
+import { cidr, cidrAddress, formatIp, parseIp } from "../base/ip.ts";
+import { silentLog } from "../base/log.ts";
+import { createServiceRanges } from "./allocation/ranges.ts";
+import { createApiHandler } from "./http/api-handler.ts";
+import { listen } from "./http/front.ts";
+import type { HealthCheck } from "./http/health.ts";
+import { publishKubernetesService } from "./kubernetes-service.ts";
+import { createRegistry } from "./registry/create-registry.ts";
+import { formatKubeconfig, writeKubeconfig } from "./security/kubeconfig.ts";
+import { openPki } from "./security/pki.ts";
+import type { RunningServer, ServerOptions } from "./server.ts";
+
+/** Kubernetes' own default range of node ports. */
+const NODE_PORTS = { first: 30000, last: 32767 };
+const UNSPECIFIED = new Set(["0.0.0.0", "::"]);
+
+/** Throws PkiError or BindError with a message that says what to do. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { store, bind, dataDir, kinds = allKinds, log = silentLog, clock = Date.now } = options;
+  const ranges = createServiceRanges({
+    serviceCidrs: options.serviceCidrs ?? [cidr("10.96.0.0/16")],
+    nodePorts: options.nodePorts ?? NODE_PORTS,
+  });
+  // The first address of the primary range is ours, and must be so before any Service can ask for it.
+  const clusterIP = formatIp(cidrAddress(ranges.addresses.get(ranges.ipFamilies[0]!)!.cidr, 1));
+  const pki = await openPki({
+    dataDir,
+    names: serverNames(bind.host, clusterIP, options.serverNames),
+    now: clock(),
+  });
+  await using stack = new AsyncDisposableStack();
+  const registry = stack.use(await createRegistry({ store, kinds, ranges, log, clock }));
+  let address = "";
+  const front = await listen({
+    bind,
+    server: pki.server,
+    authority: pki.authority.certificate,
+    handler: createApiHandler({
+      registry,
+      kinds,
+      clock,
+      health: healthChecks(store),
+      address: () => address,
+      onError: (err) => log.error({ err }, "a watch failed by our fault"),
+    }),
+    log,
+  });
+  stack.defer(async () => front.close());
+  const { host, port } = front;
+  // On all addresses: the loopback one is the one that every client on this machine can use.
+  const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  address = reachable.includes(":") ? `[${reachable}]:${port}` : `${reachable}:${port}`;
+  await publishKubernetesService(registry.writer, { clusterIP, host: reachable, port });
+  const url = `https://${address}`;
+  const kubeconfig = formatKubeconfig(url, pki.authority.certificate, pki.admin);
+  const owned = stack.move();
+
+  return {
+    registry,
+    url,
+    address: { host, port },
+    ca: pki.authority.certificate,
+    kubeconfig: () => kubeconfig,
+    writeKubeconfig: async (path) => writeKubeconfig(path, kubeconfig),
+    close: async () => owned.disposeAsync(),
+  };
+}
+
+/** The names in the server's certificate: what pods, this machine and the given clients call it. */
+function serverNames(host: string, clusterIP: string, more: readonly string[] = []): string[] {
+  const names = new Set([
+    "localhost",
+    "127.0.0.1",
+    "::1",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+    clusterIP,
+    ...more,
+  ]);
+  if (!UNSPECIFIED.has(host)) names.add(host);
+  const machine = hostname().toLowerCase();
+  if (parseIp(machine) === undefined && /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(machine)) names.add(machine);
+  return [...names];
+}
+
+function healthChecks(store: ServerOptions["store"]): HealthCheck[] {
+  return [
+    { name: "ping", check: async () => {} },
+    {
+      name: "store",
+      async check() {
+        await store.get("/registry/");
+      },
+    },
+  ];
+}
