@@ -8,6 +8,7 @@
 import assert from "node:assert/strict";
 import { performance } from "node:perf_hooks";
 import { test } from "node:test";
+import type { Fate } from "../src/dataplane/fake/packet-trace.ts";
 import type { Packet } from "../src/dataplane/fake/packet.ts";
 import type { PacketCase, TableCase } from "./lab/packet-cases.ts";
 import { CaseMaker, seededRandom } from "./lab/packet-cases.ts";
@@ -126,3 +127,72 @@ test(`new connections: the same becomes of them in both kernels`, { skip }, asyn
   t.diagnostic(`FAIRLEAD_SEED=${seed}: ${cases} cases, ${packets} packets, ${seconds} s, no difference`);
   assert.ok(cases >= TABLES * PACKETS * 0.9, `${cases} cases`);
 });
+
+/** What an endpoint answers to a packet that has reached it. */
+function answer(
+  packet: Packet,
+  { source, destination }: Extract<Fate, { kind: "delivered" }>,
+  reset: boolean,
+): Packet {
+  return {
+    protocol: packet.protocol,
+    source: destination.address,
+    sourcePort: packet.protocol === "ICMP" ? source.port : destination.port,
+    destination: source.address,
+    destinationPort: packet.protocol === "ICMP" ? 0 : source.port,
+    tcpFlags: reset ? ["RST", "ACK"] : ["SYN", "ACK"],
+  };
+}
+
+test(
+  "flows: repeated packets, answers, and what follows when services change meanwhile",
+  { skip },
+  async (t) => {
+    using lab = await PacketLab.open();
+    const twins = new TwinKernels(lab);
+    const random = seededRandom(seed + 1);
+    const maker = new CaseMaker(random);
+    const started = performance.now();
+    let flows = 0;
+    let packets = 0;
+    for (let tables = 0; tables < TABLES / 2; tables++) {
+      const table = maker.table();
+      twins.program(table);
+      twins.forgetConnections();
+      const ports = new SourcePorts();
+      const open: (() => void)[] = [];
+      for (let count = 0; count < PACKETS; count++) {
+        const { packet: half, arrival } = maker.packet(table);
+        const packet: Packet = { ...half, sourcePort: ports.take() };
+        const follow: TwinKernels["follow"] = (...args) => {
+          packets++;
+          return twins.follow(...args);
+        };
+        const { fate } = follow(packet, arrival);
+        // Where nobody but the host itself listens, it answers by itself; and to answers that it did not ask for.
+        if (fate.kind !== "delivered" || fate.via === "local" || packet.protocol === "ICMP") continue;
+        if (packet.protocol === "TCP" && (arrival.from === "host" || packet.tcpFlags !== undefined)) continue;
+        // IPv6 routes an answer that is translated back to ::1 like any other, which no socket ever asks for.
+        if (packet.source === "::1") continue;
+        flows++;
+        follow(packet, arrival);
+        const back = { from: "network", iif: fate.via } as const;
+        const isRefused = packet.protocol === "TCP" && random() < 0.2;
+        follow(answer(packet, fate, isRefused), back);
+        const next: Packet =
+          isRefused || packet.protocol === "UDP" ? packet : { ...packet, tcpFlags: ["ACK"] };
+        const again = follow(next, arrival).fate;
+        if (isRefused || again.kind !== "delivered") continue;
+        open.push(() => {
+          follow(next, arrival);
+          if (packet.protocol === "UDP") follow(answer(packet, fate, false), back);
+        });
+      }
+      twins.program(maker.table());
+      for (const goOn of open) goOn();
+    }
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    t.diagnostic(`FAIRLEAD_SEED=${seed}: ${flows} flows, ${packets} packets, ${seconds} s, no difference`);
+    assert.ok(flows > TABLES, `${flows} flows`);
+  },
+);

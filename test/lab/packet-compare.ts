@@ -77,9 +77,11 @@ function answerText(one: Observation): string | undefined {
       destination: one.source,
       destinationPort: one.sourcePort,
     });
+  // "No route" and its like are the host's own way to say that it takes a packet no further.
+  if (one.protocol === "ICMP other") return undefined;
   if (one.about === undefined) return `unexpected ${JSON.stringify(one)}`;
   const { about } = one;
-  return rejection(one.protocol === "ICMP port-unreachable" ? "icmp port-unreachable" : one.protocol, {
+  return rejection("icmp port-unreachable", {
     protocol: about.protocol === "TCP" ? "TCP" : "UDP",
     source: about.source,
     sourcePort: about.sourcePort,

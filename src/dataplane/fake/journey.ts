@@ -249,6 +249,9 @@ export class Journey {
         context.effects.push({ kind: "connection ends", connection: found.connection });
       else found.connection.seenReply = true;
     }
+    // What a packet says about a known connection holds even if the packet is stopped later.
+    if (!context.effects.some(({ kind }) => kind === "connection ends"))
+      context.effects.push({ kind: "connection", connection: found.connection });
     this.#say(`${found.direction === "reply" ? "an answer on" : "of"} a known connection`);
   }
 
@@ -283,7 +286,7 @@ export class Journey {
   /** nf_conntrack_confirm: only what gets through is remembered. */
   #confirm(): void {
     const { found, effects } = this.#context;
-    if (found === undefined || effects.some(({ kind }) => kind === "connection ends")) return;
+    if (found === undefined || found.connection.confirmed) return;
     found.connection.confirmed = true;
     effects.push({ kind: "connection", connection: found.connection });
   }
