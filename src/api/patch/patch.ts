@@ -8,6 +8,7 @@ import { duplicateFields } from "../schema/json/duplicates.ts";
 import type { DecodeOptions } from "../schema/body.ts";
 import { badRequest, invalid, unsupportedMediaType } from "../status-errors.ts";
 import { apiVersionOf } from "../kind.ts";
+import { goFormat } from "./go-format.ts";
 import { applyJsonPatch } from "./json-patch.ts";
 import { applyMergePatch } from "./merge-patch.ts";
 import { applyStrategicMerge } from "./strategic-merge.ts";
@@ -66,7 +67,7 @@ export function applyPatch<T extends KubeObject>(
 ): T {
   const patched = patchedValue(kind, current, type, patch);
   // What upstream shows as the refused value: the result, or for a strategic merge the patch.
-  const shown = JSON.stringify(type === "strategic" ? patch : patched);
+  const shown = type === "strategic" ? goFormat(patch) : JSON.stringify(patched);
   let structured;
   try {
     structured = structure(kind.schema, patched);

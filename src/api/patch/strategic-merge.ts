@@ -7,6 +7,8 @@
  */
 import type { FieldSchema, ObjectSchema, ValueSchema } from "../schema/schema.ts";
 import { badRequest } from "../status-errors.ts";
+import type { ApiError } from "../api-error.ts";
+import { goFormat } from "./go-format.ts";
 import { isObject, setOwn } from "./merge-patch.ts";
 import { identityOf, keepingOrder, positionsIn } from "./list-order.ts";
 
@@ -30,40 +32,48 @@ function mergeObject(schema: ObjectSchema<unknown> | undefined, target: Json, pa
     case "merge":
       break;
     case "replace":
-      return withoutDirectives(patch) as Json;
+      return withoutDirectives(contents(patch)) as Json;
     case "delete":
       return {};
     default:
-      throw badRequest(`unknown patch type found: ${JSON.stringify(patch[PATCH])}`);
+      throw unknownDirective(patch);
   }
   const result = retained(target, patch);
-  for (const [key, value] of Object.entries(patch)) {
-    if (key === PATCH || key === RETAIN_KEYS || key.startsWith(SET_ORDER)) continue;
-    if (key.startsWith(DELETE_FROM)) {
-      deleteFromList(result, key.slice(DELETE_FROM.length), value);
-      continue;
+  const entries = Object.entries(patch);
+  // A value both deleted and added is there in the end, unless the order of the list is set too: as upstream has it.
+  const deleteWhere = (ordered: boolean): void => {
+    for (const [key, value] of entries) {
+      const name = key.startsWith(DELETE_FROM) ? key.slice(DELETE_FROM.length) : undefined;
+      if (name !== undefined && Object.hasOwn(patch, SET_ORDER + name) === ordered)
+        deleteFromList(result, name, value);
     }
+  };
+  deleteWhere(false);
+  for (const [key, value] of entries) {
+    if (key === PATCH || isDirective(key)) continue;
     const field = schema?.fields.get(key);
     const present = Object.hasOwn(result, key) ? result[key] : undefined;
-    if (value === null) delete result[key];
-    else setOwn(result, key, mergeValue(field, present, value));
+    const merged = value === null ? null : mergeValue(field, present, value);
+    if (merged === null) delete result[key];
+    else setOwn(result, key, merged);
   }
-  for (const [key, order] of Object.entries(patch)) {
+  for (const [key, order] of entries) {
     if (!key.startsWith(SET_ORDER)) continue;
     const name = key.slice(SET_ORDER.length);
     setOrder(schema?.fields.get(name), result, target, name, order, patch[name]);
   }
+  deleteWhere(true);
   return result;
 }
 
 function mergeValue(field: FieldSchema | undefined, present: unknown, value: unknown): unknown {
   if (isObject(value) && isObject(present)) {
-    if (field?.patch?.strategy === "replace") return withoutDirectives(value);
+    if (field?.patch?.strategy === "replace") return value;
     return mergeObject(objectIn(field?.value), present, value);
   }
-  if (Array.isArray(value) && Array.isArray(present) && isMerged(field))
-    return mergeList(field, present, value);
-  return withoutDirectives(value);
+  if (Array.isArray(value) && Array.isArray(present))
+    return isMerged(field) ? mergeList(field, present, value) : value;
+  return withoutDirectives(value) ?? null;
 }
 
 function objectIn(schema: ValueSchema | undefined): ObjectSchema<unknown> | undefined {
@@ -77,20 +87,22 @@ function isMerged(field: FieldSchema | undefined): field is FieldSchema {
 /** Merges a list whose elements are told apart by a key, or by their value if they are scalars. */
 function mergeList(field: FieldSchema, present: readonly unknown[], patch: readonly unknown[]): unknown[] {
   const key = field.patch?.key;
+  const fits = (element: unknown): boolean =>
+    key === undefined ? element !== null && typeof element !== "object" : isObject(element);
+  if (!patch.every(fits))
+    throw badRequest(`list element types are not identical: ${goFormat([present, patch])}`);
   if (key === undefined) {
     const merged = [...new Set([...present, ...patch])];
     return keepingOrder(merged, patch, present, undefined);
   }
   const items = objectIn(field.value.type === "list" ? field.value.items : undefined);
-  const { deleted, replace, rest } = splitDirectives(patch, key);
+  const { deleted, replace, rest } = splitDirectives(patch as readonly Json[], key);
   if (replace) return rest.map(withoutDirectives);
   const gone = positionsIn(deleted, key);
   const merged = present.filter((element) => !gone.has(identityOf(element, key)));
   const positions = new Map(positionsIn(merged, key));
   for (const change of rest) {
-    if (!Object.hasOwn(change, key))
-      throw badRequest(`map: ${JSON.stringify(change)} does not contain declared merge key: ${key}`);
-    const identity = identityOf(change, key);
+    const identity = identityOf(checkedKey(change, key), key);
     const at = positions.get(identity);
     if (at !== undefined) merged[at] = mergeObject(items, merged[at] as Json, change);
     else positions.set(identity, merged.push(withoutDirectives(change)) - 1);
@@ -100,34 +112,40 @@ function mergeList(field: FieldSchema, present: readonly unknown[], patch: reado
 
 /** Separates a list patch into the elements to delete, the elements to merge, and whether the list is replaced. */
 function splitDirectives(
-  patch: readonly unknown[],
+  patch: readonly Json[],
   key: string,
 ): { deleted: Json[]; replace: boolean; rest: Json[] } {
   const deleted: Json[] = [];
   const rest: Json[] = [];
   let replace = false;
   for (const element of patch) {
-    if (!isObject(element))
-      throw badRequest(`expected an object in a list merged by "${key}", got ${JSON.stringify(element)}`);
     switch (element[PATCH]) {
       case undefined:
-      case "merge":
         rest.push(element);
         break;
       case "delete":
-        if (!Object.hasOwn(element, key)) throw badRequest("delete patch type with no merge key defined");
-        deleted.push(element);
+        deleted.push(checkedKey(element, key));
         break;
       case "replace":
+        // The element is the directive; what else is in it counts for nothing.
         replace = true;
-        // The element may be the directive alone, or carry a value too.
-        if (Object.keys(element).length > 1) rest.push(element);
         break;
+      case "merge":
+        throw badRequest("merging lists cannot yet be specified in the patch");
       default:
-        throw badRequest(`unknown patch type found: ${JSON.stringify(element[PATCH])}`);
+        throw unknownDirective(element);
     }
   }
   return { deleted, replace, rest };
+}
+
+function checkedKey(element: Json, key: string): Json {
+  if (Object.hasOwn(element, key)) return element;
+  throw badRequest(`map: ${goFormat(element)} does not contain declared merge key: ${key}`);
+}
+
+function unknownDirective(patch: Json): ApiError {
+  return badRequest(`unknown patch type: ${goFormat(patch[PATCH])} in map: ${goFormat(patch)}`);
 }
 
 /** `$retainKeys`: every other key of the target goes; the patch may set only keys that stay. */
@@ -135,11 +153,11 @@ function retained(target: Json, patch: Json): Json {
   const keep = patch[RETAIN_KEYS];
   if (keep === undefined) return { ...target };
   if (!Array.isArray(keep) || keep.some((key) => typeof key !== "string"))
-    throw badRequest("invalid patch format of retainKeys: it must be a list of strings");
+    throw badRequest("invalid patch format of retainKeys");
   const names = new Set<unknown>(keep);
   for (const key of Object.keys(patch))
     if (!key.startsWith("$") && patch[key] !== null && !names.has(key))
-      throw badRequest(`invalid patch format of retainKeys: ${JSON.stringify(key)} is set but not retained`);
+      throw badRequest("invalid patch format of retainKeys");
   return Object.fromEntries(Object.entries(target).filter(([key]) => names.has(key)));
 }
 
@@ -167,9 +185,35 @@ function setOrder(
     throw badRequest("invalid patch format of setElementOrder list");
   const list = object[name];
   if (!Array.isArray(list)) return;
-  if (Array.isArray(patch)) checkOrder(patch, order, key);
-  const before = Array.isArray(target[name]) ? target[name] : [];
-  object[name] = keepingOrder(list, order, before, key);
+  const set: readonly unknown[] = Array.isArray(patch) ? patch : [];
+  if (order.length > 0) checkOrder(set, order, key);
+  const before = Array.isArray(target[name]) ? (target[name] as unknown[]) : [];
+  object[name] = keepingOrder(
+    list,
+    order,
+    key === undefined ? before : placesTaken(before, list, set, key),
+    key,
+  );
+}
+
+/**
+ * Where the elements stood, for sorting, after a patch may have deleted some and added others: upstream appends to the
+ * list it has just shortened in place, so added elements take the places that deleted ones left at its end.
+ */
+function placesTaken(
+  before: readonly unknown[],
+  merged: readonly unknown[],
+  patch: readonly unknown[],
+  key: string,
+): unknown[] {
+  const left = positionsIn(merged, key);
+  const known = positionsIn(before, key);
+  const survivors = before.filter((element) => left.has(identityOf(element, key)));
+  const added = patch.filter((element) => {
+    const identity = identityOf(element, key);
+    return left.has(identity) && !known.has(identity);
+  });
+  return [...survivors, ...added].slice(0, before.length);
 }
 
 /** What the patch sets must be in the order that it asks for. */
@@ -185,28 +229,32 @@ function checkOrder(patch: readonly unknown[], order: readonly unknown[], key: s
   });
   if (!inOrder)
     throw badRequest(
-      `The order in patch list:\n${JSON.stringify(set)}\n doesn't match $setElementOrder list:\n${JSON.stringify(order)}\n`,
+      `The order in patch list:\n${goFormat(set)}\n doesn't match $setElementOrder list:\n${goFormat(order)}\n`,
     );
 }
 
-/** A value that the target did not have: directives and nulls in it mean nothing. */
+/** The object without the directive that is about itself. */
+function contents({ [PATCH]: _directive, ...rest }: Json): Json {
+  return rest;
+}
+
+/**
+ * A value that the target did not have: nulls in it mean nothing, and an object with a directive about itself, which is
+ * about what is there, is left out (undefined).
+ */
 function withoutDirectives(value: unknown): unknown {
-  if (Array.isArray(value))
-    return value
-      .filter((element) => !isObject(element) || element[PATCH] !== "delete")
-      .filter(
-        (element) => !isObject(element) || element[PATCH] === undefined || Object.keys(element).length > 1,
-      )
-      .map(withoutDirectives);
+  if (Array.isArray(value)) return value.map(withoutDirectives).filter((element) => element !== undefined);
   if (!isObject(value)) return value;
+  if (Object.hasOwn(value, PATCH)) return undefined;
   const result: Json = {};
   for (const [key, part] of Object.entries(value)) {
     if (part === null || isDirective(key)) continue;
-    setOwn(result, key, withoutDirectives(part));
+    const kept = withoutDirectives(part);
+    if (kept !== undefined) setOwn(result, key, kept);
   }
   return result;
 }
 
 function isDirective(key: string): boolean {
-  return key === PATCH || key === RETAIN_KEYS || key.startsWith(DELETE_FROM) || key.startsWith(SET_ORDER);
+  return key === RETAIN_KEYS || key.startsWith(DELETE_FROM) || key.startsWith(SET_ORDER);
 }
