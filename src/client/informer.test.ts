@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { KubeList, KubeObject } from "../api/meta/type.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import type { Service } from "../api/service/type.ts";
+import { tooOldResourceVersion } from "../api/status-errors.ts";
+import type { Client } from "./client.ts";
 import { type Informer, type InformerOptions, startInformer } from "./informer.ts";
 import { createMemoryApi, type MemoryApi } from "./memory-api.ts";
 import { keyOf } from "./object-key.ts";
@@ -188,6 +191,74 @@ test("a late answer does not bring back what the watch has seen to go", async ()
   await until(() => seen.includes("+end"));
   informer.observe(created);
   assert.equal(informer.get("default", "a"), undefined);
+});
+
+test("what was forgotten does not come back with events from before its deletion", async () => {
+  const api = createMemoryApi();
+  await using scope = informed(api);
+  const { informer, seen } = scope;
+  await informer.synced;
+  // All in one turn: the watch tells of it later.
+  informer.observe(api.put(serviceKind, service("a")));
+  api.put(serviceKind, service("a", {}, 81));
+  api.remove(serviceKind, { namespace: "default", name: "a" });
+  informer.forget(informer.get("default", "a")!);
+  api.put(serviceKind, service("end"));
+  await until(() => seen.includes("+end"));
+  assert.deepEqual(seen, ["+a", "-a 80", "+end"]);
+});
+
+test("what was forgotten and is held by a finalizer is there after all", async () => {
+  const api = createMemoryApi();
+  await using scope = informed(api);
+  const { informer, seen } = scope;
+  await informer.synced;
+  informer.observe(api.put(serviceKind, service("a")));
+  informer.forget(informer.get("default", "a")!);
+  const { metadata, ...rest } = service("a");
+  api.put(serviceKind, { ...rest, metadata: { ...metadata, deletionTimestamp: "2026-01-01T00:00:00Z" } });
+  await until(() => seen.length === 3);
+  assert.deepEqual(seen, ["+a", "-a 80", "+a"]);
+});
+
+test("the late end of an object does not take the next one of its name", async () => {
+  const api = createMemoryApi();
+  api.put(serviceKind, service("a"));
+  await using scope = informed(api);
+  const { informer, seen } = scope;
+  await informer.synced;
+  api.remove(serviceKind, { namespace: "default", name: "a" });
+  informer.observe(api.put(serviceKind, service("a", {}, 81)));
+  api.put(serviceKind, service("end"));
+  await until(() => seen.includes("+end"));
+  assert.deepEqual(seen, ["+a", "-a 80", "+a", "+end"]);
+});
+
+test("a list from a server that lags does not take away what was observed since", async () => {
+  const api = createMemoryApi();
+  const stale = await api.list(serviceKind);
+  let expire = false;
+  const lagging: Client = {
+    ...api,
+    list: async <T extends KubeObject>() => stale as unknown as KubeList<T>,
+    async *watch(kind, query) {
+      if (expire) throw tooOldResourceVersion(1, 2);
+      yield* api.watch(kind, query);
+    },
+  };
+  await using scope = informed(api, { client: lagging });
+  const { informer, seen } = scope;
+  await informer.synced;
+  await until(() => api.watchers === 1);
+  informer.observe(api.put(serviceKind, service("a")));
+  // The watch is lost before it tells of it, and what follows is the list from before.
+  expire = true;
+  api.cutWatches("error");
+  await until(() => api.watchers === 0);
+  expire = false;
+  api.put(serviceKind, service("end"));
+  await until(() => seen.includes("+end"));
+  assert.deepEqual(seen, ["+a", "+end"]);
 });
 
 type Step =
