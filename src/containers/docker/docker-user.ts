@@ -1,0 +1,150 @@
+/**
+ * The one rule that we keep in a table of somebody else's: it lets connections to virtual addresses pass between
+ * Docker's networks, which Docker isolates from each other.
+ *
+ * A packet that any base chain drops is dropped, whatever our own table says, so the only place for an exception is
+ * the chain DOCKER-USER, which Docker makes for that and never writes to. It is changed through iptables, because a
+ * rule of nft's own kind in there would make Docker's own iptables calls fail.
+ */
+import { execFile } from "node:child_process";
+import { parseCidr } from "../../base/ip.ts";
+import { callInNetns } from "../../sys/netns.ts";
+
+export interface DockerUserOptions {
+  /** The ranges of virtual addresses: "10.96.0.0/16". */
+  readonly serviceRanges: readonly string[];
+  /** The namespace of the engine's networks. @default {the caller's} */
+  readonly netns?: string;
+}
+
+export type DockerUserState =
+  /** The rule is there and was. */
+  | "kept"
+  /** It was not, or not where it works, and is now. */
+  | "written"
+  /** There is no chain DOCKER-USER: no Docker, or one that does not use iptables. */
+  | "absent";
+
+export const CHAIN = "DOCKER-USER";
+/** By this comment we know our rules, of other ranges and earlier versions too. */
+const COMMENT = "fairlead: connections to virtual addresses";
+
+type Family = 4 | 6;
+
+/** Docker takes whichever `iptables` is first on its path; where there are two kinds, the chain is in the one it took. */
+const PROGRAMS: Readonly<Record<Family, readonly string[]>> = {
+  4: ["iptables", "iptables-nft", "iptables-legacy"],
+  6: ["ip6tables", "ip6tables-nft", "ip6tables-legacy"],
+};
+
+/** Both directions of a connection that was translated and that was made to `range`. */
+function ruleFor(range: string): string[] {
+  const match = ["-m", "conntrack", "--ctstate", "DNAT", "--ctorigdst", range];
+  return match.concat("-m", "comment", "--comment", COMMENT, "-j", "ACCEPT");
+}
+
+export interface RuleChange {
+  /** Numbers of rules to delete, the last first, so that the others keep theirs. */
+  readonly remove: readonly number[];
+  /** Ranges whose rule is to be put in front. */
+  readonly insert: readonly string[];
+}
+
+/**
+ * What is to be done to a chain listed by `iptables -S` so that each range has one rule of ours that is reached.
+ * Rules of others in front of ours stay there (they are the user's own policy), unless one of them ends the chain for
+ * every packet.
+ */
+export function planRules(listing: string, ranges: readonly string[]): RuleChange {
+  const lines = listing.split("\n").filter((line) => line.startsWith(`-A ${CHAIN} `));
+  const end = lines.findIndex((line) => /^-A \S+ -j \S+$/.test(line));
+  const remove: number[] = [];
+  const present = new Set<string>();
+  for (const [i, line] of lines.entries()) {
+    if (!line.includes(`"${COMMENT}"`)) continue;
+    const range = /--ctorigdst (\S+)/.exec(line)?.[1] ?? "";
+    const isRight = ranges.includes(range) && !present.has(range) && (end < 0 || i < end);
+    if (isRight) present.add(range);
+    else remove.unshift(i + 1);
+  }
+  return { remove, insert: ranges.filter((range) => !present.has(range)) };
+}
+
+/** Makes the rule be there, for the ranges of each family. Throws if iptables refuses. */
+export async function assertDockerUser({
+  serviceRanges,
+  netns,
+}: DockerUserOptions): Promise<DockerUserState> {
+  let state: DockerUserState = "absent";
+  for (const family of [4, 6] as const) {
+    const ranges = serviceRanges.filter((range) => parseCidr(range)?.base.family === family);
+    const found = ranges.length === 0 ? undefined : await findChain(family, netns);
+    if (found === undefined) continue;
+    const changed = await apply(found, planRules(found.listing, ranges), netns);
+    if (changed || state === "absent") state = changed ? "written" : "kept";
+  }
+  return state;
+}
+
+/** Takes all our rules away. */
+export async function removeDockerUser(netns: string | undefined): Promise<void> {
+  for (const family of [4, 6] as const) {
+    const found = await findChain(family, netns);
+    if (found !== undefined) await apply(found, planRules(found.listing, []), netns);
+  }
+}
+
+interface FoundChain {
+  readonly program: string;
+  readonly listing: string;
+}
+
+async function findChain(family: Family, netns: string | undefined): Promise<FoundChain | undefined> {
+  for (const program of PROGRAMS[family]) {
+    const result = await run(program, ["-S", CHAIN], netns);
+    if (result.ok) return { program, listing: result.stdout };
+    if (!result.missing && !/No chain|does not exist|incompatible/i.test(result.stderr))
+      throw new Error(`${program} -S ${CHAIN} failed: ${result.stderr.trim()}`);
+  }
+  return undefined;
+}
+
+async function apply(
+  { program }: FoundChain,
+  change: RuleChange,
+  netns: string | undefined,
+): Promise<boolean> {
+  // In front first: between the two there is one rule too many, not one too few.
+  for (const range of change.insert) await must(program, ["-I", CHAIN, "1", ...ruleFor(range)], netns);
+  const shift = change.insert.length;
+  for (const number of change.remove) await must(program, ["-D", CHAIN, String(number + shift)], netns);
+  return change.insert.length + change.remove.length > 0;
+}
+
+async function must(program: string, args: readonly string[], netns: string | undefined): Promise<void> {
+  const result = await run(program, args, netns);
+  if (!result.ok) throw new Error(`${program} ${args.join(" ")} failed: ${result.stderr.trim()}`);
+}
+
+interface Result {
+  readonly ok: boolean;
+  /** There is no such program. */
+  readonly missing: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** With -w: waits for whoever else is changing iptables, at most 5 seconds. */
+function run(program: string, args: readonly string[], netns: string | undefined): Promise<Result> {
+  const path = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
+  const options = { env: { ...process.env, PATH: path }, timeout: 10_000 };
+  return new Promise((resolve) => {
+    // The child is started inside the call, and stays in the namespace.
+    callInNetns(netns, () => {
+      execFile(program, ["-w", "5", ...args], options, (error, stdout, stderr) => {
+        const missing = (error as NodeJS.ErrnoException | null)?.code === "ENOENT";
+        resolve({ ok: error === null, missing, stdout, stderr: stderr || (error?.message ?? "") });
+      });
+    });
+  });
+}

@@ -1,0 +1,335 @@
+/**
+ * Follows the containers of an engine: what each one is now, within milliseconds, whatever is lost on the way.
+ *
+ * It subscribes to events first and lists then, so nothing falls between. Events that end traffic are believed at
+ * once; all others, and these afterwards, make it ask the engine. A list every half minute finds what no event told,
+ * and then the stream of events is taken for dead and opened anew. When the engine goes, what is known stays: a
+ * restarting engine is no reason to stop traffic.
+ */
+import type { Log } from "../../base/log.ts";
+import { backoffDelay, type BackoffOptions, pause } from "../../client/backoff.ts";
+import { EngineError, isGone } from "./engine-error.ts";
+import type { Engine } from "./engine.ts";
+import type { ContainerInspect, ContainerSummary, EngineEvent } from "./engine-types.ts";
+import { effectOf } from "./event-effect.ts";
+import { stopTimeout } from "./pod-of.ts";
+
+export interface EngineWatchOptions {
+  readonly engine: Engine;
+  readonly log: Log;
+  /** Something about this container is new, or it is gone. */
+  readonly onChange: (id: string) => void;
+  /** After each complete pass over all containers: at the start, and when a connection was made again. */
+  readonly onSynced: () => void;
+  /** Milliseconds between looks at the whole list. @default 30000 */
+  readonly relistInterval?: number;
+  /** Between attempts to reach the engine. @default 50 ms doubling to 5 s */
+  readonly backoff?: BackoffOptions;
+}
+
+export interface WatchedContainer {
+  readonly container: ContainerInspect;
+  /** It was sent a signal that ends it, and has neither ended nor outlived its stop time-out. */
+  readonly stopping: boolean;
+  /** The engine's time, in milliseconds since the epoch, of the oldest event that nobody has taken note of. */
+  readonly eventTime: number | undefined;
+}
+
+interface Entry {
+  container: ContainerInspect;
+  eventTime: number | undefined;
+  stopping: { readonly startedAt: string; readonly timer: NodeJS.Timeout } | undefined;
+  /** Counts what events have told of it. */
+  told: number;
+}
+
+/** After the stop time-out the engine kills: this long after it, in milliseconds, a container that runs has ignored the signal. */
+const STOP_MARGIN = 1000;
+/** Questions to the engine at the same time. */
+const CONCURRENCY = 8;
+
+export class EngineWatch implements Disposable {
+  readonly #options: EngineWatchOptions;
+  readonly #entries = new Map<string, Entry>();
+  /** Questions under way by container; `again` when an event came after one was asked. */
+  readonly #questions = new Map<string, { again: boolean; readonly done: Promise<void> }>();
+  /** Whether this connection's list is complete. */
+  #listed = false;
+
+  constructor(options: EngineWatchOptions) {
+    this.#options = options;
+  }
+
+  [Symbol.dispose](): void {
+    for (const { stopping } of this.#entries.values()) clearTimeout(stopping?.timer);
+  }
+
+  get(id: string): WatchedContainer | undefined {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return undefined;
+    const { container, eventTime, stopping } = entry;
+    return { container, stopping: stopping !== undefined, eventTime };
+  }
+
+  ids(): string[] {
+    return Array.from(this.#entries.keys());
+  }
+
+  /** The events of `id` since `eventTime` have been accounted for. */
+  acknowledge(id: string, eventTime: number): void {
+    const entry = this.#entries.get(id);
+    if (entry?.eventTime === eventTime) entry.eventTime = undefined;
+  }
+
+  /** Until `signal` aborts. Rejects with an EngineError that waiting cannot mend. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { log, engine } = this.#options;
+    const backoff = { limit: 5000, ...this.#options.backoff };
+    let failures = 0;
+    while (!signal.aborted) {
+      const session = new AbortController();
+      const end = (): void => session.abort();
+      signal.addEventListener("abort", end, { once: true });
+      try {
+        await this.#session(session.signal, () => (failures = 0));
+      } catch (err) {
+        if (signal.aborted) break;
+        if (err instanceof EngineError && err.permanent) throw err;
+        // Once for each outage, not for each attempt.
+        log[failures === 0 ? "warn" : "debug"](
+          { err, engine: engine.address.text },
+          "lost the container engine: its containers stay as they were last seen until it answers again",
+        );
+      } finally {
+        end();
+        signal.removeEventListener("abort", end);
+      }
+      await pause(backoffDelay(++failures, backoff), signal);
+    }
+  }
+
+  /** One connection's life: subscribe, list, follow. */
+  async #session(signal: AbortSignal, onConnected: () => void): Promise<void> {
+    const { engine, onSynced, relistInterval = 30_000 } = this.#options;
+    this.#listed = false;
+    const now = await engine.connect();
+    const events = await engine.events({ since: now / 1000, signal });
+    const failed = Promise.withResolvers<never>();
+    const following = this.#follow(events);
+    following.catch(failed.reject);
+    failed.promise.catch(() => undefined);
+    await Promise.race([this.#list(true), failed.promise]);
+    this.#listed = true;
+    onConnected();
+    onSynced();
+    while (!signal.aborted) {
+      await Promise.race([pause(relistInterval, signal), failed.promise]);
+      if (signal.aborted) return;
+      const missed = await Promise.race([this.#list(false), failed.promise]);
+      if (missed > 0)
+        throw new EngineError(
+          "unreachable",
+          `the container engine's events stopped arriving: ${missed} containers changed without one`,
+        );
+    }
+  }
+
+  async #follow(events: AsyncIterable<EngineEvent>): Promise<void> {
+    for await (const event of events) this.#handle(event);
+  }
+
+  #handle(event: EngineEvent): void {
+    const id = event.Type === "network" ? event.Actor.Attributes?.["container"] : event.Actor.ID;
+    if (id === undefined || id === "") return;
+    const entry = this.#entries.get(id);
+    const effect = effectOf(event, entry?.container);
+    if (effect.type === "none") return;
+    this.#options.log.debug({ event: event.Action, container: id, effect: effect.type }, "container event");
+    if (entry !== undefined) entry.told++;
+    // What is replayed until the list is complete may be older than what the engine has answered meanwhile.
+    if (!this.#listed || effect.type === "ask") return this.#ask(id, event);
+    if (effect.type === "gone") return this.#forget(id);
+    entry!.eventTime ??= event.timeNano / 1e6;
+    if (effect.type === "stopping") this.#stop(id, entry!);
+    else this.#set(id, entry!, effect.container);
+    this.#ask(id, event);
+  }
+
+  /** Asks about a container because of an event; whoever is told of the answer knows since when it is so. */
+  #ask(id: string, event: EngineEvent): void {
+    this.#inspect(id, event.timeNano / 1e6).catch((err: unknown) => {
+      // The list that follows, after half a minute or a new connection, asks again.
+      this.#options.log.warn({ err, container: id }, "asking the engine about a container failed");
+    });
+  }
+
+  #stop(id: string, entry: Entry): void {
+    clearTimeout(entry.stopping?.timer);
+    const timer = setTimeout(
+      () => {
+        entry.stopping = undefined;
+        if (this.#entries.get(id) !== entry) return;
+        this.#options.log.info(
+          { container: id },
+          "a container outlived its stop signal: it gets traffic again",
+        );
+        this.#options.onChange(id);
+      },
+      stopTimeout(entry.container) * 1000 + STOP_MARGIN,
+    ).unref();
+    entry.stopping = { startedAt: entry.container.State.StartedAt, timer };
+    this.#options.onChange(id);
+  }
+
+  #set(id: string, entry: Entry, container: ContainerInspect): void {
+    entry.container = container;
+    const { State } = container;
+    if (entry.stopping !== undefined && (!State.Running || State.StartedAt !== entry.stopping.startedAt)) {
+      clearTimeout(entry.stopping.timer);
+      entry.stopping = undefined;
+    }
+    this.#changed(id);
+  }
+
+  #forget(id: string): void {
+    const entry = this.#entries.get(id);
+    const question = this.#questions.get(id);
+    if (question !== undefined) question.again = true;
+    if (entry === undefined) return;
+    clearTimeout(entry.stopping?.timer);
+    this.#entries.delete(id);
+    this.#changed(id);
+  }
+
+  /** Containers on this one's network have its address. */
+  #changed(id: string): void {
+    this.#options.onChange(id);
+    for (const [other, { container }] of this.#entries)
+      if (container.HostConfig.NetworkMode === `container:${id}`) this.#options.onChange(other);
+  }
+
+  /** Brings one container up to date. An answer that an event has overtaken is asked for again. */
+  #inspect(id: string, eventTime?: number): Promise<void> {
+    const asked = this.#questions.get(id);
+    if (asked !== undefined) {
+      asked.again = true;
+      this.#note(id, eventTime);
+      return asked.done;
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const question = { again: true, done: promise };
+    this.#questions.set(id, question);
+    const work = async (): Promise<void> => {
+      let answer: ContainerInspect | undefined;
+      while (question.again) {
+        question.again = false;
+        answer = await this.#answer(id);
+      }
+      this.#questions.delete(id);
+      if (answer === undefined) return this.#forget(id);
+      let entry = this.#entries.get(id);
+      if (entry === undefined) {
+        entry = { container: answer, eventTime: undefined, stopping: undefined, told: 0 };
+        this.#entries.set(id, entry);
+      }
+      entry.eventTime ??= eventTime;
+      this.#set(id, entry, answer);
+    };
+    work().then(resolve, (error: unknown) => {
+      this.#questions.delete(id);
+      reject(error);
+    });
+    return promise;
+  }
+
+  #note(id: string, eventTime: number | undefined): void {
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) entry.eventTime ??= eventTime;
+  }
+
+  async #answer(id: string): Promise<ContainerInspect | undefined> {
+    try {
+      return await this.#options.engine.inspect(id);
+    } catch (error) {
+      if (isGone(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Compares with the engine's list, asks about all that differ (`all`: about all), and forgets what is not there.
+   * Returns how many had changed without an event.
+   */
+  async #list(all: boolean): Promise<number> {
+    const before = new Map(Array.from(this.#entries, ([id, { told }]) => [id, told]));
+    const summaries = await this.#options.engine.containers();
+    const present = new Set(summaries.map(({ Id }) => Id));
+    let missed = 0;
+    for (const [id, told] of before)
+      if (!present.has(id) && this.#entries.get(id)?.told === told) {
+        this.#forget(id);
+        missed++;
+      }
+    const open = summaries.filter(
+      (summary) => all || differs(summary, this.#entries.get(summary.Id)?.container),
+    );
+    const next = open.values();
+    const look = async (): Promise<void> => {
+      for (const { Id } of next) if (await this.#lookAt(Id, before.get(Id))) missed++;
+    };
+    await Promise.all(Array.from({ length: CONCURRENCY }, look));
+    return missed;
+  }
+
+  /** Whether it had changed without an event since it was last `told` of. */
+  async #lookAt(id: string, told: number | undefined): Promise<boolean> {
+    const before = this.#entries.get(id);
+    const was = before && essence(before.container);
+    try {
+      await this.#inspect(id);
+    } catch (err) {
+      if (!(err instanceof EngineError) || err.failure !== "refused") throw err;
+      this.#options.log.warn(
+        { err, container: id },
+        "the engine cannot tell of a container: it stays as it was",
+      );
+      return false;
+    }
+    const after = this.#entries.get(id);
+    return (
+      after !== undefined && was !== undefined && after.told === told && essence(after.container) !== was
+    );
+  }
+}
+
+/** Whether a list's entry shows that what is known of a container is old. */
+function differs(summary: ContainerSummary, known: ContainerInspect | undefined): boolean {
+  if (known === undefined) return true;
+  const { State, Name } = known;
+  if (summary.State !== State.Status || !summary.Names.includes(Name)) return true;
+  const health = /\((?:health: )?(healthy|unhealthy|starting)\)/.exec(summary.Status)?.[1];
+  const knownHealth = State.Health?.Status;
+  if (State.Running && health !== undefined && health !== knownHealth) return true;
+  return addresses(summary.NetworkSettings?.Networks) !== addresses(known.NetworkSettings.Networks);
+}
+
+/** All that a Pod depends on and that changes. */
+function essence({ Name, State, NetworkSettings }: ContainerInspect): string {
+  const { Status, Running, Paused, StartedAt, Health } = State;
+  return JSON.stringify([
+    Name,
+    Status,
+    Running,
+    Paused,
+    StartedAt,
+    Health?.Status,
+    addresses(NetworkSettings.Networks),
+  ]);
+}
+
+function addresses(networks: ContainerInspect["NetworkSettings"]["Networks"]): string {
+  return Object.entries(networks ?? {})
+    .map(([name, { IPAddress = "", GlobalIPv6Address = "" }]) => `${name} ${IPAddress} ${GlobalIPv6Address}`)
+    .sort()
+    .join(",");
+}

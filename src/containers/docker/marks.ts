@@ -1,0 +1,18 @@
+/** The names under `fairlead.dev/` by which a mirrored container and its Pod know each other. */
+
+/** Label and annotation of every Pod that the mirror writes. */
+export const RUNTIME_MARK = "fairlead.dev/runtime";
+export const RUNTIME_NAME = "docker";
+
+/** Label of a container: the namespace of its Pod. @default "default" */
+export const NAMESPACE_LABEL = "fairlead.dev/namespace";
+/** Label of a container on several networks: the network whose address the Pod has. */
+export const NETWORK_LABEL = "fairlead.dev/network";
+
+/** Annotations of a Pod: which container it is (its id is what the two are matched by), and under which name. */
+export const CONTAINER_ID_ANNOTATION = "fairlead.dev/container-id";
+export const CONTAINER_NAME_ANNOTATION = "fairlead.dev/container-name";
+/** The network that the Pod's address is of; absent while it has none. */
+export const NETWORK_ANNOTATION = "fairlead.dev/network";
+/** JSON, from the key of each label of the container that the Pod cannot have to the reason. */
+export const UNUSABLE_LABELS_ANNOTATION = "fairlead.dev/unusable-labels";

@@ -1,0 +1,92 @@
+/**
+ * Which addresses a container's Pod has. Pure.
+ *
+ * A container on one network has its addresses there. On several, in this order: the network that the label
+ * `fairlead.dev/network` names; the one of `docker run --network`; the first by name.
+ */
+import type { ContainerInspect, EndpointSettings } from "./engine-types.ts";
+import { NETWORK_LABEL } from "./marks.ts";
+import { containerName } from "./pod-name.ts";
+
+export interface PodAddresses {
+  /** At most one of each family, IPv4 first. */
+  readonly addresses: readonly string[];
+  /** The network that they are of; undefined without one of the engine's. */
+  readonly network: string | undefined;
+  readonly hostNetwork: boolean;
+  /** Why there are none, for people. */
+  readonly missing: string | undefined;
+}
+
+export interface AddressContext {
+  /** Of the machine, primary first: what a container on the host's network has. */
+  readonly nodeAddresses: readonly string[];
+  /** Another container of the engine, by id. */
+  readonly container: (id: string) => ContainerInspect | undefined;
+}
+
+/** `--network container:X` of a container that itself is `container:Y` is refused by engines; this bounds nonsense. */
+const MAX_HOPS = 8;
+
+export function podAddresses(of: ContainerInspect, context: AddressContext, hops = 0): PodAddresses {
+  const mode = of.HostConfig.NetworkMode ?? "default";
+  if (mode === "host") {
+    const addresses = onePerFamily(context.nodeAddresses);
+    const missing = addresses.length === 0 ? "the node has no address" : undefined;
+    return { addresses, network: "host", hostNetwork: true, missing };
+  }
+  if (mode.startsWith("container:")) return sharedAddresses(mode.slice("container:".length), context, hops);
+  const networks = of.NetworkSettings.Networks ?? {};
+  const name = chooseNetwork(of, mode, networks);
+  if (typeof name !== "string") return none(name.missing);
+  const { IPAddress = "", GlobalIPv6Address = "" } = networks[name]!;
+  const addresses = [IPAddress, GlobalIPv6Address].filter((address) => address !== "");
+  if (addresses.length === 0) return none(`it has no address on the network ${name}`);
+  return { addresses, network: name, hostNetwork: false, missing: undefined };
+}
+
+function sharedAddresses(id: string, context: AddressContext, hops: number): PodAddresses {
+  const other = context.container(id);
+  if (other === undefined || hops === MAX_HOPS)
+    return none(`it shares the network of container ${id.slice(0, 12)}, which is not there`);
+  if (!other.State.Running)
+    return none(`it shares the network of container ${containerName(other)}, which does not run`);
+  return podAddresses(other, context, hops + 1);
+}
+
+function chooseNetwork(
+  of: ContainerInspect,
+  mode: string,
+  networks: Readonly<Record<string, EndpointSettings>>,
+): string | { readonly missing: string } {
+  const names = Object.keys(networks).sort();
+  const wanted = of.Config.Labels?.[NETWORK_LABEL];
+  if (wanted !== undefined) {
+    if (networks[wanted] !== undefined) return wanted;
+    const on = names.length === 0 ? "on no network" : `on ${names.join(", ")}`;
+    return { missing: `its label ${NETWORK_LABEL} names the network ${wanted}, and it is ${on}` };
+  }
+  const withAddress = names.filter((name) => hasAddress(networks[name]!));
+  const first = mode === "default" ? "bridge" : mode;
+  const chosen =
+    // NetworkMode may be a network's id.
+    withAddress.find((name) => name === first || networks[name]?.NetworkID === first) ?? withAddress[0];
+  if (chosen !== undefined) return chosen;
+  if (names.length === 0 || mode === "none") return { missing: "it is on no network" };
+  return { missing: `it has no address on ${names.join(", ")}` };
+}
+
+function hasAddress({ IPAddress = "", GlobalIPv6Address = "" }: EndpointSettings): boolean {
+  return IPAddress !== "" || GlobalIPv6Address !== "";
+}
+
+function none(missing: string): PodAddresses {
+  return { addresses: [], network: undefined, hostNetwork: false, missing };
+}
+
+/** status.podIPs has at most one address of each family. */
+function onePerFamily(addresses: readonly string[]): string[] {
+  const four = addresses.find((address) => !address.includes(":"));
+  const six = addresses.find((address) => address.includes(":"));
+  return [four, six].filter((address) => address !== undefined);
+}

@@ -1,0 +1,161 @@
+/**
+ * Keeps the way open from every container to every virtual address: the rule in DOCKER-USER, and hairpin on the ports
+ * of Docker's bridges. Looked at when the engine was connected, when containers come and go, when somebody changes
+ * iptables, and every ten seconds; what is missing is put back.
+ */
+import type { Log } from "../../base/log.ts";
+import { NFNLGRP_NFTABLES } from "../../net/nftables/constants.ts";
+import { tableOf } from "../../net/nftables/decode.ts";
+import { RouteSocket } from "../../net/rtnetlink/route-socket.ts";
+import { NETLINK_NETFILTER, NetlinkSocket } from "../../sys/netlink-socket.ts";
+import { bridgeNetfilter, bridgesOf, enableHairpin, setHairpin } from "./bridges.ts";
+import {
+  assertDockerUser,
+  type DockerUserOptions,
+  type DockerUserState,
+  removeDockerUser,
+} from "./docker-user.ts";
+import type { Engine } from "./engine.ts";
+
+export interface ReachOptions extends DockerUserOptions {
+  /** Milliseconds between looks at what nobody told of. @default 10000 */
+  readonly interval?: number;
+}
+
+/** The table of iptables' that DOCKER-USER is in, when iptables is the one of nf_tables. */
+const FILTER_TABLE = "filter";
+/** At most one look in so many milliseconds, so that a fight over the rule does not take the whole processor. */
+const MIN_INTERVAL = 100;
+
+export class EngineReach {
+  readonly #options: ReachOptions;
+  readonly #log: Log;
+  /** Ports whose hairpin mode we have switched on. */
+  readonly #hairpins = new Set<number>();
+  readonly #looked = Promise.withResolvers<void>();
+  /** What was last logged of the rule and the firewall, so that each is said once. */
+  #said = "";
+  #wake: (() => void) | undefined;
+  #stale = { rule: true, ports: true };
+
+  constructor(options: ReachOptions, log: Log) {
+    this.#options = options;
+    this.#log = log;
+  }
+
+  /** Resolves after the first look, whatever came of it. */
+  get looked(): Promise<void> {
+    return this.#looked.promise;
+  }
+
+  /** Containers or networks have come or gone. */
+  containersChanged(): void {
+    this.#stale.ports = true;
+    this.#wake?.();
+  }
+
+  /** The engine answers again: it may have made its rules and bridges anew. */
+  engineConnected(): void {
+    this.#stale = { rule: true, ports: true };
+    this.#wake?.();
+  }
+
+  /** Until `signal` aborts. */
+  async run(engine: Engine, signal: AbortSignal): Promise<void> {
+    const { netns, interval = 10_000 } = this.#options;
+    const where = netns === undefined ? {} : { netns };
+    using routes = await RouteSocket.open(where);
+    using changes = await NetlinkSocket.open(NETLINK_NETFILTER, { ...where, groups: [NFNLGRP_NFTABLES] });
+    changes.subscribe(
+      (event) => {
+        const isFilter =
+          event.type === "lost" || event.messages.some((message) => tableOf(message)?.name === FILTER_TABLE);
+        if (!isFilter) return;
+        this.#stale.rule = true;
+        this.#wake?.();
+      },
+      { ref: false },
+    );
+    while (!signal.aborted) {
+      await this.#look(engine, routes);
+      this.#looked.resolve();
+      await this.#sleep(MIN_INTERVAL, signal);
+      if (!this.#stale.rule && !this.#stale.ports) await this.#sleep(interval, signal, true);
+    }
+  }
+
+  /** Takes back what was put into the kernel, by this process and (the rule) by earlier ones. */
+  async cleanup(): Promise<void> {
+    const { netns } = this.#options;
+    await removeDockerUser(netns);
+    using routes = await RouteSocket.open(netns === undefined ? {} : { netns });
+    for (const index of this.#hairpins) setHairpin(routes, index, false);
+    this.#hairpins.clear();
+  }
+
+  async #look(engine: Engine, routes: RouteSocket): Promise<void> {
+    const { rule, ports } = this.#stale;
+    this.#stale = { rule: false, ports: false };
+    try {
+      if (rule) await this.#assertRule(engine);
+      if (ports) await this.#assertHairpin(engine, routes);
+    } catch (err) {
+      this.#say("error", () =>
+        this.#log.warn(
+          { err },
+          "the way between Docker's networks and virtual addresses may be closed, trying again",
+        ),
+      );
+    }
+  }
+
+  async #assertRule(engine: Engine): Promise<void> {
+    const state: DockerUserState = await assertDockerUser(this.#options);
+    if (state === "written")
+      this.#log.info({ ranges: this.#options.serviceRanges }, "put the rule into DOCKER-USER");
+    if (state !== "absent") return this.#say("present", () => {});
+    const { FirewallBackend } = await engine.info();
+    const isNftables = FirewallBackend?.Driver?.startsWith("nftables") === true;
+    this.#say(`absent ${isNftables}`, () => {
+      if (isNftables)
+        this.#log.warn(
+          { firewall: FirewallBackend?.Driver },
+          "Docker keeps its networks apart by nftables, which has no place for an exception: containers reach virtual" +
+            ' addresses only behind their own network; set "firewall-backend": "iptables" in /etc/docker/daemon.json,' +
+            " or mark the packets and start dockerd with --bridge-accept-fwmark",
+        );
+      else this.#log.info({}, "the engine has no chain DOCKER-USER: nothing has to be let through");
+    });
+  }
+
+  async #assertHairpin(engine: Engine, routes: RouteSocket): Promise<void> {
+    const netfilter = bridgeNetfilter(this.#options.netns);
+    if (!netfilter.ipv4 && !netfilter.ipv6) return;
+    for (const index of enableHairpin(routes, bridgesOf(await engine.networks()))) this.#hairpins.add(index);
+  }
+
+  #say(what: string, say: () => void): void {
+    if (this.#said === what) return;
+    this.#said = what;
+    say();
+  }
+
+  /** Until something wakes it (not in a pause between looks), the time is over, or the signal aborts. */
+  #sleep(milliseconds: number, signal: AbortSignal, wakeable = false): Promise<void> {
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", finish);
+        this.#wake = undefined;
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        if (wakeable) this.#stale = { rule: true, ports: true };
+        finish();
+      }, milliseconds);
+      signal.addEventListener("abort", finish, { once: true });
+      if (wakeable) this.#wake = finish;
+    });
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * The mirror of a container engine: every container of Docker or Podman on this machine is a Pod of this node.
+ *
+ * It only looks: it starts and stops nothing, and writes only Pods that carry its mark and are of its node. With
+ * `serviceRanges` it also sees to it that containers of one network reach virtual addresses behind another.
+ */
+import { networkInterfaces } from "node:os";
+import { type Log, silentLog } from "../../base/log.ts";
+import type { BackoffOptions } from "../../client/backoff.ts";
+import type { Client } from "../../client/client.ts";
+import { createWorkQueue } from "../../client/workqueue.ts";
+import { hasCapability } from "../../sys/capability.ts";
+import { callInNetns } from "../../sys/netns.ts";
+import type { ContainerRuntime } from "../runtime.ts";
+import { engineAddress, type EngineEnvironment } from "./engine-address.ts";
+import { type Engine, openEngine } from "./engine.ts";
+import { EngineWatch } from "./engine-watch.ts";
+import { EngineReach } from "./reach.ts";
+import type { PodContext } from "./pod-of.ts";
+import { PodWriter } from "./pod-writer.ts";
+
+export interface DockerRuntimeOptions {
+  readonly nodeName: string;
+  /**
+   * Of the machine, primary first: addresses of containers on the host's network, and status.hostIP.
+   * @default {those of the interfaces in `netns`, without loopback, link-local and Docker's bridges}
+   */
+  readonly nodeAddresses?: readonly string[];
+  /** Which engine. @default {process.env}, as the docker command: DOCKER_HOST, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH */
+  readonly environment?: EngineEnvironment;
+  /**
+   * The ranges of virtual addresses, "10.96.0.0/16": the way to them is opened through the engine's isolation of its
+   * networks, if this process may do that (CAP_NET_ADMIN). @default {[]: nothing of the host's is touched}
+   */
+  readonly serviceRanges?: readonly string[];
+  /** The network namespace that the engine's networks are in. @default {the caller's} */
+  readonly netns?: string;
+  /** Milliseconds between looks at the whole list of containers. @default 30000 */
+  readonly relistInterval?: number;
+  /** Between attempts to reach the engine. @default 50 ms doubling to 5 s */
+  readonly backoff?: BackoffOptions;
+}
+
+/** A Pod was written because of an event. Times in milliseconds. */
+export interface PodWritten {
+  readonly containerId: string;
+  /** The engine's time of the event, since the epoch. */
+  readonly eventTime: number;
+  /** From the event to the end of the write. */
+  readonly took: number;
+}
+
+export interface DockerRuntimeParts {
+  readonly client: Client;
+  readonly log?: Log;
+  /** For metrics and tests. */
+  readonly onPodWritten?: (written: PodWritten) => void;
+}
+
+export interface DockerRuntime extends ContainerRuntime {
+  /** "docker://20.10.24", for the Node's status. Throws EngineError. */
+  containerRuntimeVersion(): Promise<string>;
+  /** Takes back what was put into the kernel for `serviceRanges`. After run() has ended. The Pods stay. */
+  cleanup(): Promise<void>;
+}
+
+/** Throws EngineError if DOCKER_HOST makes no sense. */
+export function createDockerRuntime(
+  options: DockerRuntimeOptions,
+): (parts: DockerRuntimeParts) => DockerRuntime {
+  const address = engineAddress(options.environment ?? process.env);
+  return (parts) => new Mirror(options, parts, () => openEngine(address));
+}
+
+class Mirror implements DockerRuntime {
+  readonly name = "docker";
+  readonly #options: DockerRuntimeOptions;
+  readonly #parts: DockerRuntimeParts;
+  readonly #log: Log;
+  readonly #openEngine: () => Engine;
+  readonly #reach: EngineReach | undefined;
+
+  constructor(options: DockerRuntimeOptions, parts: DockerRuntimeParts, openEngine: () => Engine) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#log = parts.log ?? silentLog;
+    this.#openEngine = openEngine;
+    const { serviceRanges = [], netns } = options;
+    if (serviceRanges.length === 0) return;
+    if (hasCapability("NET_ADMIN"))
+      this.#reach = new EngineReach({ serviceRanges, ...(netns !== undefined && { netns }) }, this.#log);
+    else this.#log.info({}, "no CAP_NET_ADMIN: the isolation of the engine's networks stays as it is");
+  }
+
+  async describe(): Promise<string> {
+    using engine = this.#openEngine();
+    const { product, version } = await productOf(engine);
+    return `${product} ${version} at ${engine.address.text}`;
+  }
+
+  async containerRuntimeVersion(): Promise<string> {
+    using engine = this.#openEngine();
+    const { product, version } = await productOf(engine);
+    return `${product.toLowerCase()}://${version}`;
+  }
+
+  async cleanup(): Promise<void> {
+    await this.#reach?.cleanup();
+  }
+
+  async run(signal: AbortSignal, onSynced?: () => void): Promise<void> {
+    const { client, onPodWritten } = this.#parts;
+    const { nodeName, netns, relistInterval, backoff } = this.#options;
+    const nodeAddresses = this.#options.nodeAddresses ?? machineAddresses(netns);
+    const log = this.#log;
+    const reach = this.#reach;
+    await using stack = new AsyncDisposableStack();
+    const engine = stack.use(this.#openEngine());
+    // Without the way, containers still reach what is on their own network.
+    const reaching = reach?.run(engine, signal).catch((err: unknown) => {
+      log.error({ err }, "the way between the engine's networks cannot be kept open");
+    });
+    const synced = (): void => {
+      if (onSynced !== undefined) void Promise.race([reach?.looked, reaching]).then(onSynced);
+    };
+    const container = (id: string) => watch.get(id)?.container;
+    const context: PodContext = { nodeName, nodeAddresses, container };
+    /** Nothing is written before both sides are known: a half-known engine would take Pods away. */
+    let known = false;
+    let firstPass: Set<string> | undefined;
+    const queue = createWorkQueue({
+      name: "docker",
+      log,
+      signal,
+      async work(id) {
+        const watched = watch.get(id);
+        const wrote = await writer.write(id, watched);
+        if (watched?.eventTime === undefined) return;
+        watch.acknowledge(id, watched.eventTime);
+        if (!wrote) return;
+        const took = performance.timeOrigin + performance.now() - watched.eventTime;
+        log.debug({ container: id, took }, "wrote a Pod after an event");
+        onPodWritten?.({ containerId: id, eventTime: watched.eventTime, took });
+      },
+      onDone({ key }) {
+        if (firstPass?.delete(key) !== true || firstPass.size > 0) return;
+        firstPass = undefined;
+        synced();
+      },
+    });
+    const add = (id: string): void => {
+      if (known) queue.add(id);
+    };
+    const writer = new PodWriter({ client, log, context, signal, onForeignChange: add });
+    const watch = stack.use(
+      new EngineWatch({
+        engine,
+        log,
+        onChange(id) {
+          add(id);
+          reach?.containersChanged();
+        },
+        onSynced() {
+          const ids = new Set([...watch.ids(), ...writer.containerIds()]);
+          if (!known) {
+            known = true;
+            firstPass = new Set(ids);
+            if (ids.size === 0) synced();
+          }
+          for (const id of ids) queue.add(id);
+          reach?.engineConnected();
+        },
+        ...(relistInterval !== undefined && { relistInterval }),
+        ...(backoff !== undefined && { backoff }),
+      }),
+    );
+    try {
+      await writer.synced;
+      await watch.run(signal);
+    } catch (error) {
+      // The informer's only reason not to become synced is the signal.
+      if (!signal.aborted) throw error;
+    }
+    await Promise.all([queue.idle(), writer.done, reaching]);
+  }
+}
+
+/** The addresses by which others reach this machine, of the interfaces in a namespace. */
+function machineAddresses(netns: string | undefined): string[] {
+  return Object.entries(callInNetns(netns, networkInterfaces))
+    .filter(([name]) => !/^(docker\d+|br-[0-9a-f]{12}|veth)/.test(name))
+    .flatMap(([, addresses]) => addresses ?? [])
+    .filter(({ internal, address }) => !internal && !address.startsWith("fe80:"))
+    .map(({ address }) => address);
+}
+
+/** "Docker" or "Podman", which tells itself apart among its components. */
+async function productOf(engine: Engine): Promise<{ readonly product: string; readonly version: string }> {
+  const { Version, Components } = await engine.version();
+  const podman = Components?.find(({ Name }) => Name.startsWith("Podman"));
+  return podman === undefined
+    ? { product: "Docker", version: Version }
+    : { product: "Podman", version: podman.Version };
+}
