@@ -1,6 +1,7 @@
 /** Reads table `inet fairlead` back: its rules as values, its elements as text that can be compared. */
 import type { Chain, Rule, SetDefinition, SetElement, Table } from "../../net/nftables/model.ts";
 import { NetlinkError } from "../../sys/netlink-error.ts";
+import { latin1 } from "./keys.ts";
 import type { NftablesPort } from "./port.ts";
 import { table } from "./ruleset.ts";
 
@@ -61,12 +62,12 @@ const INTERVAL_END = "|end";
 
 /** One character for each byte of the key; ends of intervals are marked, since a start can be at the same address. */
 export function elementKey(element: SetElement): string {
-  const text = bytesText(element.key);
+  const text = latin1(element.key);
   return element.intervalEnd === true ? text + INTERVAL_END : text;
 }
 
 export function elementData(element: SetElement): string {
-  if (element.data !== undefined) return bytesText(element.data);
+  if (element.data !== undefined) return latin1(element.data);
   return element.verdict === undefined ? "" : verdictText(element.verdict);
 }
 
@@ -78,10 +79,4 @@ export function elementOfKey(text: string): SetElement {
 
 function verdictText(verdict: NonNullable<SetElement["verdict"]>): string {
   return "chain" in verdict ? `${verdict.code} ${verdict.chain}` : verdict.code;
-}
-
-function bytesText(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
 }
