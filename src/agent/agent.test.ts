@@ -5,6 +5,8 @@ import type { EndpointSlice } from "../api/endpointslice/type.ts";
 import { eventKind } from "../api/event/kind.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import type { Service } from "../api/service/type.ts";
+import { pause } from "../client/backoff.ts";
+import type { Client } from "../client/client.ts";
 import { createMemoryApi, type MemoryApi } from "../client/memory-api.ts";
 import { type Agent, type AgentOptions, type Programmed, startAgent } from "./agent.ts";
 import { createRecordingDataPlane, type RecordingDataPlane } from "./recording-dataplane.ts";
@@ -71,9 +73,15 @@ test("the first call is one sync, when both services and slices are known", asyn
   api.put(serviceKind, service("web", "10.96.0.1"));
   api.put(serviceKind, service("theirs", "10.96.0.2", { "service.kubernetes.io/service-proxy-name": "x" }));
   api.put(endpointSliceKind, slice("s", "web", ["10.0.0.1"]));
-  // The lists come apart: the slices' fails at first.
-  api.fail(1);
-  await using scope = agentOn(api);
+  // The lists come apart: that of the slices is late.
+  const late: Client = {
+    ...api,
+    async list(kind, query) {
+      if (kind.plural === "endpointslices") await pause(20, new AbortController().signal);
+      return api.list(kind, query);
+    },
+  };
+  await using scope = agentOn(api, { client: late });
   assert.equal((await scope.agent.ready).written, 1);
   assert.deepEqual(scope.plane.calls, ["sync 1"]);
   assert.deepEqual(scope.plane.ranges, ["10.96.0.0/16"]);

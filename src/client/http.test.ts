@@ -302,6 +302,23 @@ test("a watch on which nothing comes any more is given up; one that is aborted j
   );
 });
 
+test("a watch on which something comes now and then is kept", async () => {
+  await using server = await serving(
+    (_, response) => {
+      let sent = 0;
+      const timer = setInterval(() => {
+        response.write(line("BOOKMARK", ++sent));
+        if (sent < 6) return;
+        clearInterval(timer);
+        response.end();
+      }, 40);
+    },
+    { watchIdleTimeout: 180 },
+  );
+  const { signal } = new AbortController();
+  assert.equal((await collect(server.client.watch(serviceKind, { resourceVersion: "0", signal }))).length, 6);
+});
+
 test("an informer over HTTP comes through silent servers, cut connections and versions too old", async () => {
   let watches = 0;
   const gone = { type: "ERROR", object: { kind: "Status", code: 410, message: "too old" } };

@@ -12,8 +12,10 @@ import { podKind } from "../api/pod/kind.ts";
 import type { Pod } from "../api/pod/type.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import type { Service, ServiceSpec } from "../api/service/type.ts";
+import { pause } from "../client/backoff.ts";
+import type { Client } from "../client/client.ts";
 import { createMemoryApi, type MemoryApi } from "../client/memory-api.ts";
-import { type Controllers, startControllers } from "./controllers.ts";
+import { type Controllers, type ControllersOptions, startControllers } from "./controllers.ts";
 
 function service(name: string, selector: Record<string, string>, spec: ServiceSpec = {}): Service {
   return {
@@ -34,9 +36,12 @@ function pod(name: string, labels: Record<string, string>, ready = true, node = 
   };
 }
 
-function controllersOn(api: MemoryApi): AsyncDisposable & { controllers: Controllers } {
+function controllersOn(
+  api: MemoryApi,
+  options: Partial<ControllersOptions> = {},
+): AsyncDisposable & { controllers: Controllers } {
   const end = new AbortController();
-  const controllers = startControllers({ client: api, signal: end.signal });
+  const controllers = startControllers({ client: api, signal: end.signal, ...options });
   return {
     controllers,
     async [Symbol.asyncDispose]() {
@@ -162,7 +167,13 @@ test("foreign slices and hand-made endpoints are left alone; ours are repaired w
   api.put(endpointSliceKind, { ...ours, endpoints: [] });
   await quiet(scope.controllers);
   assert.equal(endpointsOf(api, "web"), "a foreign");
-  api.remove(endpointSliceKind, { namespace: "default", name: ours.metadata.name! });
+  const { labels: _, ...unlabelled } = ours.metadata;
+  api.put(endpointSliceKind, { ...ours, metadata: unlabelled });
+  await quiet(scope.controllers);
+  assert.equal(endpointsOf(api, "web"), "a foreign");
+  const next = api.all(endpointSliceKind).at(-1)!;
+  assert.notEqual(next.metadata.name, ours.metadata.name);
+  api.remove(endpointSliceKind, { namespace: "default", name: next.metadata.name! });
   api.remove(endpointsKind, { namespace: "default", name: "web" });
   await quiet(scope.controllers);
   assert.equal(endpointsOf(api, "web"), "a foreign");
@@ -215,6 +226,39 @@ test("endpoints made by hand are mirrored for a service without a selector, and 
     api.all(eventKind).map(({ reason, message }) => `${reason}: ${message}`),
     ["InvalidIPAddress: Skipped 1 invalid IP addresses when mirroring to EndpointSlices"],
   );
+});
+
+test("a watch that lags behind our own writes makes no second slice and no lost race", async () => {
+  const api = createMemoryApi();
+  api.put(nodeKind, { metadata: { name: "n1" } });
+  api.put(serviceKind, service("web", { app: "web" }));
+  const failed: string[] = [];
+  const lagging: Client = {
+    ...api,
+    async *watch(kind, query) {
+      for await (const event of api.watch(kind, query)) {
+        if (kind.plural === "endpointslices" || kind.plural === "endpoints") await pause(30, query.signal);
+        yield event;
+      }
+    },
+  };
+  await using scope = controllersOn(api, {
+    client: lagging,
+    onDone: (controller, { error }) =>
+      error !== undefined && failed.push(`${controller}: ${(error as Error).message}`),
+  });
+  await scope.controllers.ready;
+  for (const name of ["a", "b", "c"]) {
+    api.put(podKind, pod(name, { app: "web" }));
+    await quiet(scope.controllers);
+  }
+  api.remove(serviceKind, { namespace: "default", name: "web" });
+  await quiet(scope.controllers);
+  api.put(serviceKind, service("web", { app: "web" }));
+  await quiet(scope.controllers);
+  assert.equal(endpointsOf(api, "web"), "a b c");
+  assert.equal(api.all(endpointSliceKind).length, 1);
+  assert.deepEqual(failed, []);
 });
 
 test("what a stopped controller missed is put right by the next", async () => {

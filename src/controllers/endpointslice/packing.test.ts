@@ -132,6 +132,25 @@ test("a change writes the slices it touches and no other", () => {
   }
 });
 
+test("of slices that are written anyway the fullest is filled first, of others the one that fits best", () => {
+  const sized = (): Slices => {
+    const slices = new Slices();
+    slices.to([group(range(0, 180))]);
+    slices.to([group([...range(0, 50), ...range(100, 180)])]);
+    assert.deepEqual(slices.sizes(), [50, 80]);
+    return slices;
+  };
+  const both = sized();
+  both.to([group([...range(1, 50), ...range(101, 180), ...range(200, 205)])]);
+  assert.deepEqual(both.sizes(), [49, 84]);
+  const neither = sized();
+  neither.to([group([...range(0, 50), ...range(100, 180), ...range(200, 210)])]);
+  assert.deepEqual(neither.sizes(), [50, 90]);
+  const onlyOneFits = sized();
+  onlyOneFits.to([group([...range(0, 50), ...range(100, 180), ...range(200, 230)])]);
+  assert.deepEqual(onlyOneFits.sizes(), [80, 80]);
+});
+
 test("a condition that changed is written in place", () => {
   const slices = new Slices();
   slices.to([group(range(0, 3))]);
