@@ -2,8 +2,9 @@
  * Objects as the store holds them, JSON without resourceVersion, and as everybody else sees them. An object is parsed
  * once: the parsed form is kept for as long as the store keeps the bytes, and shared by all readers.
  */
-import { apiVersionOf, type Kind } from "../../api/kind.ts";
-import type { KubeObject, ObjectMeta } from "../../api/meta/type.ts";
+import type { Kind } from "../../api/kind.ts";
+import type { KubeObject } from "../../api/meta/type.ts";
+import { objectFromValue } from "../../api/schema/body.ts";
 import type { DeleteEvent, Entry, PutEvent, Revision } from "../../store/store.ts";
 
 const encoder = new TextEncoder();
@@ -49,13 +50,7 @@ export function lastState<T extends KubeObject>(kind: Kind<T>, event: PutEvent |
   return object;
 }
 
-/** A copy that may be changed, with its type and metadata filled in and first, as everybody writes them. */
+/** A copy that may be changed, in the canonical form of its kind. Throws ApiError 400 if it is no such object. */
 export function draftOf<T extends KubeObject>(kind: Kind<T>, object: T): T {
-  const { apiVersion: _apiVersion, kind: _kind, metadata, ...rest } = structuredClone(object);
-  return {
-    apiVersion: apiVersionOf(kind),
-    kind: kind.kind,
-    metadata: (metadata as ObjectMeta | undefined) ?? {},
-    ...rest,
-  } as unknown as T;
+  return objectFromValue(kind, object, { fieldValidation: "Ignore" });
 }

@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { endpointSliceKind } from "../../api/endpointslice/kind.ts";
+import { endpointsKind } from "../../api/endpoints/kind.ts";
+import { namespaceKind } from "../../api/namespace/kind.ts";
+import { serviceKind } from "../../api/service/kind.ts";
+import { ALICE, refusal, service, startRegistry } from "./registry-fixture.ts";
+
+const WEB = { namespace: "default", name: "web" };
+
+test("create fills in what the server decides, and what is stored is what was answered", async (t) => {
+  const { registry, store } = await startRegistry(t);
+  const created = await registry.create(serviceKind, "default", service("web"), {}, ALICE);
+  const { metadata } = created;
+  assert.match(metadata.uid!, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  assert.equal(metadata.creationTimestamp, "2026-01-02T03:04:05Z");
+  assert.equal(metadata.namespace, "default");
+  assert.equal(metadata.resourceVersion, String(store.revision));
+  assert.deepEqual(await registry.get(serviceKind, WEB), created);
+  const again = await registry.get(serviceKind, WEB);
+  assert.equal(await registry.get(serviceKind, WEB), again, "one parsed object for all readers");
+});
+
+test("create refuses in Kubernetes' words", async (t) => {
+  const { registry } = await startRegistry(t);
+  await registry.create(serviceKind, "default", service("web"), {}, ALICE);
+  const create = async (namespace: string | undefined, object = service("web")): Promise<string> =>
+    refusal(registry.create(serviceKind, namespace, object, {}, ALICE));
+  assert.equal(await create("default"), '409 AlreadyExists: services "web" already exists');
+  assert.equal(await create("nowhere"), '404 NotFound: namespaces "nowhere" not found');
+  assert.equal(
+    await create("default", { metadata: { name: "x", namespace: "other" } }),
+    "400 BadRequest: the namespace of the provided object does not match the namespace sent on the request",
+  );
+  assert.match(
+    await create("default", { ...service("x"), metadata: {} }),
+    /^422 Invalid: Service "" is invalid: .*metadata.name: Required value: name or generateName is required/,
+  );
+  assert.match(
+    await create("default", { ...service("x"), metadata: { name: "x", resourceVersion: "7" } }),
+    /resourceVersion should not be set on objects to be created$/,
+  );
+});
+
+test("generateName makes names until one is free", async (t) => {
+  const { registry } = await startRegistry(t);
+  const names = await Promise.all(
+    Array.from({ length: 20 }, async () => {
+      const { metadata } = await registry.create(
+        endpointsKind,
+        "default",
+        { metadata: { generateName: "web-" } },
+        {},
+        ALICE,
+      );
+      return metadata.name!;
+    }),
+  );
+  assert.equal(new Set(names).size, 20);
+  for (const name of names) assert.match(name, /^web-[bcdfghjklmnpqrstvwxz2456789]{5}$/);
+});
+
+test("an update with an old version conflicts; one without a version wins", async (t) => {
+  const { registry } = await startRegistry(t);
+  const first = await registry.create(serviceKind, "default", service("web"), {}, ALICE);
+  const changed = structuredClone(first);
+  changed.spec!.selector = { app: "other" };
+  const { object: second } = await registry.update(serviceKind, WEB, changed, {}, ALICE);
+  assert.deepEqual(second.spec!.selector, { app: "other" });
+  assert.equal(
+    await refusal(
+      registry.update(serviceKind, WEB, { ...changed, spec: { ...changed.spec, selector: {} } }, {}, ALICE),
+    ),
+    '409 Conflict: Operation cannot be fulfilled on services "web": the object has been modified; please apply your changes to the latest version and try again',
+  );
+  const unversioned = service("web", { selector: { app: "third" } });
+  const { object: third, created } = await registry.update(serviceKind, WEB, unversioned, {}, ALICE);
+  assert.equal(created, false);
+  assert.deepEqual(third.spec!.selector, { app: "third" });
+  assert.equal(third.metadata.uid, first.metadata.uid);
+  assert.equal(third.metadata.creationTimestamp, first.metadata.creationTimestamp);
+  assert.equal(third.spec!.clusterIP, first.spec!.clusterIP, "what was allocated stays");
+});
+
+test("an update that changes nothing writes nothing, in whatever order its fields are", async (t) => {
+  const { registry, store } = await startRegistry(t);
+  const first = await registry.create(serviceKind, "default", service("web"), {}, ALICE);
+  const before = store.revision;
+  const turned = {
+    spec: Object.fromEntries(Object.entries(first.spec!).reverse()),
+    metadata: first.metadata,
+  };
+  const { object } = await registry.update(serviceKind, WEB, turned, {}, ALICE);
+  assert.equal(object.metadata.resourceVersion, first.metadata.resourceVersion);
+  await registry.patch(serviceKind, WEB, { type: "merge", patch: { metadata: { labels: null } } }, {}, ALICE);
+  assert.equal(store.revision, before);
+});
+
+test("put creates where Kubernetes allows it, and only there", async (t) => {
+  const { registry } = await startRegistry(t);
+  const { created } = await registry.update(serviceKind, WEB, service("web"), {}, ALICE);
+  assert.equal(created, true);
+  const slice = { metadata: { name: "s" }, addressType: "IPv4" as const, endpoints: [] };
+  assert.equal(
+    await refusal(registry.update(endpointSliceKind, { namespace: "default", name: "s" }, slice, {}, ALICE)),
+    '404 NotFound: endpointslices.discovery.k8s.io "s" not found',
+  );
+  assert.match(
+    await refusal(registry.update(serviceKind, WEB, service("other"), {}, ALICE)),
+    /^400 BadRequest: the name of the object \(other\) does not match the name on the URL \(web\)$/,
+  );
+});
+
+test("patches that run into each other are tried again: none is lost", async (t) => {
+  const { registry } = await startRegistry(t);
+  await registry.create(serviceKind, "default", service("web"), {}, ALICE);
+  await Promise.all(
+    Array.from({ length: 30 }, async (_, i) =>
+      registry.patch(
+        serviceKind,
+        WEB,
+        { type: "merge", patch: { metadata: { labels: { [`l${i}`]: "x" } } } },
+        {},
+        ALICE,
+      ),
+    ),
+  );
+  const { metadata } = await registry.get(serviceKind, WEB);
+  assert.equal(Object.keys(metadata.labels!).length, 30);
+});
+
+test("a status write changes status and metadata only; a main write leaves status alone", async (t) => {
+  const { registry } = await startRegistry(t);
+  await registry.create(serviceKind, "default", service("web"), {}, ALICE);
+  const ingress = [{ ip: "192.0.2.1" }];
+  await registry.patch(
+    serviceKind,
+    WEB,
+    { type: "merge", patch: { spec: { type: "LoadBalancer" } } },
+    {},
+    ALICE,
+  );
+  const patch = { spec: { selector: { app: "no" } }, status: { loadBalancer: { ingress } } };
+  const afterStatus = await registry.patch(
+    serviceKind,
+    WEB,
+    { type: "merge", patch },
+    { subresource: "status" },
+    ALICE,
+  );
+  assert.equal(afterStatus.status!.loadBalancer!.ingress![0]!.ip, "192.0.2.1");
+  assert.deepEqual(afterStatus.spec!.selector, { app: "web" });
+  const main = await registry.patch(
+    serviceKind,
+    WEB,
+    {
+      type: "merge",
+      patch: { status: { loadBalancer: { ingress: [{ ip: "192.0.2.9" }] } }, spec: { selector: { a: "b" } } },
+    },
+    {},
+    ALICE,
+  );
+  assert.equal(main.status!.loadBalancer!.ingress![0]!.ip, "192.0.2.1");
+});
+
+test("a dry run answers as the real one would, and leaves nothing behind", async (t) => {
+  const { registry, store, ranges } = await startRegistry(t);
+  const before = store.revision;
+  const dry = await registry.create(serviceKind, "default", service("web"), { dryRun: true }, ALICE);
+  assert.match(dry.spec!.clusterIP!, /^10\.96\.0\./);
+  assert.equal(dry.metadata.resourceVersion, undefined);
+  assert.equal(store.revision, before);
+  assert.equal(ranges.addresses.get("IPv4")!.pool.taken, 0);
+  await registry.create(serviceKind, "default", service("web"), {}, ALICE);
+  assert.match(
+    await refusal(registry.create(serviceKind, "default", service("web"), { dryRun: true }, ALICE)),
+    /^409 AlreadyExists/,
+  );
+  const patched = await registry.patch(
+    serviceKind,
+    WEB,
+    { type: "merge", patch: { spec: { type: "NodePort" } } },
+    { dryRun: true },
+    ALICE,
+  );
+  assert.ok(patched.spec!.ports![0]!.nodePort! >= 30000);
+  assert.equal(ranges.nodePorts.pool.taken, 0);
+  assert.equal((await registry.get(serviceKind, WEB)).spec!.ports![0]!.nodePort, undefined);
+});
+
+test("the first namespaces are there", async (t) => {
+  const { registry } = await startRegistry(t);
+  const { items } = await registry.list(namespaceKind, {});
+  assert.deepEqual(
+    items.map(({ metadata }) => metadata.name),
+    ["default", "kube-node-lease", "kube-public", "kube-system"],
+  );
+});
