@@ -181,6 +181,23 @@ describe("nftables data plane", { skip: needsNetns() }, () => {
     });
   }
 
+  test("no connection fails while the set of endpoints changes all the time", async () => {
+    const two = virtualPort(4, "TCP", lab.backends.slice(0, 2));
+    const three = virtualPort(4, "TCP", lab.backends);
+    await dataPlane.sync(tableOf(three));
+    let isDone = false;
+    let changes = 0;
+    const connecting = lab.client.connectMany({ host: VIP[4], port: 8080, count: 3000 }).finally(() => {
+      isDone = true;
+    });
+    for (; !isDone; changes++) {
+      await dataPlane.apply({ set: [changes % 2 === 0 ? two : three], remove: [] });
+      await new Promise(setImmediate);
+    }
+    assert.deepEqual(Object.keys(await connecting).sort(), ["b1", "b2", "b3"]);
+    assert.ok(changes > 100, `${changes} changes`);
+  });
+
   test("cleanup leaves nothing behind", async () => {
     await dataPlane.sync(tableOf(virtualPort(4, "TCP", lab.backends)));
     await dataPlane.cleanup();
