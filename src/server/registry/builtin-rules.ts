@@ -12,7 +12,8 @@ import { forbidden } from "../../api/status-errors.ts";
 import type { ServiceRanges } from "../allocation/ranges.ts";
 import { createServiceAllocation } from "../allocation/service-allocator.ts";
 import { keyOf } from "./metadata.ts";
-import { RulesByKind } from "./kind-rules.ts";
+import { NAMESPACE_FINALIZER } from "./namespace-finalizer.ts";
+import { NOTHING_RESERVED, RulesByKind } from "./kind-rules.ts";
 
 /** Namespaces that cannot be deleted (admission plugin NamespaceLifecycle). */
 const IMMORTAL = new Set(["default", "kube-system", "kube-public"]);
@@ -22,6 +23,13 @@ const DEFAULT_GRACE_PERIOD = 30;
 export function builtinRules(ranges: ServiceRanges): RulesByKind {
   return new RulesByKind()
     .add(namespaceKind, {
+      beginWrite(namespace: Namespace, old: Namespace | undefined) {
+        if (old === undefined) {
+          const others = (namespace.spec?.finalizers ?? []).filter((one) => one !== NAMESPACE_FINALIZER);
+          namespace.spec = { ...namespace.spec, finalizers: [...others, NAMESPACE_FINALIZER] };
+        }
+        return NOTHING_RESERVED;
+      },
       checkDelete({ metadata: { name } }: Namespace) {
         if (IMMORTAL.has(name!)) throw forbidden(namespaceKind, name!, "this namespace may not be deleted");
       },

@@ -15,7 +15,7 @@ import type { Writer } from "./writer.ts";
 
 const CONTEXT: CallContext = { user: { name: "system:fairlead", groups: ["system:masters"] } };
 /** The entry of spec.finalizers that stands for this file. */
-const FINALIZER = "kubernetes";
+export const NAMESPACE_FINALIZER = "kubernetes";
 
 export interface FinalizerParts {
   readonly store: Store;
@@ -80,7 +80,7 @@ export class NamespaceFinalizer {
       if (left > 0 || gate.isBusy(name)) return;
       const unheld = (current: Namespace): Namespace => {
         const { resourceVersion: _version, ...metadata } = current.metadata;
-        const finalizers = (current.spec?.finalizers ?? []).filter((one) => one !== FINALIZER);
+        const finalizers = (current.spec?.finalizers ?? []).filter((one) => one !== NAMESPACE_FINALIZER);
         return { ...current, metadata, spec: { ...current.spec, finalizers } };
       };
       await ignoreGone(

@@ -96,8 +96,7 @@ async function read(directory: string, file: string): Promise<KeyPair | undefine
       `${path} is there but its key ${file}.key is not: put it back, or remove ${path} to have both made again`,
     );
   try {
-    new X509Certificate(certificate);
-    return { certificate, key };
+    return { certificate: new X509Certificate(certificate).toString(), key };
   } catch (error) {
     throw new PkiError(
       `${path} is not a certificate (${(error as Error).message}): remove it and ${file}.key to have both made again`,
