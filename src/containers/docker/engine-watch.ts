@@ -31,13 +31,19 @@ export interface WatchedContainer {
   readonly container: ContainerInspect;
   /** It was sent a signal that ends it, and has neither ended nor outlived its stop time-out. */
   readonly stopping: boolean;
-  /** The engine's time, in milliseconds since the epoch, of the oldest event that nobody has taken note of. */
-  readonly eventTime: number | undefined;
+  /** The oldest event that nobody has taken note of; what comes before a start, which the engine does not show, does not count. */
+  readonly event: NotedEvent | undefined;
+}
+
+export interface NotedEvent {
+  /** "start", "die", ... */
+  readonly action: string;
+  /** The engine's, in milliseconds since the epoch. */
+  readonly time: number;
 }
 
 interface Entry {
   container: ContainerInspect;
-  eventTime: number | undefined;
   stopping: { readonly startedAt: string; readonly timer: NodeJS.Timeout } | undefined;
   /** Counts what events have told of it. */
   told: number;
@@ -51,6 +57,8 @@ const CONCURRENCY = 8;
 export class EngineWatch implements Disposable {
   readonly #options: EngineWatchOptions;
   readonly #entries = new Map<string, Entry>();
+  /** The events that led to what is not yet acknowledged. */
+  readonly #noted = new Map<string, NotedEvent>();
   /** Questions under way by container; `again` when an event came after one was asked. */
   readonly #questions = new Map<string, { again: boolean; readonly done: Promise<void> }>();
   /** Whether this connection's list is complete. */
@@ -67,18 +75,17 @@ export class EngineWatch implements Disposable {
   get(id: string): WatchedContainer | undefined {
     const entry = this.#entries.get(id);
     if (entry === undefined) return undefined;
-    const { container, eventTime, stopping } = entry;
-    return { container, stopping: stopping !== undefined, eventTime };
+    const { container, stopping } = entry;
+    return { container, stopping: stopping !== undefined, event: this.#noted.get(id) };
   }
 
   ids(): string[] {
     return Array.from(this.#entries.keys());
   }
 
-  /** The events of `id` since `eventTime` have been accounted for. */
-  acknowledge(id: string, eventTime: number): void {
-    const entry = this.#entries.get(id);
-    if (entry?.eventTime === eventTime) entry.eventTime = undefined;
+  /** What follows from `event` has been done. */
+  acknowledge(id: string, event: NotedEvent): void {
+    if (this.#noted.get(id) === event) this.#noted.delete(id);
   }
 
   /** Until `signal` aborts. Rejects with an EngineError that waiting cannot mend. */
@@ -146,18 +153,19 @@ export class EngineWatch implements Disposable {
     if (effect.type === "none") return;
     this.#options.log.debug({ event: event.Action, container: id, effect: effect.type }, "container event");
     if (entry !== undefined) entry.told++;
+    if (event.Action === "start" || !this.#noted.has(id))
+      this.#noted.set(id, { action: event.Action, time: event.timeNano / 1e6 });
     // What is replayed until the list is complete may be older than what the engine has answered meanwhile.
-    if (!this.#listed || effect.type === "ask") return this.#ask(id, event);
+    if (!this.#listed || effect.type === "ask") return this.#ask(id);
     if (effect.type === "gone") return this.#forget(id);
-    entry!.eventTime ??= event.timeNano / 1e6;
     if (effect.type === "stopping") this.#stop(id, entry!);
     else this.#set(id, entry!, effect.container);
-    this.#ask(id, event);
+    this.#ask(id);
   }
 
-  /** Asks about a container because of an event; whoever is told of the answer knows since when it is so. */
-  #ask(id: string, event: EngineEvent): void {
-    this.#inspect(id, event.timeNano / 1e6).catch((err: unknown) => {
+  /** Asks about a container because of an event. */
+  #ask(id: string): void {
+    this.#inspect(id).catch((err: unknown) => {
       // The list that follows, after half a minute or a new connection, asks again.
       this.#options.log.warn({ err, container: id }, "asking the engine about a container failed");
     });
@@ -195,6 +203,7 @@ export class EngineWatch implements Disposable {
     const entry = this.#entries.get(id);
     const question = this.#questions.get(id);
     if (question !== undefined) question.again = true;
+    this.#noted.delete(id);
     if (entry === undefined) return;
     clearTimeout(entry.stopping?.timer);
     this.#entries.delete(id);
@@ -209,11 +218,10 @@ export class EngineWatch implements Disposable {
   }
 
   /** Brings one container up to date. An answer that an event has overtaken is asked for again. */
-  #inspect(id: string, eventTime?: number): Promise<void> {
+  #inspect(id: string): Promise<void> {
     const asked = this.#questions.get(id);
     if (asked !== undefined) {
       asked.again = true;
-      this.#note(id, eventTime);
       return asked.done;
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -229,10 +237,9 @@ export class EngineWatch implements Disposable {
       if (answer === undefined) return this.#forget(id);
       let entry = this.#entries.get(id);
       if (entry === undefined) {
-        entry = { container: answer, eventTime: undefined, stopping: undefined, told: 0 };
+        entry = { container: answer, stopping: undefined, told: 0 };
         this.#entries.set(id, entry);
       }
-      entry.eventTime ??= eventTime;
       this.#set(id, entry, answer);
     };
     work().then(resolve, (error: unknown) => {
@@ -240,11 +247,6 @@ export class EngineWatch implements Disposable {
       reject(error);
     });
     return promise;
-  }
-
-  #note(id: string, eventTime: number | undefined): void {
-    const entry = this.#entries.get(id);
-    if (entry !== undefined) entry.eventTime ??= eventTime;
   }
 
   async #answer(id: string): Promise<ContainerInspect | undefined> {

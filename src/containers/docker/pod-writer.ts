@@ -172,7 +172,7 @@ export class PodWriter {
       log.info({ pod: `${namespace}/${name}`, fallback }, "the Pod's name is taken by somebody else's");
       return this.#createNamed(
         { ...pod, metadata: { ...pod.metadata, name: fallback } },
-        { container, eventTime: undefined, stopping: false },
+        { container, event: undefined, stopping: false },
       );
     }
   }

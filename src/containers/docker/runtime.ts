@@ -44,8 +44,8 @@ export interface DockerRuntimeOptions {
 /** A Pod was written because of an event. Times in milliseconds. */
 export interface PodWritten {
   readonly containerId: string;
-  /** The engine's time of the event, since the epoch. */
-  readonly eventTime: number;
+  /** "start", "die", ... */
+  readonly event: string;
   /** From the event to the end of the write. */
   readonly took: number;
 }
@@ -135,12 +135,13 @@ class Mirror implements DockerRuntime {
       async work(id) {
         const watched = watch.get(id);
         const wrote = await writer.write(id, watched);
-        if (watched?.eventTime === undefined) return;
-        watch.acknowledge(id, watched.eventTime);
+        if (watched?.event === undefined) return;
+        const { action: event, time } = watched.event;
+        watch.acknowledge(id, watched.event);
         if (!wrote) return;
-        const took = performance.timeOrigin + performance.now() - watched.eventTime;
-        log.debug({ container: id, took }, "wrote a Pod after an event");
-        onPodWritten?.({ containerId: id, eventTime: watched.eventTime, took });
+        const took = performance.timeOrigin + performance.now() - time;
+        log.debug({ container: id, event, took }, "wrote a Pod after an event");
+        onPodWritten?.({ containerId: id, event, took });
       },
       onDone({ key }) {
         if (firstPass?.delete(key) !== true || firstPass.size > 0) return;
