@@ -170,6 +170,19 @@ describe("nftables data plane", { skip: needsNetns() }, () => {
         assert.equal((await lab.client.datagram({ host, port: 8080, localPort })).from, "b3");
       });
 
+      test("a UDP flow to a service that was removed while nobody was there is cut by the next start", async () => {
+        const localPort = 42_000 + version;
+        await dataPlane.cleanup();
+        {
+          await using before = await createNftablesDataPlane({ netns: lab.node.netns });
+          await before.sync(tableOf(virtualPort(version, "UDP", lab.backends.slice(0, 1))));
+          assert.equal((await lab.client.datagram({ host, port: 8080, localPort })).from, "b1");
+        }
+        await using restarted = await createNftablesDataPlane({ netns: lab.node.netns });
+        await restarted.sync(tableOf());
+        assert.equal((await lab.client.datagram({ host, port: 8080, localPort })).from, "ECONNREFUSED");
+      });
+
       test("a UDP flow that went past us while nothing was programmed is taken over", async () => {
         const localPort = 41_000 + version;
         await dataPlane.cleanup();
@@ -185,12 +198,12 @@ describe("nftables data plane", { skip: needsNetns() }, () => {
     const two = virtualPort(4, "TCP", lab.backends.slice(0, 2));
     const three = virtualPort(4, "TCP", lab.backends);
     await dataPlane.sync(tableOf(three));
-    let isDone = false;
+    const client = { isDone: false };
     let changes = 0;
     const connecting = lab.client.connectMany({ host: VIP[4], port: 8080, count: 3000 }).finally(() => {
-      isDone = true;
+      client.isDone = true;
     });
-    for (; !isDone; changes++) {
+    for (; !client.isDone; changes++) {
       await dataPlane.apply({ set: [changes % 2 === 0 ? two : three], remove: [] });
       await new Promise(setImmediate);
     }

@@ -36,6 +36,9 @@ export async function nftablesLab(backendCount: number): Promise<NftablesLab> {
   callInNetns(nodeNetns, () => {
     writeFileSync("/proc/sys/net/ipv4/ip_forward", "1");
     writeFileSync("/proc/sys/net/ipv6/conf/all/forwarding", "1");
+    // Linux answers a client with six ICMP errors at once and then one in a second; tests ask more often than that.
+    writeFileSync("/proc/sys/net/ipv4/icmp_ratelimit", "0");
+    writeFileSync("/proc/sys/net/ipv6/icmp/ratelimit", "0");
   });
   const attach = async (role: string, network4: string, network6: string): Promise<LabHost> => {
     const netns = stack.use(testNetns(role)).name;

@@ -2,8 +2,8 @@
 import type { Chain, Command, Rule, SetDefinition, SetElement } from "../../net/nftables/model.ts";
 import type { ServiceTable } from "../table.ts";
 import type { ElementTexts, KernelState } from "./kernel-state.ts";
-import { latin1 } from "./keys.ts";
-import type { Programmed } from "./plan.ts";
+import { latin1, latin1Bytes } from "./keys.ts";
+import type { Programmed, ProgrammedPort } from "./plan.ts";
 import { commitPlan, nothingProgrammed, planDelta, rangeElements } from "./plan.ts";
 import {
   bridges,
@@ -92,6 +92,20 @@ function foundSlots(kernel: KernelState): Map<string, (string | undefined)[]> {
     }
   }
   return found;
+}
+
+/** The ports that the kernel has and that should not be there any more, as they will be: without endpoints. */
+export function removedPorts(
+  kernel: KernelState,
+  desired: DesiredState,
+): Pick<ProgrammedPort, "version" | "key" | "slots">[] {
+  const wanted = new Set<string>();
+  for (const { key } of desired.programmed.ports.values()) wanted.add(latin1(key));
+  return ([4, 6] as const).flatMap((version) =>
+    [...(kernel.elements.get(`slots${version}`)?.keys() ?? [])]
+      .filter((key) => !wanted.has(key))
+      .map((key) => ({ version, key: latin1Bytes(key), slots: [] })),
+  );
 }
 
 /** A count that somebody else wrote is no reason to make an array of any size. */

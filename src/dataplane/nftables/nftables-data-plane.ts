@@ -16,7 +16,7 @@ import type { DataPlane, SyncReport } from "../dataplane.ts";
 import { DataPlaneError } from "../dataplane.ts";
 import type { ServiceTable, TableDelta, VirtualPort, VirtualPortKey } from "../table.ts";
 import { virtualPortKey } from "../table.ts";
-import { desiredState } from "./desired-state.ts";
+import { desiredState, removedPorts } from "./desired-state.ts";
 import type { BridgePair } from "./desired-state.ts";
 import { readKernelState } from "./kernel-state.ts";
 import type { Plan, Programmed } from "./plan.ts";
@@ -111,7 +111,7 @@ export class NftablesDataPlane implements DataPlane {
       commitPlan(programmed, plan);
       this.#cutFlows(udp);
     }
-    if (this.#changes === undefined) await this.#watch();
+    if (this.#changes === undefined && !(await this.#watch())) this.#reconcile();
   }
 
   async cleanup(): Promise<void> {
@@ -205,7 +205,7 @@ export class NftablesDataPlane implements DataPlane {
       }
       this.#programmed = desired.programmed;
       if (written > 0) this.#log.info({ kept, written }, "programmed table inet fairlead");
-      this.#cutFlows([...desired.programmed.ports.values()].filter(isUdp));
+      this.#cutFlows([...desired.programmed.ports.values(), ...removedPorts(kernel, desired)].filter(isUdp));
       return { kept, written };
     }
   }
