@@ -2,9 +2,8 @@
  * One endpoint changed among 10, 1,000 and 10,000 services of four: from the call of apply() to the commit, against the
  * same elements written by `nft -f` into an equal table. Interleaved; nft runs less often, because it takes longer.
  */
-import { execFileSync } from "node:child_process";
 import type { VirtualPort } from "../src/dataplane/table.ts";
-import { callInNetns } from "../src/sys/netns.ts";
+import { nftScript } from "../test/lab/nft.ts";
 import {
   ascending,
   benchNetns,
@@ -96,12 +95,6 @@ const changes: Change[] = [
   },
 ];
 
-function nftFile(netns: string, script: string): void {
-  callInNetns(netns, () =>
-    execFileSync("nft", ["-f", "-"], { input: script, stdio: ["pipe", "ignore", "inherit"] }),
-  );
-}
-
 console.log("services  change     ours p50    p99        nft -f p50   p99         ours is");
 for (const services of [10, 1000, 10_000]) {
   const ports = servicePorts(services, 4);
@@ -134,11 +127,11 @@ for (const services of [10, 1000, 10_000]) {
         await new Promise(setImmediate);
       }
       const port = ports[(round + 3) % services]!;
-      if (name === "remove") nftFile(theirNetns.name, undo!(port, round + 3));
+      if (name === "remove") nftScript(theirNetns.name, undo!(port, round + 3));
       const started = process.hrtime.bigint();
-      nftFile(theirNetns.name, script(port, round + 3));
+      nftScript(theirNetns.name, script(port, round + 3));
       if (round >= 0) theirTimes.push(Number(process.hrtime.bigint() - started) / 1000);
-      if (name !== "remove") nftFile(theirNetns.name, undo!(port, round + 3));
+      if (name !== "remove") nftScript(theirNetns.name, undo!(port, round + 3));
     }
     const [a, b] = [ascending(ourTimes), ascending(theirTimes)];
     const cells = [

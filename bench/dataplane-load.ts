@@ -2,10 +2,9 @@
  * 10,000 services of four endpoints: programmed at once into an empty kernel, against `nft -f` of the same elements;
  * verified by a restart with nothing changed; and what they take of the kernel's memory.
  */
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { callInNetns } from "../src/sys/netns.ts";
+import { nft, nftScript } from "../test/lab/nft.ts";
 import {
   ascending,
   benchNetns,
@@ -71,7 +70,7 @@ for (let round = 0; round < ROUNDS; round++) {
     restarts.push(milliseconds(started));
     if (written > 0) throw new Error(`the restart wrote ${written} objects`);
     objects = kept;
-    listing = nft(netns.name, ["list", "table", "inet", "fairlead"]);
+    listing = nft(netns.name, "list table inet fairlead");
     const loaded = slabBytes();
     await restarted.cleanup();
     slabs.push(loaded - (await settledSlabBytes()));
@@ -83,12 +82,8 @@ for (let round = 0; round < ROUNDS; round++) {
     "",
   );
   started = process.hrtime.bigint();
-  nft(other.name, ["-f", "-"], script);
+  nftScript(other.name, script);
   nftLoads.push(milliseconds(started));
-}
-
-function nft(netns: string, args: string[], input = ""): string {
-  return callInNetns(netns, () => execFileSync("nft", args, { input, encoding: "utf8", maxBuffer: 1 << 28 }));
 }
 
 const median = (values: number[]): number => percentile(ascending(values), 0.5);

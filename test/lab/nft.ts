@@ -5,7 +5,18 @@ import { callInNetns } from "../../src/sys/netns.ts";
 /** Runs `nft COMMAND`; its output. Throws with what nft said. */
 export function nft(netns: string, command: string, options: readonly string[] = []): string {
   return callInNetns(netns, () =>
-    execFileSync("nft", [...options, command], { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }),
+    execFileSync("nft", [...options, command], {
+      encoding: "utf8",
+      maxBuffer: 1 << 28,
+      stdio: ["ignore", "pipe", "pipe"],
+    }),
+  );
+}
+
+/** Runs `nft -f -` with `script` as its input. Throws with what nft said. */
+export function nftScript(netns: string, script: string): void {
+  callInNetns(netns, () =>
+    execFileSync("nft", ["-f", "-"], { input: script, stdio: ["pipe", "ignore", "pipe"] }),
   );
 }
 
