@@ -64,7 +64,7 @@ export async function publishKubernetesService(
   }));
 }
 
-/** Creates the object, or changes the one that is there. Trusted: users may not name loopback addresses, we listen on one. */
+/** Changes the object that is there, or creates it. Trusted: users may not name loopback addresses, we listen on one. */
 async function put<T extends KubeObject>(
   writer: Writer,
   kind: Kind<T>,
@@ -73,9 +73,10 @@ async function put<T extends KubeObject>(
 ): Promise<void> {
   const { namespace, name } = object.metadata;
   try {
-    await writer.create(kind, namespace, object, { trusted: true }, SYSTEM);
-  } catch (error) {
-    if (!(error instanceof ApiError) || error.reason !== "AlreadyExists") throw error;
+    // First, because a second create would find its own virtual address taken before it finds its name taken.
     await writer.update(kind, { namespace: namespace!, name: name! }, change, { trusted: true }, SYSTEM);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.reason !== "NotFound") throw error;
+    await writer.create(kind, namespace, object, { trusted: true }, SYSTEM);
   }
 }

@@ -18,12 +18,16 @@ export async function readBody(request: IncomingMessage | Http2ServerRequest): P
   try {
     const pieces: Buffer[] = [];
     let length = 0;
-    for await (const piece of request as AsyncIterable<Buffer>) {
+    // Not destroyed when too long: the client must be able to read the refusal, and node drops what still comes.
+    for await (const piece of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       length += piece.length;
       if (length > MAX_BODY) throw requestEntityTooLarge(MAX_BODY);
       pieces.push(piece);
     }
     return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    throw brokenOff(error as Error);
   } finally {
     clearTimeout(timeout);
   }
@@ -33,4 +37,9 @@ function timedOut(): ApiError {
   return new ApiError(
     failure(408, "Timeout", `the body did not arrive within ${BODY_TIMEOUT / 1000} seconds`),
   );
+}
+
+/** The client left in the middle; nobody will read this, but it is no fault of ours. */
+function brokenOff(cause: Error): ApiError {
+  return new ApiError(failure(400, "BadRequest", `the body broke off: ${cause.message}`), { cause });
 }

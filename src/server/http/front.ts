@@ -106,8 +106,6 @@ export async function listen(options: FrontOptions): Promise<Front> {
       const closed = new Promise((resolve) => server.close(resolve));
       closing.abort();
       for (const session of sessions) session.close();
-      // Connections between two requests are only kept for the next one.
-      (server as unknown as { closeIdleConnections?: () => void }).closeIdleConnections?.();
       const cut = setTimeout(() => {
         for (const socket of sockets) socket.destroy();
       }, CLOSE_GRACE);
@@ -135,9 +133,9 @@ async function answer(
     outcome = refusal(error, request, log);
   }
   try {
-    // A connection that is to end says so, or the client would use it again.
-    if (closing.aborted && request.httpVersionMajor === 1) response.setHeader("connection", "close");
     await send(request, response, outcome);
+    // What a watch has kept open until now would otherwise stay for the next request.
+    if (closing.aborted && request.httpVersionMajor === 1) endWhenSent(request, response);
   } catch (err) {
     // The head may be out already: all that can be done is to break off, so that it does not look complete.
     log.debug({ err, path: request.url }, "an answer broke off");
@@ -148,6 +146,11 @@ async function answer(
   log.debug({ method: request.method, path: request.url, status, ms }, "answered");
 }
 
+function endWhenSent({ socket }: AnyRequest, response: AnyResponse): void {
+  if (response.writableFinished) socket.end();
+  else response.once("finish", () => socket.end());
+}
+
 function refusal(error: unknown, request: AnyRequest, log: Log): Response {
   if (!(error instanceof ApiError))
     log.error({ err: error, method: request.method, path: request.url }, "a request failed by our fault");
@@ -156,8 +159,6 @@ function refusal(error: unknown, request: AnyRequest, log: Log): Response {
   const retry = status.details?.retryAfterSeconds;
   const headers: Record<string, string> = {};
   if (retry !== undefined) headers["retry-after"] = String(retry);
-  // What is left of the body is not read: the connection cannot be used for another request.
-  if (status.code === 413 && request.httpVersionMajor === 1) headers["connection"] = "close";
   return jsonResponse(status.code ?? 500, status, headers);
 }
 
