@@ -65,6 +65,8 @@ export interface Kind<T extends KubeObject = KubeObject> extends KindName {
   /** Mutates an update of /status: everything but status (and metadata) comes from `old`. Only with subresources.status. */
   prepareForStatusUpdate?(object: T, old: T): void;
   validateStatusUpdate?(object: T, old: T, context: ValidationContext): FieldError[];
+  /** The text of the `Warning:` header that every request for this kind gets, because the kind is deprecated. */
+  readonly deprecation?: string;
   /** The texts of `Warning:` headers that a write of this object earns. */
   warnings?(object: T): string[];
 }

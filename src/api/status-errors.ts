@@ -94,7 +94,7 @@ export function conflict(resource: ResourceName, name: string, why: string = OBJ
 /** The causes of a 422, one a field error. */
 export function causesOf(errors: readonly FieldError[]): StatusCause[] {
   return errors.map((error) => ({
-    reason: `FieldValue${error.type === "TooLong" ? "TooLong" : error.type}`,
+    reason: error.type === "Internal" ? "InternalError" : `FieldValue${error.type}`,
     message: formatFieldError({ ...error, field: "" }),
     field: error.field,
   }));

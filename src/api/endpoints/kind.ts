@@ -1,5 +1,8 @@
 /** The kind Endpoints: its names and its rules. */
 import type { Kind } from "../kind.ts";
+import { endpointsColumns } from "./columns.ts";
+import { setEndpointsDefaults } from "./defaults.ts";
+import { validateEndpoints, validateEndpointsUpdate } from "./validation.ts";
 import { endpointsSchema } from "./schema.ts";
 import type { Endpoints } from "./type.ts";
 
@@ -13,13 +16,14 @@ export const endpointsKind: Kind<Endpoints> = {
   categories: [],
   namespaced: true,
   schema: endpointsSchema,
-  columns: [],
+  columns: endpointsColumns,
   subresources: {},
   generation: false,
   selectableFields: {},
-  setDefaults: () => {},
+  setDefaults: setEndpointsDefaults,
   prepareForCreate: () => {},
   prepareForUpdate: () => {},
-  validate: () => [],
-  validateUpdate: () => [],
+  validate: validateEndpoints,
+  validateUpdate: validateEndpointsUpdate,
+  deprecation: "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
 };

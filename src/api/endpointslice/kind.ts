@@ -1,5 +1,8 @@
 /** The kind EndpointSlice: its names and its rules. */
 import type { Kind } from "../kind.ts";
+import { endpointSliceColumns } from "./columns.ts";
+import { setEndpointSliceDefaults } from "./defaults.ts";
+import { validateEndpointSlice, validateEndpointSliceUpdate } from "./validation.ts";
 import { endpointSliceSchema } from "./schema.ts";
 import type { EndpointSlice } from "./type.ts";
 
@@ -13,13 +16,13 @@ export const endpointSliceKind: Kind<EndpointSlice> = {
   categories: [],
   namespaced: true,
   schema: endpointSliceSchema,
-  columns: [],
+  columns: endpointSliceColumns,
   subresources: {},
   generation: true,
   selectableFields: {},
-  setDefaults: () => {},
+  setDefaults: setEndpointSliceDefaults,
   prepareForCreate: () => {},
   prepareForUpdate: () => {},
-  validate: () => [],
-  validateUpdate: () => [],
+  validate: validateEndpointSlice,
+  validateUpdate: validateEndpointSliceUpdate,
 };

@@ -1,5 +1,7 @@
 /** The kind Event: its names and its rules. */
 import type { Kind } from "../kind.ts";
+import { eventColumns } from "./columns.ts";
+import { validateEvent, validateEventUpdate } from "./validation.ts";
 import { eventSchema } from "./schema.ts";
 import type { Event } from "./type.ts";
 
@@ -13,13 +15,25 @@ export const eventKind: Kind<Event> = {
   categories: [],
   namespaced: true,
   schema: eventSchema,
-  columns: [],
+  columns: eventColumns,
   subresources: {},
   generation: false,
-  selectableFields: {},
+  selectableFields: {
+    "involvedObject.kind": ({ involvedObject }) => involvedObject.kind ?? "",
+    "involvedObject.namespace": ({ involvedObject }) => involvedObject.namespace ?? "",
+    "involvedObject.name": ({ involvedObject }) => involvedObject.name ?? "",
+    "involvedObject.uid": ({ involvedObject }) => involvedObject.uid ?? "",
+    "involvedObject.apiVersion": ({ involvedObject }) => involvedObject.apiVersion ?? "",
+    "involvedObject.resourceVersion": ({ involvedObject }) => involvedObject.resourceVersion ?? "",
+    "involvedObject.fieldPath": ({ involvedObject }) => involvedObject.fieldPath ?? "",
+    reason: ({ reason }) => reason ?? "",
+    reportingComponent: ({ reportingComponent }) => reportingComponent ?? "",
+    source: ({ source, reportingComponent }) => source?.component ?? reportingComponent ?? "",
+    type: ({ type }) => type ?? "",
+  },
   setDefaults: () => {},
   prepareForCreate: () => {},
   prepareForUpdate: () => {},
-  validate: () => [],
-  validateUpdate: () => [],
+  validate: validateEvent,
+  validateUpdate: validateEventUpdate,
 };

@@ -1,5 +1,13 @@
 /** The kind Namespace: its names and its rules. */
 import type { Kind } from "../kind.ts";
+import { namespaceColumns } from "./columns.ts";
+import {
+  prepareNamespaceForCreate,
+  prepareNamespaceForStatusUpdate,
+  prepareNamespaceForUpdate,
+  setNamespaceDefaults,
+} from "./prepare.ts";
+import { validateNamespace, validateNamespaceUpdate } from "./validation.ts";
 import { namespaceSchema } from "./schema.ts";
 import type { Namespace } from "./type.ts";
 
@@ -13,13 +21,17 @@ export const namespaceKind: Kind<Namespace> = {
   categories: [],
   namespaced: false,
   schema: namespaceSchema,
-  columns: [],
+  columns: namespaceColumns,
   subresources: { status: true },
   generation: false,
-  selectableFields: {},
-  setDefaults: () => {},
-  prepareForCreate: () => {},
-  prepareForUpdate: () => {},
-  validate: () => [],
-  validateUpdate: () => [],
+  selectableFields: {
+    "status.phase": ({ status }) => status?.phase ?? "",
+  },
+  setDefaults: setNamespaceDefaults,
+  prepareForCreate: prepareNamespaceForCreate,
+  prepareForUpdate: prepareNamespaceForUpdate,
+  validate: validateNamespace,
+  validateUpdate: validateNamespaceUpdate,
+  prepareForStatusUpdate: prepareNamespaceForStatusUpdate,
+  validateStatusUpdate: validateNamespaceUpdate,
 };

@@ -1,7 +1,17 @@
 /** The kind Service: its names and its rules. */
 import type { Kind } from "../kind.ts";
+import { serviceColumns } from "./columns.ts";
+import { setServiceDefaults } from "./defaults.ts";
+import {
+  prepareServiceForCreate,
+  prepareServiceForStatusUpdate,
+  prepareServiceForUpdate,
+} from "./prepare.ts";
 import { serviceSchema } from "./schema.ts";
+import { validateServiceStatusUpdate } from "./status-validation.ts";
 import type { Service } from "./type.ts";
+import { validateService, validateServiceUpdate } from "./validation.ts";
+import { serviceWarnings } from "./warnings.ts";
 
 export const serviceKind: Kind<Service> = {
   group: "",
@@ -13,13 +23,19 @@ export const serviceKind: Kind<Service> = {
   categories: ["all"],
   namespaced: true,
   schema: serviceSchema,
-  columns: [],
+  columns: serviceColumns,
   subresources: { status: true },
   generation: false,
-  selectableFields: {},
-  setDefaults: () => {},
-  prepareForCreate: () => {},
-  prepareForUpdate: () => {},
-  validate: () => [],
-  validateUpdate: () => [],
+  selectableFields: {
+    "spec.clusterIP": ({ spec }) => spec?.clusterIP ?? "",
+    "spec.type": ({ spec }) => spec?.type ?? "",
+  },
+  setDefaults: setServiceDefaults,
+  prepareForCreate: prepareServiceForCreate,
+  prepareForUpdate: prepareServiceForUpdate,
+  prepareForStatusUpdate: prepareServiceForStatusUpdate,
+  validate: validateService,
+  validateUpdate: validateServiceUpdate,
+  validateStatusUpdate: validateServiceStatusUpdate,
+  warnings: serviceWarnings,
 };
