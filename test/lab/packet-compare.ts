@@ -111,11 +111,13 @@ export class KernelsDifferError extends Error {
 
 export class TwinKernels {
   readonly lab: PacketLab;
-  readonly fake: FakeKernel = new FakeKernel(LAB_HOST);
+  readonly fake: FakeKernel;
   #programmed = false;
 
-  constructor(lab: PacketLab) {
+  /** Both must be empty. */
+  constructor(lab: PacketLab, fake: FakeKernel = new FakeKernel(LAB_HOST)) {
     this.lab = lab;
+    this.fake = fake;
   }
 
   /** The rules and data for `table`, in both, in place of what is there. Connections stay. */

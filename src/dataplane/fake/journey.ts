@@ -158,7 +158,7 @@ export class Journey {
     const martian = host.martian(source, destination);
     if (martian !== undefined) return { kind: "refused", reason: martian };
     const route = host.route(destination);
-    if (route.kind === "none") return { kind: "refused", reason: `no route to ${destination}` };
+    if (route.kind === "none") return this.#noRoute();
     if (route.kind === "local") return this.#hook("input", iif, undefined) ?? this.#delivered("local");
     return (
       this.#hook("forward", iif, route.oif) ??
@@ -170,18 +170,14 @@ export class Journey {
   #fromHost(): Fate {
     const { host } = this.#context;
     const before = host.route(this.#context.packet.destination);
-    if (before.kind === "none")
-      return { kind: "refused", reason: `no route to ${this.#context.packet.destination}` };
+    if (before.kind === "none") return this.#noRoute();
     const stopped = this.#hook("output", undefined, before.oif);
     if (stopped !== undefined) return stopped;
-    // A new destination is routed again (ip_route_me_harder); the output hook's chains all saw the first route.
-    const { source, destination } = this.#context.packet;
-    const route = host.route(destination);
-    if (route.kind === "none") return { kind: "refused", reason: `no route to ${destination}` };
-    if (destination !== this.#original.destination && route.kind === "forward" && host.isStuck(source))
-      return { kind: "refused", reason: `${source} cannot leave this host` };
+    const route = host.route(this.#context.packet.destination);
+    if (route.kind === "none") return this.#noRoute();
     const left = this.#hook("postrouting", undefined, route.oif);
     if (left !== undefined || route.kind === "forward") return left ?? this.#delivered(route.oif);
+    this.#confirm();
     // Over loopback it comes in again and keeps its connection.
     return (
       this.#hook("prerouting", "lo", undefined) ??
@@ -211,13 +207,34 @@ export class Journey {
     for (const entry of this.#plan.entries(hook)) {
       let stop: Stop | undefined;
       if (entry.kind === "conntrack") this.#track();
-      else if (entry.kind === "nat") stop = this.#translate(hook);
-      else stop = this.#chain(entry);
+      else if (entry.kind === "nat") {
+        stop = this.#translate(hook);
+        const refused = hook === "output" && stop === undefined ? this.#reroute() : undefined;
+        if (refused !== undefined) return refused;
+      } else stop = this.#chain(entry);
       if (stop === undefined) continue;
       const { by, rejected } = stop;
       return rejected === undefined ? { kind: "dropped", by } : { kind: "rejected", with: rejected, by };
     }
     return undefined;
+  }
+
+  /**
+   * ip_route_me_harder: the host's own packet with a new destination is routed again, which may fail. The output
+   * hook's later chains are still told of the first route.
+   */
+  #reroute(): Fate | undefined {
+    const { host, packet } = this.#context;
+    const { source, destination } = packet;
+    if (destination === this.#original.destination) return undefined;
+    const route = host.route(destination);
+    if (route.kind === "none") return this.#noRoute();
+    if (route.kind === "local" || !host.isStuck(source)) return undefined;
+    return { kind: "refused", reason: `${source} cannot leave this host` };
+  }
+
+  #noRoute(): Fate {
+    return { kind: "refused", reason: `no route to ${this.#context.packet.destination}` };
   }
 
   #chain({ table, chain }: BaseChain): Stop | undefined {

@@ -8,6 +8,7 @@ import { constants } from "node:os";
 import type {
   Chain,
   Command,
+  Expression,
   Family,
   Rule,
   SetDefinition,
@@ -30,6 +31,7 @@ import { tableKey } from "./ruleset.ts";
 import type { Share } from "./share.ts";
 import { addShares, allWays } from "./share.ts";
 import type { Numbering } from "./transaction.ts";
+import type { Objection } from "./rule-check.ts";
 import { Refused, Transaction } from "./transaction.ts";
 
 /** A host with one network that everything is in: enough where routes do not matter. */
@@ -69,24 +71,38 @@ export class FakeKernel implements NftablesPort {
   ): void {
     if (options.generation !== undefined && options.generation !== this.#generation)
       throw refusal("ERESTART", "the ruleset has another generation", 0, commands.length);
-    const transaction = new Transaction(this.#ruleset, this.#numbering);
-    let index = 0;
-    try {
-      for (const command of commands) {
-        index++;
-        transaction.execute(command);
-      }
-      index = 0; // nf_tables reports a failed commit against the first message
-      transaction.validate();
-    } catch (error) {
-      transaction.rollBack();
-      if (!(error instanceof Refused)) throw error;
-      throw refusal(error.code, error.message, index, commands.length);
-    }
+    let failure = this.#attempt(commands, false);
+    // What is only found out in the end is looked for again, command by command, to name the one that is to blame.
+    if (failure?.isWhole === true) failure = this.#attempt(commands, true);
+    if (failure !== undefined) throw refusal(failure.code, failure.reason, failure.index, commands.length);
     this.#generation++;
     this.#epoch++;
     this.#plans = {};
     for (const listener of this.#listeners) listener({ commands, by: options.by });
+  }
+
+  /** Undefined if all is done; else nothing is. `validateEach`: after every command instead of once in the end. */
+  #attempt(commands: readonly Command[], validateEach: boolean): Failure | undefined {
+    const transaction = new Transaction(this.#ruleset, this.#numbering);
+    let failure: Failure | undefined;
+    let index = 0;
+    for (const command of commands) {
+      // No message is sent for no elements.
+      if ("elements" in command && command.elements.length === 0) continue;
+      index++;
+      const objection = refused(() => {
+        transaction.execute(command);
+        if (validateEach) transaction.validate();
+      });
+      if (objection !== undefined) {
+        failure = { ...objection, index, isWhole: false };
+        break;
+      }
+    }
+    const objection = failure === undefined ? refused(() => transaction.validate()) : undefined;
+    if (objection !== undefined) failure = { ...objection, index: 0, isWhole: true };
+    if (failure !== undefined) transaction.rollBack();
+    return failure;
   }
 
   generation(): number {
@@ -109,7 +125,7 @@ export class FakeKernel implements NftablesPort {
 
   rules(family: Family, table: string): Rule[] {
     const chains = this.#ruleset.get(tableKey(family, table))?.chains.values() ?? [];
-    return [...chains].flatMap(({ rules }) => rules.map(withCounters));
+    return [...chains].flatMap(({ rules }) => rules.map(asDumped));
   }
 
   sets(family: Family, table: string): SetDefinition[] {
@@ -203,6 +219,23 @@ export class FakeKernel implements NftablesPort {
   }
 }
 
+interface Failure extends Objection {
+  /** Which command it was, counted from 1. */
+  readonly index: number;
+  /** It is the batch as a whole that is refused. */
+  readonly isWhole: boolean;
+}
+
+function refused(step: () => void): Objection | undefined {
+  try {
+    step();
+    return undefined;
+  } catch (error) {
+    if (error instanceof Refused) return { code: error.code, reason: error.message };
+    throw error;
+  }
+}
+
 function fateKey(fate: Fate): string {
   return JSON.stringify(fate);
 }
@@ -212,10 +245,10 @@ function likeliestFirst({ share: a }: Outcome, { share: b }: Outcome): number {
   return difference > 0n ? 1 : difference < 0n ? -1 : 0;
 }
 
-function withCounters({ rule, counters }: RuleState): Rule {
-  if (!rule.expressions.some(({ type }) => type === "counter")) return rule;
+/** The rule as a dump has it: with what was counted, and 4-byte registers by those numbers (nft_dump_register). */
+function asDumped({ rule, counters }: RuleState): Rule {
   const expressions = rule.expressions.map((expression, index) => {
-    if (expression.type !== "counter") return expression;
+    if (expression.type !== "counter") return shortRegisters(expression);
     const { packets, bytes } = counters.get(index) ?? { packets: 0n, bytes: 0n };
     return {
       type: "counter",
@@ -224,6 +257,16 @@ function withCounters({ rule, counters }: RuleState): Rule {
     } as const;
   });
   return { ...rule, expressions };
+}
+
+/** 1 to 4 are the same memory as every fourth from 8 on; the codec tells the latter. */
+function shortRegisters(expression: Expression): Expression {
+  const short = { ...expression } as Record<string, unknown>;
+  for (const name of ["dreg", "sreg", "address", "port"]) {
+    const register = short[name];
+    if (typeof register === "number" && register >= 1 && register <= 4) short[name] = 4 + 4 * register;
+  }
+  return short as unknown as Expression;
 }
 
 /** ERESTART is not in node:os. */

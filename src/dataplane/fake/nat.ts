@@ -38,14 +38,12 @@ export function settle(connection: Connection, kind: NatKind, range: NatRange, t
 }
 
 function rewrite(tuple: Tuple, kind: NatKind, { address, port }: NatRange): Tuple {
-  const withPort = port !== undefined && tuple.protocol !== "ICMP";
-  if (kind === "dnat")
-    return {
-      ...tuple,
-      destination: address ?? tuple.destination,
-      destinationPort: withPort ? port : tuple.destinationPort,
-    };
-  return { ...tuple, source: address ?? tuple.source, sourcePort: withPort ? port : tuple.sourcePort };
+  const ends =
+    kind === "dnat" ? { destination: address ?? tuple.destination } : { source: address ?? tuple.source };
+  if (port === undefined) return { ...tuple, ...ends };
+  // The port of an echo request is its identifier, whichever end is translated.
+  if (kind === "snat" || tuple.protocol === "ICMP") return { ...tuple, ...ends, sourcePort: port };
+  return { ...tuple, ...ends, destinationPort: port };
 }
 
 /** nf_nat_l4proto_unique_tuple: ports below 512, below 1024 and above stay among themselves. */
@@ -69,7 +67,13 @@ export function translate<P extends Packet>(
   const cause = direction === "original" ? kind : kind === "dnat" ? "snat" : "dnat";
   if (!connection.translated[cause]) return packet;
   const target = inverse(direction === "original" ? connection.reply : connection.original);
+  const identifier = packet.protocol === "ICMP" ? { sourcePort: target.sourcePort } : {};
   return kind === "dnat"
-    ? { ...packet, destination: target.destination, destinationPort: target.destinationPort }
+    ? {
+        ...packet,
+        ...identifier,
+        destination: target.destination,
+        destinationPort: target.destinationPort,
+      }
     : { ...packet, source: target.source, sourcePort: target.sourcePort };
 }

@@ -212,7 +212,9 @@ export class RuleRun {
       case "dst ip6":
         return address(tuple.destination);
       case "proto dst":
-        return networkPort(tuple.destinationPort);
+        if (tuple.protocol !== "ICMP") return networkPort(tuple.destinationPort);
+        // In place of a port an ICMP tuple has type and code, here of an echo request or reply.
+        return Uint8Array.of(ECHO_TYPE[connection.family][direction ?? "original"], 0);
       case "protocol":
         return Uint8Array.of(protocolNumber(tuple.protocol, connection.family));
       default:
@@ -311,10 +313,13 @@ export class RuleRun {
     if (how === "tcp reset")
       return packet.protocol === "TCP" && packet.tcpFlags?.includes("RST") !== true ? "tcp reset" : "nothing";
     // The answer to the host's own address would come from one that is not the host's: icmp_route_lookup refuses.
-    const toItself = family === 4 && iif !== undefined && iif !== "lo" && host.isLocal(packet.source);
-    return toItself ? "nothing" : "icmp port-unreachable";
+    const isFromOutside = family === 4 && iif !== undefined && iif !== "lo";
+    const isStuck = isFromOutside && host.isLocal(packet.source) && !host.isLocal(packet.destination);
+    return isStuck ? "nothing" : "icmp port-unreachable";
   }
 }
+
+const ECHO_TYPE = { 4: { original: 8, reply: 0 }, 6: { original: 128, reply: 129 } } as const;
 
 function hostWord(number: number): Uint8Array {
   return Uint8Array.of(number, number >>> 8, number >>> 16, number >>> 24);

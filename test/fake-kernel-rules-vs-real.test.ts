@@ -1,0 +1,145 @@
+/**
+ * The fake kernel against the real one, with rules that nobody would write: every expression, verdict, hook and kind
+ * of chain at random. Both must take or refuse the same batches with the same error, list the same ruleset, handles and
+ * counters included, and do the same with every packet.
+ *
+ * FAIRLEAD_SEED chooses the cases, FAIRLEAD_RULESETS how many. Needs root.
+ */
+import assert from "node:assert/strict";
+import { performance } from "node:perf_hooks";
+import { test } from "node:test";
+import { inspect } from "node:util";
+import { FakeKernel } from "../src/dataplane/fake/kernel.ts";
+import type { Packet } from "../src/dataplane/fake/packet.ts";
+import { NetlinkPort } from "../src/dataplane/nftables/netlink-port.ts";
+import type { NftablesPort } from "../src/dataplane/nftables/port.ts";
+import type { Command } from "../src/net/nftables/model.ts";
+import { Family } from "../src/net/nftables/model.ts";
+import { NetlinkError } from "../src/sys/netlink-error.ts";
+import { needsNetns } from "./lab/netns.ts";
+import type { PacketCase } from "./lab/packet-cases.ts";
+import { CaseMaker, seededRandom } from "./lab/packet-cases.ts";
+import { formatDifference, TwinKernels } from "./lab/packet-compare.ts";
+import { LAB_HOST, PacketLab } from "./lab/packet-io.ts";
+import { RuleMaker } from "./lab/rule-cases.ts";
+
+const skip = needsNetns();
+const seed = Number(process.env["FAIRLEAD_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
+const RULESETS = Number(process.env["FAIRLEAD_RULESETS"] ?? 150);
+const PACKETS = 40;
+const DELETE: Command = { op: "delete table", table: { family: Family.inet, name: "t" } };
+const NOTHING = { ports: [], ranges: [], masquerade: [] };
+
+/** "ENOENT at 4" for each command that the kernel blames; none if all was taken. */
+function refusals(commit: () => void): string[] {
+  try {
+    commit();
+    return [];
+  } catch (error) {
+    if (!(error instanceof NetlinkError)) throw error;
+    return error.refusals.map(({ code, index }) => `${code} at ${index}`);
+  }
+}
+
+/** A line for each object, in an order that does not depend on the kernel's. */
+function listing(port: NftablesPort): string[] {
+  const sets = port.sets(Family.inet, "t");
+  const elements = sets.flatMap((set) => port.elements(set).map((element) => ({ set: set.name, element })));
+  const tables = port.tables(Family.inet).map(({ name }) => name);
+  const unordered = [...tables, ...port.chains(Family.inet), ...sets, ...elements].map(text).toSorted();
+  return [...unordered, ...port.rules(Family.inet, "t").map(text)];
+}
+
+function assertSameListing(fake: string[], real: string[]): void {
+  const index = real.findIndex((line, at) => line !== fake[at]);
+  const at = index < 0 ? real.length : index;
+  assert.equal(fake[at], real[at], `the fake's listing, then the real one (FAIRLEAD_SEED=${seed})`);
+}
+
+/** Readable and the same for equal values. */
+function text(value: unknown): string {
+  return inspect(value, { depth: 20, sorted: true, maxArrayLength: null, breakLength: 120 });
+}
+
+/** Fewer rules with which the packet still has different fates. */
+function shrink(twins: TwinKernels, commands: readonly Command[], packet: PacketCase): string {
+  let port = 2000;
+  const differs = (candidate: readonly Command[]): string | undefined => {
+    const fresh = new TwinKernels(twins.lab, new FakeKernel(LAB_HOST));
+    fresh.commit(candidate);
+    fresh.forgetConnections();
+    try {
+      for (let tries = 0; tries < 16; tries++) {
+        const result = fresh.send({ ...packet.packet, sourcePort: port++ }, packet.arrival);
+        if ("difference" in result) return formatDifference(result.difference);
+        fresh.fake.take(result.trace, result.outcome);
+      }
+      return undefined;
+    } finally {
+      fresh.commit([DELETE]);
+    }
+  };
+  let [least, found] = [[...commands], differs(commands) ?? "(only after the packets before it)"];
+  for (let index = least.length - 1; index >= 0; index--) {
+    if (least[index]!.op !== "add rule") continue;
+    const candidate = least.toSpliced(index, 1);
+    const still = differs(candidate);
+    if (still !== undefined) [least, found] = [candidate, still];
+  }
+  const rules = least.flatMap((command) => {
+    if (command.op === "add rule")
+      return [`${command.rule.chain}: ${text(command.rule.expressions).replaceAll(/\s+/g, " ")}`];
+    return command.op === "add chain" && command.chain.base !== undefined
+      ? [text(command.chain).replaceAll(/\s+/g, " ")]
+      : [];
+  });
+  return [...rules, found].join("\n");
+}
+
+test("random rules: the same is taken and refused, listed, and done with packets", { skip }, async (t) => {
+  using lab = await PacketLab.open();
+  using real = await NetlinkPort.open(lab.netns);
+  const random = seededRandom(seed);
+  const packets = new CaseMaker(random);
+  const started = performance.now();
+  const counts = { taken: 0, refused: 0, packets: 0 };
+  for (let index = 0; index < RULESETS; index++) {
+    const commands = new RuleMaker(random, index % 3 === 0 ? 0.03 : 0).commands();
+    const twins = new TwinKernels(lab, new FakeKernel(LAB_HOST));
+    twins.forgetConnections();
+    const wanted = refusals(() => real.commit(commands));
+    const [got = "taken"] = refusals(() => twins.fake.commit(commands));
+    // The real kernel goes on after a refusal and names others; which come first is its own affair.
+    assert.ok(
+      wanted.length === 0 ? got === "taken" : wanted.includes(got),
+      `${got} in the fake, ${wanted.join(", ")} in the real kernel (FAIRLEAD_SEED=${seed})\n${text(commands)}`,
+    );
+    if (wanted.length > 0) {
+      counts.refused++;
+      continue;
+    }
+    counts.taken++;
+    for (let sourcePort = 2000; sourcePort < 2000 + PACKETS; sourcePort++) {
+      const packetCase = packets.packet(NOTHING);
+      const packet: Packet = { ...packetCase.packet, sourcePort };
+      const result = twins.send(packet, packetCase.arrival);
+      counts.packets++;
+      if ("difference" in result) {
+        real.commit([DELETE]);
+        assert.fail(
+          `the kernels differ (FAIRLEAD_SEED=${seed}):\n${shrink(twins, commands, packetCase)}\n` +
+            `first seen as: ${formatDifference(result.difference)}`,
+        );
+      }
+      twins.fake.take(result.trace, result.outcome);
+    }
+    assertSameListing(listing(twins.fake), listing(real));
+    twins.commit([DELETE]);
+  }
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  t.diagnostic(
+    `FAIRLEAD_SEED=${seed}: ${counts.taken} rulesets and ${counts.packets} packets, ` +
+      `${counts.refused} refused, ${seconds} s, no difference`,
+  );
+  assert.ok(counts.taken > RULESETS / 2 && counts.refused > 0);
+});
