@@ -1,7 +1,12 @@
 /** The kind Pod: its names and its rules. */
 import type { Kind } from "../kind.ts";
+import { podColumns } from "./columns.ts";
+import { setPodDefaults } from "./defaults.ts";
+import { preparePodForCreate, preparePodForStatusUpdate, preparePodForUpdate } from "./prepare.ts";
 import { podSchema } from "./schema.ts";
 import type { Pod } from "./type.ts";
+import { validatePodStatusUpdate, validatePodUpdate } from "./update-validation.ts";
+import { validatePod } from "./validation.ts";
 
 export const podKind: Kind<Pod> = {
   group: "",
@@ -13,13 +18,24 @@ export const podKind: Kind<Pod> = {
   categories: ["all"],
   namespaced: true,
   schema: podSchema,
-  columns: [],
+  columns: podColumns,
   subresources: { status: true },
   generation: true,
-  selectableFields: {},
-  setDefaults: () => {},
-  prepareForCreate: () => {},
-  prepareForUpdate: () => {},
-  validate: () => [],
-  validateUpdate: () => [],
+  selectableFields: {
+    "spec.hostNetwork": ({ spec }) => String(spec?.hostNetwork ?? false),
+    "spec.nodeName": ({ spec }) => spec?.nodeName ?? "",
+    "spec.restartPolicy": ({ spec }) => spec?.restartPolicy ?? "",
+    "spec.schedulerName": ({ spec }) => spec?.schedulerName ?? "",
+    "spec.serviceAccountName": ({ spec }) => spec?.serviceAccountName ?? "",
+    "status.nominatedNodeName": ({ status }) => status?.nominatedNodeName ?? "",
+    "status.phase": ({ status }) => status?.phase ?? "",
+    "status.podIP": ({ status }) => status?.podIPs?.[0]?.ip ?? status?.podIP ?? "",
+  },
+  setDefaults: setPodDefaults,
+  prepareForCreate: preparePodForCreate,
+  prepareForUpdate: preparePodForUpdate,
+  prepareForStatusUpdate: preparePodForStatusUpdate,
+  validate: validatePod,
+  validateUpdate: validatePodUpdate,
+  validateStatusUpdate: validatePodStatusUpdate,
 };

@@ -1,0 +1,21 @@
+/** What the server does to a Pod before it is validated (pkg/registry/core/pod/strategy.go). */
+import { podQosClass } from "./qos.ts";
+import type { Pod } from "./type.ts";
+
+/** A new pod has not run yet, whatever its client wrote. */
+export function preparePodForCreate(pod: Pod): void {
+  pod.status = { phase: "Pending", qosClass: podQosClass(pod) };
+}
+
+export function preparePodForUpdate(pod: Pod, old: Pod): void {
+  pod.status = structuredClone(old.status ?? {});
+}
+
+/** Through /status the specification and the owners stay as they are. */
+export function preparePodForStatusUpdate(pod: Pod, old: Pod): void {
+  if (old.spec !== undefined) pod.spec = structuredClone(old.spec);
+  if (old.metadata.ownerReferences === undefined) delete pod.metadata.ownerReferences;
+  else pod.metadata.ownerReferences = structuredClone(old.metadata.ownerReferences);
+  const qosClass = pod.status?.qosClass ?? old.status?.qosClass;
+  if (pod.status !== undefined && qosClass !== undefined) pod.status.qosClass = qosClass;
+}
