@@ -325,6 +325,12 @@ function watchTests(factory: StoreFactory): void {
     assert.equal((await readers[0]!).value?.[0]?.revision, 1);
     await store.commit([put("/a", "2")]);
     assert.equal((await readers[1]!).value?.[0]?.revision, 2);
+    // More at once than one item holds: the second reader gets the rest without another commit.
+    const both = [watch.next(), watch.next()];
+    const many = Array.from({ length: 1000 }, (_, i) => put(`/many/${i}`, "x"));
+    await Promise.all([store.commit(many), store.commit([put("/a", "3")])]);
+    assert.equal((await both[0]!).value?.length, 1000);
+    assert.equal((await both[1]!).value?.[0]?.revision, 4);
   });
 
   test("1,000 watches get the same events, once allocated, and closed ones get none", async () => {

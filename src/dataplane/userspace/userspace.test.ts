@@ -117,7 +117,7 @@ describe("TCP through the userspace data plane", () => {
     const [other] = await named(stack, "other");
     const port = await freeTcpPort(VIP);
     await plane.sync(table(virtual(port, [echo])));
-    const socket = await dial(VIP, port);
+    const socket = stack.adopt(await dial(VIP, port), (socket) => void socket.destroy());
     socket.write("one");
     assert.equal(String((await once(socket, "data"))[0]), "one");
     await plane.apply({ set: [virtual(port, [other!])], remove: [] });
@@ -188,10 +188,10 @@ describe("TCP through the userspace data plane", () => {
     );
     const ports = [await freeTcpPort(VIP), await freeTcpPort(VIP)] as const;
     await plane.sync(table(virtual(ports[0], [late]), virtual(ports[1], [early])));
-    const first = await dial(VIP, ports[0]);
+    const first = stack.adopt(await dial(VIP, ports[0]), (socket) => void socket.destroy());
     first.end("question");
     assert.equal(await text(first), "got question");
-    const second = await dial(VIP, ports[1]);
+    const second = stack.adopt(await dial(VIP, ports[1]), (socket) => void socket.destroy());
     assert.equal(await text(second), "bye");
     second.end("still here");
     assert.equal(await heard, "still here");
@@ -209,11 +209,11 @@ describe("TCP through the userspace data plane", () => {
     );
     const port = await freeTcpPort(VIP);
     await plane.sync(table(virtual(port, [backend])));
-    const killed = await dial(VIP, port);
+    const killed = stack.adopt(await dial(VIP, port), (socket) => void socket.destroy());
     killed.write("die");
     const [error] = (await once(killed, "error")) as [NodeJS.ErrnoException];
     assert.equal(error.code, "ECONNRESET");
-    const killer = await dial(VIP, port);
+    const killer = stack.adopt(await dial(VIP, port), (socket) => void socket.destroy());
     killer.write("hello");
     await once(killer, "data");
     killer.resetAndDestroy();
@@ -241,7 +241,7 @@ describe("TCP through the userspace data plane", () => {
     );
     const port = await freeTcpPort(VIP);
     await plane.sync(table(virtual(port, [source])));
-    const reader = await dial(VIP, port);
+    const reader = stack.adopt(await dial(VIP, port), (socket) => void socket.destroy());
     reader.pause();
     // When the writer has not moved for 20 turns it is held back: by the kernel's buffers, not by the proxy's memory.
     let [last, still] = [-1, 0];
@@ -262,7 +262,7 @@ describe("TCP through the userspace data plane", () => {
     const echo = stack.use(await tcpBackend((socket) => socket.on("error", () => {}).pipe(socket)));
     const port = await freeTcpPort(VIP);
     await plane.sync(table(virtual(port, [echo])));
-    const socket = await dial(VIP, port);
+    const socket = stack.adopt(await dial(VIP, port), (socket) => void socket.destroy());
     socket.write("one");
     await once(socket, "data");
     const reset = once(socket, "error");

@@ -60,10 +60,3 @@ test("a page that starts after a key below the prefix starts at the prefix", () 
     ["/b/1"],
   );
 });
-
-test("loading in order fills leaves", () => {
-  const sorted = new SortedEntries();
-  for (let i = 0; i < 10_000; i++) sorted.set(entry(String(i).padStart(5, "0")));
-  assert.equal(sorted.size, 10_000);
-  assert.equal(sorted.range("", undefined, 1).remaining, 9999);
-});
