@@ -1,6 +1,6 @@
 /** What the data plane needs of a listener, TCP's and UDP's alike: one for each VirtualPort that has backends. */
 import type { Log } from "../../base/log.ts";
-import type { Backend, VirtualPort } from "../table.ts";
+import type { Backend } from "../table.ts";
 
 export interface PortListener {
   /** Resolves when the socket takes connections or datagrams; rejects with the system's error if it cannot be bound. */
@@ -21,5 +21,3 @@ export interface ListenerParts {
   readonly udpIdleMs: number;
   readonly udpMaxFlows: number;
 }
-
-export type MakeListener = (port: VirtualPort, parts: ListenerParts) => PortListener;
