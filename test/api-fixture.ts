@@ -5,7 +5,6 @@ import { type IncomingMessage, type RequestOptions } from "node:http";
 import { Agent, request as httpsRequest } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
 import { parse } from "yaml";
 import { cidr } from "../src/base/ip.ts";
 import type { Log } from "../src/base/log.ts";
@@ -43,8 +42,13 @@ export interface ApiFixture {
   readonly open: (path: string, call?: Call) => Promise<IncomingMessage>;
 }
 
+/** Where to say what must be undone: a test's context, or node:test itself in a suite. */
+export interface Scope {
+  readonly after: (undo: () => Promise<void>) => void;
+}
+
 /** Started for one test file or test; stopped after it. The server must have logged no fault of its own by then. */
-export async function startApi(t: TestContext, options: Partial<ServerOptions> = {}): Promise<ApiFixture> {
+export async function startApi(t: Scope, options: Partial<ServerOptions> = {}): Promise<ApiFixture> {
   const directory = await mkdtemp(join(tmpdir(), "fairlead-api-"));
   const store = options.store ?? createMemoryStore();
   const faults: unknown[] = [];

@@ -1,8 +1,10 @@
 /** /openapi/v3: the index with a hash of each document, and the documents (KEP-2896). */
 import { createHash } from "node:crypto";
 import type { Kind } from "../../api/kind.ts";
+import { openApiDocuments } from "../../api/openapi/documents.ts";
 import type { Request, Response } from "./exchange.ts";
 import { jsonResponse } from "./exchange.ts";
+import { VERSION } from "./version.ts";
 
 interface Document {
   readonly body: string;
@@ -10,17 +12,19 @@ interface Document {
 }
 
 export class OpenApi {
-  readonly #documents = new Map<string, Document>();
+  readonly #kinds: readonly Kind[];
+  /** By path below /openapi/v3: "api/v1". Made when they are first asked for: few servers ever are. */
+  #documents: ReadonlyMap<string, Document> | undefined;
 
   constructor(kinds: readonly Kind[]) {
-    void kinds;
+    this.#kinds = kinds;
   }
 
   /** The answer for a path of OpenAPI; undefined if it is none or there is no such document. */
   answer({ path, header }: Pick<Request, "path" | "header">): Response | undefined {
     if (path === "/openapi/v3" || path === "/openapi/v3/") return jsonResponse(200, this.#index());
     const document = path.startsWith("/openapi/v3/")
-      ? this.#documents.get(path.slice("/openapi/v3/".length))
+      ? this.#all().get(path.slice("/openapi/v3/".length))
       : undefined;
     if (document === undefined) return undefined;
     const etag = `"${document.hash}"`;
@@ -31,12 +35,20 @@ export class OpenApi {
 
   #index(): object {
     const paths: Record<string, object> = {};
-    for (const [name, { hash }] of this.#documents)
+    for (const [name, { hash }] of this.#all())
       paths[name] = { serverRelativeURL: `/openapi/v3/${name}?hash=${hash}` };
     return { paths };
   }
-}
 
-export function hashOf(body: string): string {
-  return createHash("sha512").update(body).digest("hex").toUpperCase();
+  #all(): ReadonlyMap<string, Document> {
+    if (this.#documents === undefined) {
+      const documents = new Map<string, Document>();
+      for (const [name, document] of openApiDocuments(this.#kinds, VERSION["gitVersion"]!)) {
+        const body = JSON.stringify(document);
+        documents.set(name, { body, hash: createHash("sha512").update(body).digest("hex").toUpperCase() });
+      }
+      this.#documents = documents;
+    }
+    return this.#documents;
+  }
 }
