@@ -30,6 +30,9 @@ export const deleteOptionsSchema: ObjectSchema<DeleteOptions> = objectSchema(
         "What happens to the objects that depend on this one.",
       ),
     ),
+    ignoreStoreReadErrorWithClusterBreakingPotential: pointer(
+      boolean(6, "Delete even what cannot be read any more. Not done here."),
+    ),
     dryRun: strings(5, "With All nothing is stored.", { list: { type: "atomic" } }),
   },
 );

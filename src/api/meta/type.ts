@@ -124,4 +124,5 @@ export interface DeleteOptions {
   orphanDependents?: boolean;
   propagationPolicy?: "Orphan" | "Background" | "Foreground";
   dryRun?: string[];
+  ignoreStoreReadErrorWithClusterBreakingPotential?: boolean;
 }
