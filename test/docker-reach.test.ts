@@ -76,17 +76,21 @@ describe("the way through Docker's isolation", { skip: needsDocker() }, () => {
   });
 
   test("a runtime keeps it against a flush and an engine's restart, lets ports hairpin, and cleans up", async () => {
+    writeSysctl("net/bridge/bridge-nf-call-iptables", 1, engine.netns);
+    writeSysctl("net/bridge/bridge-nf-call-ip6tables", 0, engine.netns);
+    const masqueraded: number[] = [];
     const end = new AbortController();
     const runtime = createDockerRuntime({
       nodeName: NODE,
       environment: { DOCKER_HOST: engine.dockerHost },
       serviceRanges: [RANGE],
       netns: engine.netns,
-    })({ client: api.client });
+    })({ client: api.client, onMasqueradeBridges: (pairs) => masqueraded.push(pairs.length) });
     const synced = Promise.withResolvers<void>();
     const done = runtime.run(end.signal, synced.resolve);
     await Promise.race([synced.promise, done]);
     assert.deepEqual(rules(), [RULE, RETURN], "when it is ready the rule is there");
+    assert.deepEqual(masqueraded, [1], "docker0, whose IPv6 is bridged past netfilter");
 
     iptables("-F", "DOCKER-USER");
     await until(() => rules().includes(RULE), "after a flush");
@@ -95,13 +99,13 @@ describe("the way through Docker's isolation", { skip: needsDocker() }, () => {
     await engine.startDaemon();
     await until(() => rules()[0] === RULE, "after an engine's restart");
 
-    writeSysctl("net/bridge/bridge-nf-call-iptables", 1, engine.netns);
     await engine.createNetwork("net-a", "10.92.1.0/24", "10.92.1.254");
     await engine.run({ name: "one", network: "net-a" });
     using routes = await RouteSocket.open({ netns: engine.netns });
     const ports = () => routes.links().filter(({ bridgePort }) => bridgePort !== undefined);
     assert.equal(ports().length, 1);
     await until(() => ports()[0]?.bridgePort?.hairpin === true, "hairpin");
+    await until(() => masqueraded.at(-1) === 2, "the new bridge is told of");
 
     end.abort();
     await done;

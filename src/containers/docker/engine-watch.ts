@@ -23,6 +23,11 @@ export interface EngineWatchOptions {
   readonly onSynced: () => void;
   /** Milliseconds between looks at the whole list. @default 30000 */
   readonly relistInterval?: number;
+  /**
+   * After the stop time-out the engine kills: so many milliseconds later, a container that runs has ignored the signal.
+   * @default 1000
+   */
+  readonly stopMargin?: number;
   /** Between attempts to reach the engine. @default 50 ms doubling to 5 s */
   readonly backoff?: BackoffOptions;
 }
@@ -49,8 +54,6 @@ interface Entry {
   told: number;
 }
 
-/** After the stop time-out the engine kills: this long after it, in milliseconds, a container that runs has ignored the signal. */
-const STOP_MARGIN = 1000;
 /** Questions to the engine at the same time. */
 const CONCURRENCY = 8;
 
@@ -153,7 +156,8 @@ export class EngineWatch implements Disposable {
     if (effect.type === "none") return;
     this.#options.log.debug({ event: event.Action, container: id, effect: effect.type }, "container event");
     if (entry !== undefined) entry.told++;
-    if (event.Action === "start" || !this.#noted.has(id))
+    // A replayed event's time tells how long we were away.
+    if (this.#listed && (event.Action === "start" || !this.#noted.has(id)))
       this.#noted.set(id, { action: event.Action, time: event.timeNano / 1e6 });
     // What is replayed until the list is complete may be older than what the engine has answered meanwhile.
     if (!this.#listed || effect.type === "ask") return this.#ask(id);
@@ -172,6 +176,7 @@ export class EngineWatch implements Disposable {
   }
 
   #stop(id: string, entry: Entry): void {
+    const { stopMargin = 1000 } = this.#options;
     clearTimeout(entry.stopping?.timer);
     const timer = setTimeout(
       () => {
@@ -183,7 +188,7 @@ export class EngineWatch implements Disposable {
         );
         this.#options.onChange(id);
       },
-      stopTimeout(entry.container) * 1000 + STOP_MARGIN,
+      stopTimeout(entry.container) * 1000 + stopMargin,
     ).unref();
     entry.stopping = { startedAt: entry.container.State.StartedAt, timer };
     this.#options.onChange(id);

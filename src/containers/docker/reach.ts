@@ -8,7 +8,7 @@ import { NFNLGRP_NFTABLES } from "../../net/nftables/constants.ts";
 import { tableOf } from "../../net/nftables/decode.ts";
 import { RouteSocket } from "../../net/rtnetlink/route-socket.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "../../sys/netlink-socket.ts";
-import { bridgeNetfilter, bridgesOf, enableHairpin, setHairpin } from "./bridges.ts";
+import { bridgeNetfilter, bridgesOf, enableHairpin, masqueradeBridges, setHairpin } from "./bridges.ts";
 import {
   assertDockerUser,
   type DockerUserOptions,
@@ -20,7 +20,14 @@ import type { Engine } from "./engine.ts";
 export interface ReachOptions extends DockerUserOptions {
   /** Milliseconds between looks at what nobody told of. @default 10000 */
   readonly interval?: number;
+  /**
+   * Pairs of interfaces, in and out, between which connections must be masqueraded (masqueradeBridges): called with
+   * all of them at the first look, and when they have changed.
+   */
+  readonly onMasqueradeBridges?: (pairs: readonly BridgePair[]) => void;
 }
+
+type BridgePair = readonly [input: string, output: string];
 
 /** The table of iptables' that DOCKER-USER is in, when iptables is the one of nf_tables. */
 const FILTER_TABLE = "filter";
@@ -33,6 +40,8 @@ export class EngineReach {
   /** Ports whose hairpin mode we have switched on. */
   readonly #hairpins = new Set<number>();
   readonly #looked = Promise.withResolvers<void>();
+  /** The pairs that were last told of, as JSON. */
+  #pairs = "";
   /** What was last logged of the rule and the firewall, so that each is said once. */
   #said = "";
   #wake: (() => void) | undefined;
@@ -98,7 +107,7 @@ export class EngineReach {
     this.#stale = { rule: false, ports: false };
     try {
       if (rule) await this.#assertRule(engine);
-      if (ports) await this.#assertHairpin(engine, routes);
+      if (ports) await this.#lookAtBridges(engine, routes);
     } catch (err) {
       this.#say("error", () =>
         this.#log.warn(
@@ -128,10 +137,16 @@ export class EngineReach {
     });
   }
 
-  async #assertHairpin(engine: Engine, routes: RouteSocket): Promise<void> {
+  async #lookAtBridges(engine: Engine, routes: RouteSocket): Promise<void> {
     const netfilter = bridgeNetfilter(this.#options.netns);
-    if (!netfilter.ipv4 && !netfilter.ipv6) return;
-    for (const index of enableHairpin(routes, bridgesOf(await engine.networks()))) this.#hairpins.add(index);
+    const bridges = bridgesOf(await engine.networks());
+    if (netfilter.ipv4 || netfilter.ipv6)
+      for (const index of enableHairpin(routes, bridges)) this.#hairpins.add(index);
+    const pairs = masqueradeBridges(bridges, netfilter);
+    const text = JSON.stringify(pairs);
+    if (text === this.#pairs) return;
+    this.#pairs = text;
+    this.#options.onMasqueradeBridges?.(pairs);
   }
 
   #say(what: string, say: () => void): void {

@@ -55,6 +55,11 @@ export interface DockerRuntimeParts {
   readonly log?: Log;
   /** For metrics and tests. */
   readonly onPodWritten?: (written: PodWritten) => void;
+  /**
+   * Pairs of interfaces, in and out, between which a data plane must masquerade connections, because this kernel
+   * bridges past netfilter: before run() is synced, and again when networks come and go. Only with `serviceRanges`.
+   */
+  readonly onMasqueradeBridges?: (pairs: readonly (readonly [input: string, output: string])[]) => void;
 }
 
 export interface DockerRuntime extends ContainerRuntime {
@@ -87,8 +92,13 @@ class Mirror implements DockerRuntime {
     this.#openEngine = openEngine;
     const { serviceRanges = [], netns } = options;
     if (serviceRanges.length === 0) return;
-    if (hasCapability("NET_ADMIN"))
-      this.#reach = new EngineReach({ serviceRanges, ...(netns !== undefined && { netns }) }, this.#log);
+    const { onMasqueradeBridges } = parts;
+    const reach = {
+      serviceRanges,
+      ...(netns !== undefined && { netns }),
+      ...(onMasqueradeBridges !== undefined && { onMasqueradeBridges }),
+    };
+    if (hasCapability("NET_ADMIN")) this.#reach = new EngineReach(reach, this.#log);
     else this.#log.info({}, "no CAP_NET_ADMIN: the isolation of the engine's networks stays as it is");
   }
 
