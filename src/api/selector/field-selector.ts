@@ -90,5 +90,5 @@ export function matchesFields<T extends KubeObject>(
 function readField<T extends KubeObject>(kind: Kind<T>, field: string, object: T): string {
   if (field === "metadata.name") return object.metadata.name ?? "";
   if (field === "metadata.namespace") return object.metadata.namespace ?? "";
-  return kind.selectableFields[field]?.(object) ?? "";
+  return Object.hasOwn(kind.selectableFields, field) ? kind.selectableFields[field]!(object) : "";
 }
