@@ -155,11 +155,6 @@ export function methodNotSupported(resource: ResourceName, verb: string): ApiErr
   );
 }
 
-/** 410: what was asked for existed once. */
-export function gone(message: string): ApiError {
-  return new ApiError(failure(410, "Gone", message));
-}
-
 /** 410: a version or continue token that is too old; clients list again. */
 export function expired(message: string): ApiError {
   return new ApiError(failure(410, "Expired", message));

@@ -20,10 +20,10 @@ export function applyJsonPatch(target: unknown, patch: unknown): unknown {
   // The library changes its argument; a path of "" replaces the whole, hence the wrapper.
   const wrapped = operations.map((operation) => wrap(operation));
   const [index, error] = [...applyOperations(result, wrapped).entries()].find(([, e]) => e !== null) ?? [];
-  if (index !== undefined && error !== undefined && error !== null)
-    throw cannotApply(
-      `operation ${index} (${operations[index]!.op} ${operations[index]!.path}): ${error.message}`,
-    );
+  if (index !== undefined && error !== undefined && error !== null) {
+    const { op, path } = operations[index]!;
+    throw cannotApply(`operation ${index} (${op} ${path}): ${error.message.replaceAll("/value/", "/")}`);
+  }
   return result.value;
 }
 

@@ -3,7 +3,7 @@ import type { KubeObject } from "../meta/type.ts";
 import type { PodSpec } from "./spec-type.ts";
 import type { PodStatus } from "./status-type.ts";
 
-export type { Container, ContainerPort, EnvVar, ResourceRequirements } from "./container-type.ts";
+export type { Container, ContainerPort, EnvVar } from "./container-type.ts";
 export type { Probe } from "./probe-type.ts";
 export type { PodSpec } from "./spec-type.ts";
 export type { ContainerState, ContainerStatus, PodCondition, PodStatus } from "./status-type.ts";

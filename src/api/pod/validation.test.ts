@@ -141,6 +141,9 @@ test("updates: images, deadlines and tolerations may change", () => {
       },
       "spec.containers: Forbidden: pod updates may not add or remove containers",
     ],
+    [{ spec: { nodeName: "n2" } }],
+  ]);
+  checkUpdates(podKind, { ...GOOD, spec: { ...GOOD.spec, nodeName: "n1" } }, [
     [
       { spec: { nodeName: "n2" } },
       "spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)\nchanged: nodeName",

@@ -174,11 +174,6 @@ export function withDefault<V>(of: Field<V>, value: V & (string | number | boole
   return { ...of, default: value };
 }
 
-/** A strategic merge patch merges the object by this strategy. */
-export function patched<V>(of: Field<V>, patch: PatchMerge): Field<V> {
-  return { ...of, patch };
-}
-
 /** Fields of a T that other objects embed; checked like an object's. */
 export function fieldsOf<T>(fields: FieldsOf<NoInfer<T>>): FieldsOf<T> {
   return fields;

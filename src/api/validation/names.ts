@@ -141,9 +141,3 @@ export function portNameComplaints(text: string): string[] {
 export function portNumberComplaints(port: number): string[] {
   return port >= 1 && port <= 65535 ? [] : ["must be between 1 and 65535, inclusive"];
 }
-
-/** A name as a segment of a URL path. */
-export function pathSegmentComplaints(text: string): string[] {
-  if (text === "." || text === "..") return [`may not be '${text}'`];
-  return ["/", "%"].filter((piece) => text.includes(piece)).map((piece) => `may not contain '${piece}'`);
-}
