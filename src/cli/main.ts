@@ -49,6 +49,8 @@ export async function main(args: readonly string[]): Promise<void> {
 /** A user's mistake is its sentence and what to do; a mistake of ours keeps its stack. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  // Names rather than classes: a message of these is written for users, whichever layer it comes from.
+  if (/^(Api|Kubeconfig|Store\w*|Pki|Bind|Engine\w*)Error$/.test(error.name)) return error.message;
   if (error instanceof UserError || "remedy" in error) {
     const remedy = "remedy" in error && typeof error.remedy === "string" ? error.remedy : undefined;
     return remedy === undefined ? error.message : `${error.message}: ${remedy}`;

@@ -27,6 +27,8 @@ function backendPod(name: string, port: number): Pod {
       containers: [
         {
           name: "web",
+          // A Pod must name one; what runs is the command.
+          image: "process",
           command: [process.execPath, PROGRAM],
           env: [{ name: "PORT", value: String(port) }],
           ports: [{ name: "http", containerPort: port }],
@@ -43,9 +45,9 @@ export async function createBackends(client: Client, count: number, port: number
     metadata: { namespace: NAMESPACE, name: "web" },
     spec: { selector: LABELS, ports: [{ name: "http", port, targetPort: "http" }] },
   });
-  const ready = waitForEndpoints(client, count);
-  for (let i = 1; i <= count; i++) await client.create(podKind, backendPod(`web-${i}`, port));
-  const endpoints = await ready;
+  const pods = Array.from({ length: count }, (_, i) => backendPod(`web-${i + 1}`, port));
+  await Promise.all(pods.map((pod) => client.create(podKind, pod)));
+  const endpoints = await waitForEndpoints(client, count);
   return {
     virtualIP: service.spec!.clusterIP!,
     names: Object.fromEntries([...endpoints].map(([address, pod]) => [`${address}:${port}`, pod])),
