@@ -8,10 +8,17 @@
 import assert from "node:assert/strict";
 import { performance } from "node:perf_hooks";
 import { test } from "node:test";
-import type { Fate } from "../src/dataplane/fake/packet-trace.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+import { createFakeDataPlane } from "../src/dataplane/fake/fake-data-plane.ts";
+import type { Arrival, Fate } from "../src/dataplane/fake/packet-trace.ts";
+import { formatFate } from "../src/dataplane/fake/packet-trace.ts";
 import type { Packet } from "../src/dataplane/fake/packet.ts";
+import { createNftablesDataPlane } from "../src/dataplane/nftables/programmer.ts";
+import type { ServiceTable, TableDelta } from "../src/dataplane/table.ts";
+import { virtualPortKey } from "../src/dataplane/table.ts";
 import type { PacketCase, TableCase } from "./lab/packet-cases.ts";
-import { CaseMaker, seededRandom } from "./lab/packet-cases.ts";
+import { CaseMaker, seededRandom, serviceTable } from "./lab/packet-cases.ts";
 import type { Difference } from "./lab/packet-compare.ts";
 import { formatDifference, formatFates, TwinKernels } from "./lab/packet-compare.ts";
 import { PacketLab } from "./lab/packet-io.ts";
@@ -194,5 +201,76 @@ test(
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     t.diagnostic(`FAIRLEAD_SEED=${seed}: ${flows} flows, ${packets} packets, ${seconds} s, no difference`);
     assert.ok(flows > TABLES, `${flows} flows`);
+  },
+);
+
+/** What turns one table into another, as the agent would tell it. */
+function deltaBetween(from: ServiceTable, to: ServiceTable): TableDelta {
+  const set = [...to.ports].filter(([key, port]) => !isDeepStrictEqual(from.ports.get(key), port));
+  return {
+    set: set.map(([, port]) => port),
+    remove: [...from.ports.keys()].filter((key) => !to.ports.has(key)),
+  };
+}
+
+/** Some ports of `table` replaced, changed or gone, and some new. */
+function changed(table: TableCase, other: TableCase, random: () => number): TableCase {
+  const kept = table.ports.filter(() => random() < 0.8);
+  const ports = kept.map((port) =>
+    random() < 0.5 ? port : { ...port, backends: port.backends.filter(() => random() < 0.7) },
+  );
+  const keys = new Set(ports.map(virtualPortKey));
+  const added = other.ports.filter((port) => random() < 0.3 && !keys.has(virtualPortKey(port)));
+  return { ...table, ports: [...ports, ...added] };
+}
+
+test(
+  "the data plane itself, on both kernels: change after change, and UDP flows cut loose",
+  { skip },
+  async (t) => {
+    using lab = await PacketLab.open();
+    const twins = new TwinKernels(lab);
+    await using real = await createNftablesDataPlane({ netns: lab.netns, routes: false });
+    await using fake = createFakeDataPlane(twins.fake);
+    const random = seededRandom(seed + 2);
+    const maker = new CaseMaker(random);
+    const started = performance.now();
+    const counts = { changes: 0, packets: 0, moved: 0 };
+    for (let tables = 0; tables < TABLES / 5; tables++) {
+      let table: TableCase = { ...maker.table(), masquerade: [] };
+      // The kernel tells batches that change intervals apart by its clock, which ticks every 1 to 10 ms.
+      await delay(10);
+      const report = await real.sync(serviceTable(table));
+      assert.deepEqual(await fake.sync(serviceTable(table)), report);
+      twins.forgetConnections();
+      const ports = new SourcePorts();
+      const flows: { packet: Packet; arrival: Arrival; to: string }[] = [];
+      for (let round = 0; round < 6; round++) {
+        for (let count = 0; count < 15; count++) {
+          const { packet: half, arrival } = maker.packet(table);
+          const packet = { ...half, sourcePort: ports.take() };
+          const { fate } = twins.follow(packet, arrival);
+          const isFlow = packet.protocol === "UDP" && fate.kind === "delivered" && fate.via !== "local";
+          if (isFlow) flows.push({ packet, arrival, to: formatFate(fate) });
+          counts.packets++;
+        }
+        const next = changed(table, maker.table(), random);
+        const delta = deltaBetween(serviceTable(table), serviceTable(next));
+        await Promise.all([real.apply(delta), fake.apply(delta)]);
+        counts.changes++;
+        table = next;
+        for (const flow of flows) {
+          const now = formatFate(twins.follow(flow.packet, flow.arrival).fate);
+          if (now !== flow.to) counts.moved++;
+          flow.to = now;
+        }
+      }
+    }
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    t.diagnostic(
+      `FAIRLEAD_SEED=${seed}: ${counts.changes} changes, ${counts.packets} connections, ` +
+        `${counts.moved} moves of UDP flows, ${seconds} s, no difference`,
+    );
+    assert.ok(counts.moved > 0);
   },
 );

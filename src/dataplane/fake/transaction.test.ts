@@ -103,8 +103,8 @@ const cases: readonly [name: string, command: Command, code: string][] = [
   ["a key of another length", elements(SET, { key: Uint8Array.of(1) }), "EINVAL"],
   ["a verdict to no chain", elements(VMAP, { key: key(1), verdict: { code: "goto", chain: "x" } }), "ENOENT"],
   ["an element that is not there, deleted", gone(SET, { key: key(2) }), "ENOENT"],
-  ["an interval into another", elements(RANGES, { key: key(15) }, end(30)), "ENOTEMPTY"],
-  ["an interval around another", elements(RANGES, { key: key(5) }, end(30)), "ENOTEMPTY"],
+  ["an interval into another", elements(RANGES, { key: key(15) }, end(30)), "EEXIST"],
+  ["an interval around another", elements(RANGES, { key: key(5) }, end(30)), "EEXIST"],
 ];
 
 suite("refused, and nothing is changed:", () => {

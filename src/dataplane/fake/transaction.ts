@@ -49,6 +49,7 @@ export class Transaction {
   constructor(ruleset: Ruleset, numbering: Numbering) {
     this.#ruleset = ruleset;
     this.#numbering = numbering;
+    for (const { sets } of ruleset.values()) for (const { elements } of sets.values()) elements.beginBatch();
   }
 
   /** Throws Refused; the caller must then {@link rollBack}. */
@@ -286,6 +287,11 @@ export class Transaction {
       elements.get(element) ?? refuse("ENOENT", `set ${definition.name} does not have the element`);
     const target = verdictTarget(existing.verdict);
     if (target !== undefined) this.#refer(table, [target], [], -1);
+    if (!elements.mayRemove(existing))
+      refuse(
+        "ENOENT",
+        `not the end of the interval of set ${definition.name} whose start was deleted before`,
+      );
     this.#change(
       () => elements.remove(existing),
       () => elements.put(existing),
@@ -341,14 +347,12 @@ function checkOverlap(
   elements: ElementStore,
   element: SetElement,
 ): Objection | undefined {
-  const [before, next] = elements.bordersAround(element.key);
-  const isHere = before !== undefined && compareBytes(before.key, element.key) === 0;
-  const after = isHere ? before : next;
+  // The border itself, if it is there already, is not a neighbour.
+  if (elements.get(element) !== undefined) return undefined;
+  const [before, after] = elements.neighbours(element.key);
   const ends = element.intervalEnd === true;
   const alike = (border: SetElement | undefined): boolean =>
     border !== undefined && (border.intervalEnd === true) === ends;
-  // The border itself, which is there already, is somebody else's question.
-  if (isHere && alike(before)) return undefined;
   if (!alike(before) && !(ends && alike(after))) return undefined;
-  return { code: "ENOTEMPTY", reason: `an interval that overlaps another in set ${name}` };
+  return { code: "EEXIST", reason: `an interval that overlaps another in set ${name}` };
 }
