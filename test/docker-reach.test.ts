@@ -2,7 +2,12 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { after, before, describe, test } from "node:test";
-import { bridgeNetfilter, bridgesOf, masqueradeBridges } from "../src/containers/docker/bridges.ts";
+import {
+  bridgeNetfilter,
+  bridgesOf,
+  interfacesByAddress,
+  masqueradeBridges,
+} from "../src/containers/docker/bridges.ts";
 import { assertDockerUser, removeDockerUser } from "../src/containers/docker/docker-user.ts";
 import { engineAddress } from "../src/containers/docker/engine-address.ts";
 import { openEngine } from "../src/containers/docker/engine.ts";
@@ -131,6 +136,13 @@ describe("the way through Docker's isolation", { skip: needsDocker() }, () => {
         .links()
         .filter(({ kind }) => kind === "bridge")
         .map(({ name }) => name),
+    );
+    assert.deepEqual(bridgesOf(await client.networks(), interfacesByAddress(routes)), bridges);
+    // Podman names them otherwise: found by the gateway's address.
+    const unnamed = (await client.networks()).map((network) => ({ ...network, Id: "x", Options: {} }));
+    assert.deepEqual(
+      bridgesOf(unnamed, interfacesByAddress(routes)).map(({ name }) => name),
+      bridges.map(({ name }) => name),
     );
     assert.deepEqual(new Set(bridges.map(({ name }) => name)), links);
     const named = bridges.find(({ network }) => network === "named");

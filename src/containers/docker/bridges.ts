@@ -1,4 +1,5 @@
 /** The bridges that Docker's networks are, and what the kernel's way of bridging asks of a data plane. */
+import { formatIp, parseIp } from "../../base/ip.ts";
 import type { RouteSocket } from "../../net/rtnetlink/route-socket.ts";
 import { readSysctl } from "../../sys/sysctl.ts";
 import type { NetworkSummary } from "./engine-types.ts";
@@ -21,18 +22,39 @@ export interface BridgeNetfilter {
 
 const BRIDGE_NAME_OPTION = "com.docker.network.bridge.name";
 
-/** Docker names a bridge br- and 12 digits of the network's id unless an option names it. */
-export function bridgesOf(networks: readonly NetworkSummary[]): DockerBridge[] {
+/**
+ * The interface of each network that is a bridge: the one with the network's gateway as its address, by
+ * `interfaceOf`. Where there is none yet, Docker's name for it: an option's, or br- and 12 digits of the network's id.
+ */
+export function bridgesOf(
+  networks: readonly NetworkSummary[],
+  interfaceOf: (address: string) => string | undefined = () => undefined,
+): DockerBridge[] {
   return networks
     .filter(({ Driver }) => Driver === "bridge")
-    .map((network) => ({
-      network: network.Name,
-      name: network.Options?.[BRIDGE_NAME_OPTION] ?? `br-${network.Id.slice(0, 12)}`,
-      subnets: (network.IPAM?.Config ?? [])
-        .map(({ Subnet = "" }) => Subnet)
-        .filter((subnet) => subnet !== ""),
-      internal: network.Internal === true,
-    }));
+    .map((network) => {
+      const ranges = network.IPAM?.Config ?? [];
+      const gateways = ranges.map(({ Gateway }) => interfaceOf(Gateway ?? ""));
+      const named = network.Options?.[BRIDGE_NAME_OPTION] ?? `br-${network.Id.slice(0, 12)}`;
+      return {
+        network: network.Name,
+        name: gateways.find((name) => name !== undefined) ?? named,
+        subnets: ranges.map(({ Subnet = "" }) => Subnet).filter((subnet) => subnet !== ""),
+        internal: network.Internal === true,
+      };
+    });
+}
+
+/** For {@link bridgesOf}: the interfaces of the socket's namespace by their addresses. */
+export function interfacesByAddress(routes: RouteSocket): (address: string) => string | undefined {
+  const names = new Map(routes.links().map(({ index, name }) => [index, name]));
+  const byAddress = new Map(
+    routes.addresses().map(({ address, link }) => [formatIp(address), names.get(link)]),
+  );
+  return (address) => {
+    const parsed = parseIp(address);
+    return parsed && byAddress.get(formatIp(parsed));
+  };
 }
 
 /** As the namespace has it; off where the kernel does not know the setting, because the module is not loaded. */

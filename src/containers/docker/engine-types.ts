@@ -78,7 +78,9 @@ export interface NetworkSummary {
   readonly Driver: string;
   readonly Internal?: boolean;
   readonly Options?: Readonly<Record<string, string>> | null;
-  readonly IPAM?: { readonly Config?: readonly { readonly Subnet?: string }[] | null } | null;
+  readonly IPAM?: {
+    readonly Config?: readonly { readonly Subnet?: string; readonly Gateway?: string }[] | null;
+  } | null;
 }
 
 /** A line of GET /events. */

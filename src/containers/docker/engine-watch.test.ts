@@ -148,7 +148,7 @@ test("a stop signal of a run that has ended says nothing about the next", async 
 test("a change that no event told is found by the list, and the dead stream is opened anew", async () => {
   const engine = new FakeEngine();
   for (const id of ["ends", "goes", "stays"]) engine.put({ id });
-  await using lab = new Lab(engine, { relistInterval: 5 });
+  await using lab = new Lab(engine, { relistInterval: 5, eventDelay: 5 });
   await lab.until(() => lab.synced === 1);
   engine.put({ id: "ends", state: EXITED });
   engine.containersById.delete("goes");
@@ -158,6 +158,19 @@ test("a change that no event told is found by the list, and the dead stream is o
     ["exited", "gone", "running"],
   );
   assert.equal(engine.asked.events, 2);
+});
+
+test("an event that comes late is no lost event", async () => {
+  const engine = new FakeEngine();
+  engine.put({ id: "web" });
+  await using lab = new Lab(engine, { relistInterval: 5, eventDelay: 500 });
+  await lab.until(() => lab.synced === 1);
+  engine.put({ id: "web", state: EXITED });
+  await lab.until(() => lab.state("web") === "exited");
+  engine.tell("web", "die", { exitCode: "1" });
+  const { containers } = engine.asked;
+  while (engine.asked.containers < containers + 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  assert.equal(engine.asked.connect, 1);
 });
 
 test("lists that find nothing new ask about no container", async () => {

@@ -23,6 +23,8 @@ export interface EngineWatchOptions {
   readonly onSynced: () => void;
   /** Milliseconds between looks at the whole list. @default 30000 */
   readonly relistInterval?: number;
+  /** How long an event may come after what it tells, in milliseconds, before events are taken to be lost. @default 2000 */
+  readonly eventDelay?: number;
   /**
    * After the stop time-out the engine kills: so many milliseconds later, a container that runs has ignored the signal.
    * @default 1000
@@ -64,6 +66,8 @@ export class EngineWatch implements Disposable {
   readonly #noted = new Map<string, NotedEvent>();
   /** Questions under way by container; `again` when an event came after one was asked. */
   readonly #questions = new Map<string, { again: boolean; readonly done: Promise<void> }>();
+  /** The containers that events told of since the last list. */
+  readonly #heard = new Set<string>();
   /** Whether this connection's list is complete. */
   #listed = false;
 
@@ -120,7 +124,7 @@ export class EngineWatch implements Disposable {
 
   /** One connection's life: subscribe, list, follow. */
   async #session(signal: AbortSignal, onConnected: () => void): Promise<void> {
-    const { engine, onSynced, relistInterval = 30_000 } = this.#options;
+    const { engine, onSynced, relistInterval = 30_000, eventDelay = 2000 } = this.#options;
     this.#listed = false;
     const now = await engine.connect();
     const events = await engine.events({ since: now / 1000, signal });
@@ -135,11 +139,14 @@ export class EngineWatch implements Disposable {
     while (!signal.aborted) {
       await Promise.race([pause(relistInterval, signal), failed.promise]);
       if (signal.aborted) return;
-      const missed = await Promise.race([this.#list(false), failed.promise]);
-      if (missed > 0)
+      this.#heard.clear();
+      const changed = await Promise.race([this.#list(false), failed.promise]);
+      if (changed.length > 0) await Promise.race([pause(eventDelay, signal), failed.promise]);
+      const missed = changed.filter((id) => !this.#heard.has(id));
+      if (missed.length > 0 && !signal.aborted)
         throw new EngineError(
           "unreachable",
-          `the container engine's events stopped arriving: ${missed} containers changed without one`,
+          `the container engine's events stopped arriving: of the change of ${missed[0]} it did not tell`,
         );
     }
   }
@@ -154,6 +161,7 @@ export class EngineWatch implements Disposable {
     const entry = this.#entries.get(id);
     const effect = effectOf(event, entry?.container);
     if (effect.type === "none") return;
+    this.#heard.add(id);
     this.#options.log.debug({ event: event.Action, container: id, effect: effect.type }, "container event");
     if (entry !== undefined) entry.told++;
     // A replayed event's time tells how long we were away.
@@ -265,24 +273,24 @@ export class EngineWatch implements Disposable {
 
   /**
    * Compares with the engine's list, asks about all that differ (`all`: about all), and forgets what is not there.
-   * Returns how many had changed without an event.
+   * Returns those that had changed without an event.
    */
-  async #list(all: boolean): Promise<number> {
+  async #list(all: boolean): Promise<string[]> {
     const before = new Map(Array.from(this.#entries, ([id, { told }]) => [id, told]));
     const summaries = await this.#options.engine.containers();
     const present = new Set(summaries.map(({ Id }) => Id));
-    let missed = 0;
+    const missed: string[] = [];
     for (const [id, told] of before)
       if (!present.has(id) && this.#entries.get(id)?.told === told) {
         this.#forget(id);
-        missed++;
+        missed.push(id);
       }
     const open = summaries.filter(
       (summary) => all || differs(summary, this.#entries.get(summary.Id)?.container),
     );
     const next = open.values();
     const look = async (): Promise<void> => {
-      for (const { Id } of next) if (await this.#lookAt(Id, before.get(Id))) missed++;
+      for (const { Id } of next) if (await this.#lookAt(Id, before.get(Id))) missed.push(Id);
     };
     await Promise.all(Array.from({ length: CONCURRENCY }, look));
     return missed;

@@ -8,7 +8,14 @@ import { NFNLGRP_NFTABLES } from "../../net/nftables/constants.ts";
 import { tableOf } from "../../net/nftables/decode.ts";
 import { RouteSocket } from "../../net/rtnetlink/route-socket.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "../../sys/netlink-socket.ts";
-import { bridgeNetfilter, bridgesOf, enableHairpin, masqueradeBridges, setHairpin } from "./bridges.ts";
+import {
+  bridgeNetfilter,
+  bridgesOf,
+  enableHairpin,
+  interfacesByAddress,
+  masqueradeBridges,
+  setHairpin,
+} from "./bridges.ts";
 import {
   assertDockerUser,
   type DockerUserOptions,
@@ -139,7 +146,7 @@ export class EngineReach {
 
   async #lookAtBridges(engine: Engine, routes: RouteSocket): Promise<void> {
     const netfilter = bridgeNetfilter(this.#options.netns);
-    const bridges = bridgesOf(await engine.networks());
+    const bridges = bridgesOf(await engine.networks(), interfacesByAddress(routes));
     if (netfilter.ipv4 || netfilter.ipv6)
       for (const index of enableHairpin(routes, bridges)) this.#hairpins.add(index);
     const pairs = masqueradeBridges(bridges, netfilter);
