@@ -10,18 +10,24 @@ import { performance } from "node:perf_hooks";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
+import { tableCommands } from "../src/dataplane/fake/copy-table.ts";
 import { createFakeDataPlane } from "../src/dataplane/fake/fake-data-plane.ts";
+import { FakeKernel } from "../src/dataplane/fake/kernel.ts";
 import type { Arrival, Fate } from "../src/dataplane/fake/packet-trace.ts";
 import { formatFate } from "../src/dataplane/fake/packet-trace.ts";
 import type { Packet } from "../src/dataplane/fake/packet.ts";
+import { NetlinkPort } from "../src/dataplane/nftables/netlink-port.ts";
+import { TABLE_NAME } from "../src/dataplane/nftables/ruleset.ts";
 import { createNftablesDataPlane } from "../src/dataplane/nftables/programmer.ts";
-import type { ServiceTable, TableDelta } from "../src/dataplane/table.ts";
+import type { Backend, ServiceTable, TableDelta } from "../src/dataplane/table.ts";
 import { virtualPortKey } from "../src/dataplane/table.ts";
+import { traceConnection } from "../src/dataplane/trace.ts";
+import { Family } from "../src/net/nftables/model.ts";
 import type { PacketCase, TableCase } from "./lab/packet-cases.ts";
 import { CaseMaker, seededRandom, serviceTable } from "./lab/packet-cases.ts";
 import type { Difference } from "./lab/packet-compare.ts";
 import { formatDifference, formatFates, TwinKernels } from "./lab/packet-compare.ts";
-import { PacketLab } from "./lab/packet-io.ts";
+import { LAB_HOST, PacketLab } from "./lab/packet-io.ts";
 import { needsNetns } from "./lab/netns.ts";
 
 const skip = needsNetns();
@@ -224,6 +230,23 @@ function changed(table: TableCase, other: TableCase, random: () => number): Tabl
   return { ...table, ports: [...ports, ...added] };
 }
 
+/** What the real kernel's own rules, read back, do with a connection to each port is what the table says. */
+function assertExplained(tableCase: TableCase, real: NetlinkPort): void {
+  const copy = new FakeKernel(LAB_HOST);
+  copy.commit(tableCommands(real, Family.inet, TABLE_NAME)!);
+  const table = serviceTable(tableCase);
+  for (const asked of table.ports.values()) {
+    // An endpoint that is a virtual address itself, refused there, is refused here too: the words say so.
+    const isVirtual = ({ address, port }: Backend): boolean =>
+      table.ports.has(virtualPortKey({ ...asked, address, port }));
+    if (asked.backends.some(isVirtual)) continue;
+    const connection = { address: asked.address, port: asked.port, protocol: asked.protocol };
+    const { endpoints, words } = traceConnection(table, connection, { kernel: copy, host: LAB_HOST });
+    assert.doesNotMatch(words.join(" "), /not what/, `FAIRLEAD_SEED=${seed}`);
+    assert.equal(endpoints.length, asked.backends.length);
+  }
+}
+
 test(
   "the data plane itself, on both kernels: change after change, and UDP flows cut loose",
   { skip },
@@ -232,6 +255,7 @@ test(
     const twins = new TwinKernels(lab);
     await using real = await createNftablesDataPlane({ netns: lab.netns, routes: false });
     await using fake = createFakeDataPlane(twins.fake);
+    using readBack = await NetlinkPort.open(lab.netns);
     const random = seededRandom(seed + 2);
     const maker = new CaseMaker(random);
     const started = performance.now();
@@ -265,6 +289,7 @@ test(
           flow.to = now;
         }
       }
+      assertExplained(table, readBack);
     }
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     t.diagnostic(

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Family } from "../net/nftables/model.ts";
+import { tableCommands } from "./fake/copy-table.ts";
 import { FakeKernel } from "./fake/kernel.ts";
 import { createFakeDataPlane } from "./fake/fake-data-plane.ts";
+import { TABLE_NAME } from "./nftables/ruleset.ts";
 import type { ServiceTable, VirtualPort } from "./table.ts";
 import { virtualPortKey } from "./table.ts";
 import { traceConnection } from "./trace.ts";
@@ -120,6 +123,30 @@ test("rules that do something else than the services say are noticed", async () 
   );
   await plane.sync(table);
   assert.doesNotMatch(words({}, { kernel }).join(" "), /not what/);
+});
+
+test("an endpoint that is a virtual address without endpoints is refused behind the service too", () => {
+  const host = { address: "203.0.113.9", port: 8080 };
+  const contradictory = tableOf(
+    { address: "10.96.0.10", port: 80, backends: [A!, host] },
+    { ...host, service: "default/outside" },
+  );
+  const asked = { address: "10.96.0.10", port: 80, protocol: "TCP" } as const;
+  const { words } = traceConnection(contradictory, asked);
+  assert.deepEqual(words.slice(-2), [
+    "50 % of new connections: rejected with tcp reset by fairlead refuse rule 2.",
+    "The rules are not what the Services say: endpoints should be 10.1.1.1:8080, 203.0.113.9:8080, " +
+      "and the rules have 10.1.1.1:8080.",
+  ]);
+});
+
+test("the rules of one kernel can be copied to another", async () => {
+  await using plane = createFakeDataPlane();
+  await plane.sync(table);
+  const kernel = new FakeKernel();
+  kernel.commit(tableCommands(plane.kernel, Family.inet, TABLE_NAME)!);
+  assert.deepEqual(words({}, { kernel }), words({}));
+  assert.equal(tableCommands(plane.kernel, Family.ip, TABLE_NAME), undefined);
 });
 
 test("what is not an address is refused with the text", () => {

@@ -10,6 +10,7 @@ import type { Protocol } from "../api/service/type.ts";
 import type { HostOptions } from "./fake/host.ts";
 import { FakeKernel, SIMPLE_HOST } from "./fake/kernel.ts";
 import type { Arrival, Fate, Outcome, Trace } from "./fake/packet-trace.ts";
+import { formatFate } from "./fake/packet-trace.ts";
 import { formatEndpoint } from "./fake/packet.ts";
 import { sharePercent } from "./fake/share.ts";
 import { desiredState } from "./nftables/desired-state.ts";
@@ -91,7 +92,11 @@ export function traceConnection(
   const fate = fateOf(trace, endpoints);
   const refusedWith = refusal(trace);
   const subject = { table, port, asked, range };
-  const words = [...describe(subject, fate, refusedWith), ...describeEndpoints(endpoints, source)];
+  const words = [
+    ...describe(subject, fate, refusedWith),
+    ...describeEndpoints(endpoints, source),
+    ...describeLosses(trace, endpoints),
+  ];
   const doubt = contradiction(port, fate, endpoints);
   if (doubt !== undefined) words.push(doubt);
   return {
@@ -111,9 +116,14 @@ function canonical(text: string): string {
   return formatIp(parsed);
 }
 
-/** A kernel with the rules for the table. Other addresses' ports cannot matter and are left out, which is faster. */
+/**
+ * A kernel with the rules for the table: the ports of the address, and those of its endpoints' addresses, should these
+ * be virtual too. Others cannot matter and are left out, which is faster.
+ */
 function programmed(table: ServiceTable, address: string, options: TraceOptions): FakeKernel {
-  const ports = new Map([...table.ports].filter(([, port]) => port.address === address));
+  const own = [...table.ports.values()].filter((port) => port.address === address);
+  const addresses = new Set([address, ...own.flatMap(({ backends }) => backends.map((one) => one.address))]);
+  const ports = new Map([...table.ports].filter(([, port]) => addresses.has(port.address)));
   const desired = desiredState({ ...table, ports }, options.masqueradeBridges ?? [], undefined);
   const kernel = new FakeKernel(options.host);
   kernel.commit(rebuild(desired, { table: undefined }).commands);
@@ -224,6 +234,16 @@ function describeEndpoints(endpoints: readonly EndpointShare[], source: string):
     ? "an endpoint that reaches itself would drop its own address"
     : "answers must come back here";
   return [first, `${seen} in place of the client's address ${source}: ${why}.`];
+}
+
+/** Of connections that some endpoints get, those that do not get through: rules of others, or contradictory Services. */
+function describeLosses({ outcomes }: Trace, endpoints: readonly EndpointShare[]): string[] {
+  if (endpoints.length === 0) return [];
+  return outcomes
+    .filter(({ fate }) => !isTranslated(fate))
+    .map(
+      ({ fate, share }) => `${formatPercent(sharePercent(share))} of new connections: ${formatFate(fate)}.`,
+    );
 }
 
 function formatPercent(percent: number): string {

@@ -6,8 +6,6 @@ export interface Share {
   readonly denominator: bigint;
 }
 
-export const ALWAYS: Share = { numerator: 1n, denominator: 1n };
-
 function lowest(numerator: bigint, denominator: bigint): Share {
   let [a, b] = [numerator, denominator];
   while (b !== 0n) [a, b] = [b, a % b];
@@ -16,10 +14,6 @@ function lowest(numerator: bigint, denominator: bigint): Share {
 
 export function addShares(a: Share, b: Share): Share {
   return lowest(a.numerator * b.denominator + b.numerator * a.denominator, a.denominator * b.denominator);
-}
-
-export function oneOf(count: number): Share {
-  return { numerator: 1n, denominator: BigInt(count) };
 }
 
 /** "1/3", or "always". */
