@@ -4,20 +4,23 @@
  */
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { RouteSocket } from "../../src/net/rtnetlink/route-socket.ts";
-import { callInNetns } from "../../src/sys/netns.ts";
+import { callInNetns, deleteNetns, netnsExists } from "../../src/sys/netns.ts";
 import { importImage, writeRootfs } from "./docker-image.ts";
-import { needsNetns, testNetns, type TestNetns } from "./netns.ts";
+import { needsNetns, testNetns } from "./netns.ts";
 
 const exec = promisify(execFile);
 
 /** The image that every engine has: a web server on port 80 that says who it is (docker-image.ts). */
 export const IMAGE = "fltest/web";
+
+/** Followed by the id of the process that the engine is for. */
+const DIRECTORY_PREFIX = "fltest-docker-";
 
 const PROGRAMS = {
   dockerd: "docker.io",
@@ -54,13 +57,13 @@ export interface RunOptions {
 
 export class DockerEngine implements AsyncDisposable {
   readonly netns: string;
-  readonly #namespace: TestNetns;
   readonly #directory: string;
   #daemon: ChildProcess | undefined;
   #log: string[] = [];
 
   /** Starts an engine with the image {@link IMAGE}. About two seconds. */
   static async start(): Promise<DockerEngine> {
+    await sweep();
     const engine = new DockerEngine();
     try {
       using routes = await RouteSocket.open({ netns: engine.netns });
@@ -77,9 +80,9 @@ export class DockerEngine implements AsyncDisposable {
   }
 
   private constructor() {
-    this.#namespace = testNetns("docker");
-    this.netns = this.#namespace.name;
-    this.#directory = mkdtempSync(join(tmpdir(), "fltest-docker-"));
+    this.netns = testNetns("docker").name;
+    this.#directory = mkdtempSync(join(tmpdir(), `${DIRECTORY_PREFIX}${process.pid}-`));
+    writeFileSync(join(this.#directory, "netns"), this.netns);
   }
 
   get socket(): string {
@@ -184,26 +187,38 @@ export class DockerEngine implements AsyncDisposable {
         clearTimeout(timer);
       }
     } finally {
-      await this.#removeRest();
+      await removeRest(this.#directory);
     }
   }
+}
 
-  /** What a killed engine leaves: containerd, shims, processes of containers, mounts. All of it names our directory. */
-  async #removeRest(): Promise<void> {
-    for (let round = 0; round < 100; round++) {
-      const pids = processesNaming(this.#directory);
-      if (pids.length === 0) break;
-      for (const pid of pids) kill(pid);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    const mounts = readFileSync("/proc/self/mountinfo", "utf8")
-      .split("\n")
-      .map((line) => line.split(" ")[4] ?? "")
-      .filter((path) => path.startsWith(`${this.#directory}/`));
-    for (const mount of mounts.reverse()) execFileSync("umount", ["-l", mount]);
-    this.#namespace[Symbol.dispose]();
-    rmSync(this.#directory, { recursive: true, force: true });
+/** Removes what tests have left that were killed before they could. */
+async function sweep(): Promise<void> {
+  for (const name of readdirSync(tmpdir())) {
+    const owner = name.startsWith(DIRECTORY_PREFIX)
+      ? Number.parseInt(name.slice(DIRECTORY_PREFIX.length))
+      : 0;
+    if (owner > 0 && !existsSync(`/proc/${owner}`)) await removeRest(join(tmpdir(), name));
   }
+}
+
+/** What an engine leaves: dockerd, containerd, shims, processes of containers, mounts. All of it names its directory. */
+async function removeRest(directory: string): Promise<void> {
+  for (let round = 0; round < 100; round++) {
+    const pids = processesNaming(directory);
+    if (pids.length === 0) break;
+    for (const pid of pids) kill(pid);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const mounts = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[4] ?? "")
+    .filter((path) => path.startsWith(`${directory}/`));
+  for (const mount of mounts.reverse()) execFileSync("umount", ["-l", mount]);
+  const record = join(directory, "netns");
+  const netns = existsSync(record) ? readFileSync(record, "utf8") : "";
+  if (netns !== "" && netnsExists(netns)) deleteNetns(netns);
+  rmSync(directory, { recursive: true, force: true });
 }
 
 /** Processes started for this directory, and those in the containers that it holds. */
