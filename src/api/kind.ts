@@ -22,6 +22,11 @@ export interface Column<T extends KubeObject> {
 export interface ValidationContext {
   /** The primary IP family first; two entries on a dual-stack installation. */
   readonly ipFamilies: readonly ("IPv4" | "IPv6")[];
+  /**
+   * Endpoints may have loopback addresses, which Kubernetes forbids: everything is on this one machine, and the
+   * virtual addresses are loopback addresses too.
+   */
+  readonly loopbackEndpoints?: boolean;
 }
 
 /** Reads one field of an object. Declared as a method so that Kind<Service> is a Kind<KubeObject>. */

@@ -1,5 +1,6 @@
 /** Which Endpoints are acceptable (pkg/apis/core/validation ValidateEndpoints), with upstream's sentences. */
 import type { FieldError } from "../field-error.ts";
+import type { ValidationContext } from "../kind.ts";
 import { forbiddenField, required } from "../field-error.ts";
 import { validateObjectMeta, validateObjectMetaUpdate } from "../meta/validation.ts";
 import { checkAddress, checkNonSpecialAddress } from "../validation/addresses.ts";
@@ -16,17 +17,21 @@ const RULES = { namespaced: true, nameComplaints: dns1123SubdomainComplaints };
 /** Which node has which address, in the object as it was. */
 type NodeNames = ReadonlyMap<string, string>;
 
-export function validateEndpoints(endpoints: Endpoints): FieldError[] {
+export function validateEndpoints(endpoints: Endpoints, context: ValidationContext): FieldError[] {
   return [
     ...validateObjectMeta(endpoints.metadata, RULES),
-    ...checkSubsets(endpoints.subsets ?? [], new Map()),
+    ...checkSubsets(endpoints.subsets ?? [], new Map(), context),
   ];
 }
 
-export function validateEndpointsUpdate(endpoints: Endpoints, old: Endpoints): FieldError[] {
+export function validateEndpointsUpdate(
+  endpoints: Endpoints,
+  old: Endpoints,
+  context: ValidationContext,
+): FieldError[] {
   return [
     ...validateObjectMetaUpdate(endpoints.metadata, old.metadata),
-    ...checkSubsets(endpoints.subsets ?? [], nodeNamesOf(old)),
+    ...checkSubsets(endpoints.subsets ?? [], nodeNamesOf(old), context),
   ];
 }
 
@@ -38,7 +43,11 @@ function nodeNamesOf({ subsets = [] }: Endpoints): NodeNames {
   return names;
 }
 
-function checkSubsets(subsets: readonly EndpointSubset[], nodes: NodeNames): FieldError[] {
+function checkSubsets(
+  subsets: readonly EndpointSubset[],
+  nodes: NodeNames,
+  context: ValidationContext,
+): FieldError[] {
   return subsets.flatMap(({ addresses = [], notReadyAddresses = [], ports = [] }, i) => {
     const field = `subsets[${i}]`;
     const errors: FieldError[] = [];
@@ -47,10 +56,10 @@ function checkSubsets(subsets: readonly EndpointSubset[], nodes: NodeNames): Fie
     return [
       ...errors,
       ...addresses.flatMap((address, at) =>
-        checkEndpointAddress(`${field}.addresses[${at}]`, address, nodes),
+        checkEndpointAddress(`${field}.addresses[${at}]`, address, nodes, context),
       ),
       ...notReadyAddresses.flatMap((address, at) =>
-        checkEndpointAddress(`${field}.notReadyAddresses[${at}]`, address, nodes),
+        checkEndpointAddress(`${field}.notReadyAddresses[${at}]`, address, nodes, context),
       ),
       ...ports.flatMap((port, at) => checkEndpointPort(`${field}.ports[${at}]`, port, ports.length > 1)),
     ];
@@ -61,6 +70,7 @@ function checkEndpointAddress(
   field: string,
   { ip, hostname, nodeName }: EndpointAddress,
   nodes: NodeNames,
+  context: ValidationContext,
 ): FieldError[] {
   const errors = checkAddress(`${field}.ip`, ip);
   if (hostname !== undefined)
@@ -71,7 +81,7 @@ function checkEndpointAddress(
     if (before !== undefined && before !== nodeName)
       errors.push(forbiddenField(`${field}.nodeName`, `Cannot change NodeName for ${ip} to ${nodeName}`));
   }
-  return errors.length > 0 ? errors : checkNonSpecialAddress(`${field}.ip`, ip);
+  return errors.length > 0 ? errors : checkNonSpecialAddress(`${field}.ip`, ip, context);
 }
 
 function checkEndpointPort(

@@ -1,5 +1,6 @@
 /** Which EndpointSlices are acceptable (pkg/apis/discovery/validation), with upstream's sentences. */
 import type { FieldError } from "../field-error.ts";
+import type { ValidationContext } from "../kind.ts";
 import { duplicate, immutable, invalidValue, required, tooMany } from "../field-error.ts";
 import { validateObjectMeta, validateObjectMetaUpdate } from "../meta/validation.ts";
 import { checkAddress, checkNonSpecialAddress, familyOf } from "../validation/addresses.ts";
@@ -19,18 +20,25 @@ const MAX_PORTS = 20_000;
 const MAX_TOPOLOGY_LABELS = 16;
 const MAX_HINTS = 8;
 
-export function validateEndpointSlice(slice: EndpointSlice): FieldError[] {
+export function validateEndpointSlice(slice: EndpointSlice, context: ValidationContext): FieldError[] {
   const { addressType, endpoints, ports = [] } = slice;
   return [
     ...validateObjectMeta(slice.metadata, RULES),
     ...checkOneOf("addressType", addressType, ["FQDN", "IPv4", "IPv6"]),
-    ...checkEndpoints(endpoints, addressType),
+    ...checkEndpoints(endpoints, addressType, context),
     ...checkPorts(ports),
   ];
 }
 
-export function validateEndpointSliceUpdate(slice: EndpointSlice, old: EndpointSlice): FieldError[] {
-  const errors = [...validateObjectMetaUpdate(slice.metadata, old.metadata), ...validateEndpointSlice(slice)];
+export function validateEndpointSliceUpdate(
+  slice: EndpointSlice,
+  old: EndpointSlice,
+  context: ValidationContext,
+): FieldError[] {
+  const errors = [
+    ...validateObjectMetaUpdate(slice.metadata, old.metadata),
+    ...validateEndpointSlice(slice, context),
+  ];
   if (slice.addressType !== old.addressType) errors.push(immutable("addressType", slice.addressType));
   return errors;
 }
@@ -38,22 +46,24 @@ export function validateEndpointSliceUpdate(slice: EndpointSlice, old: EndpointS
 function checkEndpoints(
   endpoints: readonly Endpoint[],
   addressType: EndpointSlice["addressType"],
+  context: ValidationContext,
 ): FieldError[] {
   if (endpoints.length > MAX_ENDPOINTS) return [tooMany("endpoints", endpoints.length, MAX_ENDPOINTS)];
-  return endpoints.flatMap((endpoint, i) => checkEndpoint(`endpoints[${i}]`, endpoint, addressType));
+  return endpoints.flatMap((endpoint, i) => checkEndpoint(`endpoints[${i}]`, endpoint, addressType, context));
 }
 
 function checkEndpoint(
   field: string,
   { addresses, hostname, nodeName, deprecatedTopology, hints }: Endpoint,
   addressType: EndpointSlice["addressType"],
+  context: ValidationContext,
 ): FieldError[] {
   const errors: FieldError[] = [];
   if (addresses.length === 0) errors.push(required(`${field}.addresses`, "must contain at least 1 address"));
   else if (addresses.length > MAX_ADDRESSES)
     errors.push(tooMany(`${field}.addresses`, addresses.length, MAX_ADDRESSES));
   for (const [i, address] of addresses.entries())
-    errors.push(...checkEndpointAddress(`${field}.addresses[${i}]`, address, addressType));
+    errors.push(...checkEndpointAddress(`${field}.addresses[${i}]`, address, addressType, context));
   const labels = Object.keys(deprecatedTopology ?? {}).length;
   if (labels > MAX_TOPOLOGY_LABELS)
     errors.push(tooMany(`${field}.deprecatedTopology`, labels, MAX_TOPOLOGY_LABELS));
@@ -69,13 +79,14 @@ function checkEndpointAddress(
   field: string,
   address: string,
   addressType: EndpointSlice["addressType"],
+  context: ValidationContext,
 ): FieldError[] {
   switch (addressType) {
     case "IPv4":
     case "IPv6": {
       if (`IPv${familyOf(address)}` !== addressType)
         return [invalidValue(field, address, `must be a valid ${addressType} address`)];
-      return [...checkAddress(field, address), ...checkNonSpecialAddress(field, address)];
+      return [...checkAddress(field, address), ...checkNonSpecialAddress(field, address, context)];
     }
     case "FQDN":
       return checkDomainName(field, address);

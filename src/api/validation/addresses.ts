@@ -1,8 +1,9 @@
 /** The syntax of IP addresses and ranges (apimachinery util/validation/ip.go, the strict form of KEP-4858). */
 import { cidrContains, cidr, ip, parseCidr, parseIp } from "../../base/ip.ts";
-import type { Cidr, IpFamily } from "../../base/ip.ts";
+import type { Cidr, Ip, IpFamily } from "../../base/ip.ts";
 import type { FieldError } from "../field-error.ts";
 import { invalidValue } from "../field-error.ts";
+import type { ValidationContext } from "../kind.ts";
 
 const NOT_AN_ADDRESS = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 const NOT_A_RANGE = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
@@ -47,9 +48,11 @@ function withoutLeadingZeros(text: string): string {
   return text.includes(":") ? text : text.replace(/(^|\.)0+(?=\d)/g, "$1");
 }
 
+const LOOPBACK: readonly Cidr[] = [cidr("127.0.0.0/8"), cidr("::1/128")];
+
 const SPECIAL: readonly (readonly [readonly Cidr[], (text: string) => string])[] = [
   [[cidr("0.0.0.0/32"), cidr("::/128")], (text) => `may not be unspecified (${text})`],
-  [[cidr("127.0.0.0/8"), cidr("::1/128")], () => "may not be in the loopback range (127.0.0.0/8, ::1/128)"],
+  [LOOPBACK, () => "may not be in the loopback range (127.0.0.0/8, ::1/128)"],
   [
     [cidr("169.254.0.0/16"), cidr("fe80::/10")],
     () => "may not be in the link-local range (169.254.0.0/16, fe80::/10)",
@@ -60,9 +63,18 @@ const SPECIAL: readonly (readonly [readonly Cidr[], (text: string) => string])[]
   ],
 ];
 
+export function isLoopback(address: Ip): boolean {
+  return LOOPBACK.some((range) => cidrContains(range, address));
+}
+
 /** Addresses that can be nobody's endpoint: unspecified, loopback, link-local. `text` is an address. */
-export function checkNonSpecialAddress(field: string, text: string): FieldError[] {
+export function checkNonSpecialAddress(
+  field: string,
+  text: string,
+  { loopbackEndpoints = false }: Pick<ValidationContext, "loopbackEndpoints"> = {},
+): FieldError[] {
   const address = ip(text);
+  if (loopbackEndpoints && isLoopback(address)) return [];
   return SPECIAL.filter(([ranges]) => ranges.some((range) => cidrContains(range, address))).map(
     ([, sentence]) => invalidValue(field, text, sentence(text)),
   );

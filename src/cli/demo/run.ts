@@ -37,7 +37,8 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   const step = (text: string): void => say(`\n${styleText("bold", text)}`);
   const stopped = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopped.abort());
-  const log = pino({ level: "warn" }, pino.destination({ dest: 2, sync: true }));
+  // Without root the API's own Service cannot have its port 443: true, and not what the demo is about.
+  const log = pino({ level: "error" }, pino.destination({ dest: 2, sync: true }));
 
   await using stack = new AsyncDisposableStack();
   const dataDir = mkdtempSync(join(tmpdir(), "fairlead-demo-"));

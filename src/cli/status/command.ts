@@ -19,11 +19,11 @@ export function statusCommand(): Command {
     .description("show each Service: virtual IP, ports, endpoints, and why a container is not one of them")
     .argument("[service]", "only the Service of this name")
     .option(
-      "--kubeconfig FILE",
+      "--kubeconfig <FILE>",
       "how to reach the API (default: $KUBECONFIG, else where `fairlead up` writes it)",
     )
-    .option("-n, --namespace NAME", "only Services of this namespace (default: all)")
-    .option("-o, --output FORMAT", "text or json", "text")
+    .option("-n, --namespace <NAME>", "only Services of this namespace (default: all)")
+    .option("-o, --output <FORMAT>", "text or json", "text")
     .addHelpText(
       "after",
       "\nExamples:\n  fairlead status\n  fairlead status web -n shop\n  fairlead status -o json\n",

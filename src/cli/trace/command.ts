@@ -17,12 +17,12 @@ export function traceCommand(): Command {
     .description("say what would happen to a connection to IP:PORT, and why")
     .argument("<ip:port>", "the address a client connects to; IPv6 as [fd00::1]:80")
     .option("--udp", "a UDP flow rather than a TCP connection")
-    .option("--source IP", "the client's address; matters when the client is itself an endpoint")
+    .option("--source <IP>", "the client's address; matters when the client is itself an endpoint")
     .option(
-      "--kubeconfig FILE",
+      "--kubeconfig <FILE>",
       "how to reach the API (default: $KUBECONFIG, else where `fairlead up` writes it)",
     )
-    .option("-o, --output FORMAT", "text or json", "text")
+    .option("-o, --output <FORMAT>", "text or json", "text")
     .addHelpText(
       "after",
       "\nExamples:\n  fairlead trace 10.96.0.10:80\n  fairlead trace --udp 10.96.0.53:53\n",

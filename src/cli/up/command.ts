@@ -8,38 +8,44 @@ import { type UpFlags, defaultDataDir, parseUpOptions } from "./options.ts";
 export function upCommand(version: string): Command {
   return new Command("up")
     .description("start everything in one process: API, controllers, containers and data plane")
-    .option("--data-dir DIR", `where objects and certificates are kept (default: ${defaultDataDir()})`)
-    .option("--bind HOST:PORT", "where the API listens", "127.0.0.1:6443")
-    .option("--kubeconfig FILE", "where to write the kubeconfig for kubectl (default: in the data directory)")
+    .option("--data-dir <DIR>", `where objects and certificates are kept (default: ${defaultDataDir()})`)
+    .option("--bind <HOST:PORT>", "where the API listens", "127.0.0.1:6443")
+    .option(
+      "--kubeconfig <FILE>",
+      "where to write the kubeconfig for kubectl (default: in the data directory)",
+    )
     .addOption(
       new Option(
-        "--containers WHICH",
+        "--containers <WHICH>",
         "whose containers are Pods; auto: Docker if its engine answers, else processes",
       )
         .choices(["auto", "docker", "process", "none"])
         .default("auto"),
     )
     .addOption(
-      new Option("--dataplane WHICH", "how connections reach them; auto: nftables if possible, else a proxy")
+      new Option(
+        "--dataplane <WHICH>",
+        "how connections reach them; auto: nftables if possible, else a proxy",
+      )
         .choices(["auto", "nftables", "userspace", "none"])
         .default("auto"),
     )
     .option(
-      "--service-cidr CIDR[,CIDR]",
+      "--service-cidr <CIDR[,CIDR]>",
       "virtual addresses: one range, or one of each IP family (default: 10.96.0.0/16; 127.96.0.0/16 without root)",
     )
     .option(
-      "--pod-cidr CIDR",
+      "--pod-cidr <CIDR>",
       "addresses of pods that run as processes (default: 10.244.0.0/24; 127.244.0.0/24 without root)",
     )
-    .option("--node-name NAME", "this machine's Node (default: its host name)")
-    .option("--netns NAME", "program and run pods in this network namespace, not in the caller's")
+    .option("--node-name <NAME>", "this machine's Node (default: its host name)")
+    .option("--netns <NAME>", "program and run pods in this network namespace, not in the caller's")
     .option(
       "--cleanup",
       "on a clean stop, take back everything put into the kernel and end the pods' processes",
     )
     .addOption(
-      new Option("--log-level LEVEL", "how much is logged to stderr, as JSON lines")
+      new Option("--log-level <LEVEL>", "how much is logged to stderr, as JSON lines")
         .choices(["debug", "info", "warn", "error", "silent"])
         .default("warn"),
     )

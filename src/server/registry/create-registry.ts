@@ -7,6 +7,7 @@ import { serviceKind } from "../../api/service/kind.ts";
 import { ApiError } from "../../api/api-error.ts";
 import { applyPatch } from "../../api/patch/patch.ts";
 import { notFound } from "../../api/status-errors.ts";
+import { isLoopback } from "../../api/validation/addresses.ts";
 import type { Store } from "../../store/store.ts";
 import type { ServiceRanges } from "../allocation/ranges.ts";
 import { adoptService } from "../allocation/service-allocator.ts";
@@ -63,7 +64,8 @@ export async function createRegistry(options: RegistryOptions): Promise<OwnedReg
   const { store, kinds, ranges, clock = Date.now, log = silentLog } = options;
   const rules = builtinRules(ranges);
   const gate = new NamespaceGate(store);
-  const validation = { ipFamilies: ranges.ipFamilies };
+  const loopbackEndpoints = [...ranges.addresses.values()].some(({ cidr }) => isLoopback(cidr.base));
+  const validation = { ipFamilies: ranges.ipFamilies, loopbackEndpoints };
   const writer = new Writer({ store, rules, namespaces: gate, validation, clock });
   const deleter = new Deleter({ store, rules, clock });
   await adoptServices(store, ranges, log);
