@@ -18,7 +18,7 @@ export async function readBody(request: IncomingMessage | Http2ServerRequest): P
   try {
     const pieces: Buffer[] = [];
     let length = 0;
-    // Not destroyed when too long: the client must be able to read the refusal, and node drops what still comes.
+    // Not destroyed when too long: the client must be able to read the refusal, which it does after it has sent everything.
     for await (const piece of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       length += piece.length;
       if (length > MAX_BODY) throw requestEntityTooLarge(MAX_BODY);
@@ -26,6 +26,8 @@ export async function readBody(request: IncomingMessage | Http2ServerRequest): P
     }
     return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
   } catch (error) {
+    // The rest is read and dropped, or the connection could not be used for the next request.
+    request.resume();
     if (error instanceof ApiError) throw error;
     throw brokenOff(error as Error);
   } finally {

@@ -1,10 +1,21 @@
-/** /openapi/v3: the index with a hash of each document, and the documents (KEP-2896). */
+/** /openapi/v3: the index with a hash of each document, and the documents (KEP-2896). /openapi/v2: one for everything. */
 import { createHash } from "node:crypto";
 import type { Kind } from "../../api/kind.ts";
 import { openApiDocuments } from "../../api/openapi/documents.ts";
+import { notAcceptable } from "../../api/status-errors.ts";
 import type { Request, Response } from "./exchange.ts";
 import { jsonResponse } from "./exchange.ts";
+import { parseAccept } from "./negotiate.ts";
+import { encodeSwagger } from "./swagger-protobuf.ts";
+import { swaggerOf } from "./swagger.ts";
 import { VERSION } from "./version.ts";
+
+const SWAGGER_PROTOBUF_TYPE = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+/** What clients ask for: the type, or its first spelling, which is no valid media type and is answered with the other. */
+const SWAGGER_PROTOBUF = new Set([
+  SWAGGER_PROTOBUF_TYPE,
+  "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+]);
 
 interface Document {
   readonly body: string;
@@ -13,6 +24,7 @@ interface Document {
 
 export class OpenApi {
   readonly #kinds: readonly Kind[];
+  #swagger: { readonly json: Document; readonly protobuf: Uint8Array } | undefined;
   /** By path below /openapi/v3: "api/v1". Made when they are first asked for: few servers ever are. */
   #documents: ReadonlyMap<string, Document> | undefined;
 
@@ -22,6 +34,7 @@ export class OpenApi {
 
   /** The answer for a path of OpenAPI; undefined if it is none or there is no such document. */
   answer({ path, header }: Pick<Request, "path" | "header">): Response | undefined {
+    if (path === "/openapi/v2") return this.#version2(header("accept") ?? "");
     if (path === "/openapi/v3" || path === "/openapi/v3/") return jsonResponse(200, this.#index());
     const document = path.startsWith("/openapi/v3/")
       ? this.#all().get(path.slice("/openapi/v3/".length))
@@ -31,6 +44,35 @@ export class OpenApi {
     const headers = { "content-type": "application/json", etag, "cache-control": "public, immutable" };
     if (header("if-none-match") === etag) return { status: 304, headers, body: "" };
     return { status: 200, headers, body: document.body, compressible: true };
+  }
+
+  #version2(accept: string): Response {
+    if (this.#swagger === undefined) {
+      const version = VERSION["gitVersion"]!;
+      const swagger = swaggerOf(openApiDocuments(this.#kinds, version).values(), version);
+      this.#swagger = { json: documentOf(swagger), protobuf: encodeSwagger(swagger) };
+    }
+    const { json, protobuf } = this.#swagger;
+    const headers = { etag: `"${json.hash}"`, vary: "Accept" };
+    const ranges = parseAccept(accept);
+    const wanted = ranges.find(
+      ({ type }) => SWAGGER_PROTOBUF.has(type) || type === "application/json" || type === "*/*",
+    );
+    if (ranges.length > 0 && wanted === undefined)
+      throw notAcceptable(["application/json", ...SWAGGER_PROTOBUF]);
+    if (wanted !== undefined && SWAGGER_PROTOBUF.has(wanted.type))
+      return {
+        status: 200,
+        headers: { "content-type": SWAGGER_PROTOBUF_TYPE, ...headers },
+        body: protobuf,
+        compressible: true,
+      };
+    return {
+      status: 200,
+      headers: { "content-type": "application/json", ...headers },
+      body: json.body,
+      compressible: true,
+    };
   }
 
   #index(): object {
@@ -43,12 +85,15 @@ export class OpenApi {
   #all(): ReadonlyMap<string, Document> {
     if (this.#documents === undefined) {
       const documents = new Map<string, Document>();
-      for (const [name, document] of openApiDocuments(this.#kinds, VERSION["gitVersion"]!)) {
-        const body = JSON.stringify(document);
-        documents.set(name, { body, hash: createHash("sha512").update(body).digest("hex").toUpperCase() });
-      }
+      for (const [name, document] of openApiDocuments(this.#kinds, VERSION["gitVersion"]!))
+        documents.set(name, documentOf(document));
       this.#documents = documents;
     }
     return this.#documents;
   }
+}
+
+function documentOf(value: object): Document {
+  const body = JSON.stringify(value);
+  return { body, hash: createHash("sha512").update(body).digest("hex").toUpperCase() };
 }
