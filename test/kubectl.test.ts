@@ -111,7 +111,7 @@ for (const version of versions) {
 
     test("label, annotate, patch in three forms", TIMEOUT, async () => {
       assert.equal(await kubectl.ok(["label", "svc", "web", "a=b"]), "service/web labeled\n");
-      assert.equal(await kubectl.ok(["label", "svc", "web", "a-"]), "service/web unlabeled\n");
+      assert.match(await kubectl.ok(["label", "svc", "web", "a-"]), /^service\/web (un)?labeled$/m);
       // kubectl 1.27 left the last letter away.
       assert.match(await kubectl.ok(["annotate", "svc", "web", "note=x"]), /^service\/web annotated?$/m);
       const patch = async (type: string, text: string): Promise<string> => {
@@ -186,8 +186,10 @@ for (const version of versions) {
     });
 
     test("wait, and delete that waits", TIMEOUT, async () => {
+      // Since 1.23 it can wait for more than conditions, and Services have none.
       const wait = ["wait", "--for=jsonpath={.spec.type}=ClusterIP", "svc/web", "--timeout=10s"];
-      assert.equal(await kubectl.ok(wait), "service/web condition met\n");
+      if (Number(version.version.split(".")[1]) >= 23)
+        assert.equal(await kubectl.ok(wait), "service/web condition met\n");
       assert.equal(await kubectl.ok(["delete", "svc", "web"]), 'service "web" deleted\n');
       assert.match(await kubectl.ok(["delete", "ns", "shop"]), /namespace "shop" deleted/);
       assert.equal(
@@ -215,6 +217,8 @@ for (const version of versions) {
         firstTimestamp: "2026-01-02T03:04:05Z",
         lastTimestamp: "2026-01-02T03:04:05Z",
         count: 1,
+        reportingComponent: "kubectl.test",
+        reportingInstance: "here",
       };
       await kubectl.ok(["create", "-f", "-"], { input: JSON.stringify(event) });
       assert.match(
@@ -250,10 +254,7 @@ for (const version of versions) {
           /^The Service "Bad_Name" is invalid: metadata\.name: Invalid value: "Bad_Name": a DNS-1035 label must consist of/m,
         ],
         [service("{ports: []}"), /^The Service "bad" is invalid: spec\.ports: Required value$/m],
-        [
-          service("{ports: [{port: 80}], colour: red}"),
-          /strict decoding error: unknown field "spec\.colour"/,
-        ],
+        [service("{ports: [{port: 80}], colour: red}"), /unknown field "(spec\.)?colour"/],
       ];
       for (const [input, says] of table) {
         const { code, stderr } = await kubectl.run(["create", "-f", "-"], { input });
