@@ -6,8 +6,12 @@ import { createServer } from "node:net";
 import { test } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { gunzipSync } from "node:zlib";
+import { namespaceKind } from "../src/api/namespace/kind.ts";
+import { encodeMessage } from "../src/api/schema/protobuf/encode.ts";
+import { sealEnvelope } from "../src/api/schema/protobuf/envelope.ts";
 import { BindError } from "../src/server/http/front.ts";
 import { startServer } from "../src/server/start.ts";
+import { createMemoryStore } from "../src/store/memory/memory-store.ts";
 import { startApi, watchLines } from "./api-fixture.ts";
 
 const SERVICES = "/api/v1/namespaces/default/services";
@@ -203,6 +207,87 @@ test("clients that say nothing, nonsense, or leave in the middle do no harm", as
   assert.equal((await call("/readyz")).status, 200);
   silent.destroy();
   assert.deepEqual(faults, []);
+});
+
+test("a reader that does not read holds nothing up, and learns that it is too late", async (t) => {
+  const store = createMemoryStore({ retention: { intervalMs: 0 } });
+  const { call, open, faults } = await startApi(t, { store });
+  await call(SERVICES, { method: "POST", body: service("web") });
+  const slow = await open(`${SERVICES}?watch=1`);
+  slow.pause();
+  // More than sockets, TLS and streams can take up between them.
+  const big = "x".repeat(200_000);
+  for (let i = 0; i < 60; i++) {
+    const patch = { metadata: { annotations: { big: `${i}${big}` } } };
+    const headers = { "content-type": "application/merge-patch+json" };
+    assert.equal((await call(`${SERVICES}/web`, { method: "PATCH", body: patch, headers })).status, 200);
+  }
+  await store.compact(store.revision);
+  let last: { type: string; object: Record<string, unknown> } | undefined;
+  let count = 0;
+  for await (const line of watchLines(slow)) {
+    last = line;
+    count++;
+  }
+  assert.ok(count < 60, `${count} events were kept for it`);
+  assert.equal(last!.type, "ERROR");
+  assert.equal(last!.object["code"], 410);
+  assert.equal(slow.complete, true);
+  assert.deepEqual(faults, []);
+});
+
+test("WatchList over HTTP, as client-go 1.35 asks for it", async (t) => {
+  const { open, store } = await startApi(t);
+  const query = "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
+  const response = await open(`/api/v1/namespaces?${query}`);
+  const seen: string[] = [];
+  for await (const { type, object } of watchLines(response)) {
+    seen.push(`${type} ${String(object.metadata["name"])}`);
+    if (type !== "BOOKMARK") continue;
+    assert.deepEqual(object.metadata["annotations"], { "k8s.io/initial-events-end": "true" });
+    assert.equal(object.metadata["resourceVersion"], String(store.revision));
+    break;
+  }
+  assert.deepEqual(seen, [
+    "ADDED default",
+    "ADDED kube-node-lease",
+    "ADDED kube-public",
+    "ADDED kube-system",
+    "BOOKMARK undefined",
+  ]);
+  const without = await open(`/api/v1/namespaces?watch=1&sendInitialEvents=true`);
+  assert.equal(without.statusCode, 422);
+  without.resume();
+});
+
+test("protobuf bodies come in; JSON goes out to those who would rather have protobuf", async (t) => {
+  const { call } = await startApi(t);
+  const raw = encodeMessage(namespaceKind.schema, { metadata: { name: "shop" } });
+  const body = sealEnvelope({ apiVersion: "v1", kind: "Namespace", raw });
+  const headers = {
+    "content-type": "application/vnd.kubernetes.protobuf",
+    accept: "application/vnd.kubernetes.protobuf,application/json",
+  };
+  const created = await call("/api/v1/namespaces", { method: "POST", body, headers });
+  assert.equal(created.status, 201, created.text);
+  assert.equal(created.headers["content-type"], "application/json");
+  assert.deepEqual(created.json()["spec"], { finalizers: ["kubernetes"] });
+  const damaged = body.slice(0, body.length / 2);
+  assert.equal((await call("/api/v1/namespaces", { method: "POST", body: damaged, headers })).status, 400);
+});
+
+test("a namespace that hangs can be let go through finalize", async (t) => {
+  const { call } = await startApi(t);
+  const body = { metadata: { name: "shop" }, spec: { finalizers: ["example.com/other"] } };
+  await call("/api/v1/namespaces", { method: "POST", body });
+  const going = await call("/api/v1/namespaces/shop", { method: "DELETE" });
+  assert.equal((going.json()["status"] as { phase: string }).phase, "Terminating");
+  const put = await call("/api/v1/namespaces/shop/finalize", {
+    method: "PUT",
+    body: { metadata: { name: "shop" }, spec: { finalizers: [] } },
+  });
+  assert.equal(put.status, 200, put.text);
+  assert.equal((await call("/api/v1/namespaces/shop")).status, 404);
 });
 
 test("closing ends watches whole, and frees the port", async (t) => {

@@ -9,6 +9,7 @@ import type { KubeObject } from "../api/meta/type.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import type { Service } from "../api/service/type.ts";
 import type { CallContext } from "./registry.ts";
+import type { OwnedRegistry } from "./registry/create-registry.ts";
 import type { Writer } from "./registry/writer.ts";
 
 const SYSTEM: CallContext = { user: { name: "system:fairlead", groups: ["system:masters"] } };
@@ -26,10 +27,12 @@ export interface KubernetesServiceOptions {
 
 /** Makes them, or brings them up to date. */
 export async function publishKubernetesService(
-  writer: Writer,
+  registry: OwnedRegistry,
   options: KubernetesServiceOptions,
 ): Promise<void> {
   const { clusterIP, host, port } = options;
+  const { writer } = registry;
+  await dropMoved(registry, clusterIP);
   const metadata = { namespace: NAMESPACE, name: NAME };
   const service: Service = {
     metadata: { ...metadata, labels: { component: "apiserver", provider: "kubernetes" } },
@@ -62,6 +65,18 @@ export async function publishKubernetesService(
     endpoints: slice.endpoints,
     ports: slice.ports!,
   }));
+}
+
+/** The service range may be another one than at the last start; an address cannot be changed, so the Service is made anew. */
+async function dropMoved(registry: OwnedRegistry, clusterIP: string): Promise<void> {
+  const key = { namespace: NAMESPACE, name: NAME };
+  const { items } = await registry.list(serviceKind, {
+    namespace: NAMESPACE,
+    fieldSelector: `metadata.name=${NAME}`,
+  });
+  const [existing] = items;
+  if (existing !== undefined && existing.spec?.clusterIP !== clusterIP)
+    await registry.delete(serviceKind, key, {}, SYSTEM);
 }
 
 /** Changes the object that is there, or creates it. Trusted: users may not name loopback addresses, we listen on one. */

@@ -53,7 +53,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   // On all addresses: the loopback one is the one that every client on this machine can use.
   const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
   address = reachable.includes(":") ? `[${reachable}]:${port}` : `${reachable}:${port}`;
-  await publishKubernetesService(registry.writer, { clusterIP, host: reachable, port });
+  await publishKubernetesService(registry, { clusterIP, host: reachable, port });
   const url = `https://${address}`;
   const kubeconfig = formatKubeconfig(url, pki.authority.certificate, pki.admin);
   const owned = stack.move();

@@ -24,6 +24,8 @@ import { send } from "./send.ts";
 /** Milliseconds for a TLS handshake, and for the headers of a request. */
 const HANDSHAKE_TIMEOUT = 10_000;
 const HEADERS_TIMEOUT = 15_000;
+/** How long a connection that has shown no certificate of ours may be quiet, milliseconds. */
+const STRANGER_IDLE = 30_000;
 /** Connections at once; a client-go program uses one or two. */
 const MAX_CONNECTIONS = 4096;
 /** Requests at once on one HTTP/2 connection. Each informer of a program holds one open. */
@@ -85,7 +87,13 @@ export async function listen(options: FrontOptions): Promise<Front> {
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
     session.on("close", () => sessions.delete(session));
+    if (!(session.socket as TLSSocket).authorized) session.setTimeout(STRANGER_IDLE, () => session.close());
     session.on("error", (err: Error) => log.debug({ err }, "an HTTP/2 connection failed"));
+  });
+  server.on("secureConnection", (socket: TLSSocket) => {
+    // HTTP/2 counts its own time: it reads past the socket.
+    if (!socket.authorized && socket.alpnProtocol !== "h2")
+      socket.setTimeout(STRANGER_IDLE, () => socket.destroy());
   });
   server.on("tlsClientError", (err) => log.debug({ err }, "a TLS handshake failed"));
   server.on("request", (request: AnyRequest, response: AnyResponse) => {
