@@ -54,7 +54,8 @@ export interface RegistryEvent<T extends KubeObject> {
 }
 
 export interface RegistryWatch<T extends KubeObject> extends AsyncIterableIterator<
-  readonly RegistryEvent<T>[]
+  readonly RegistryEvent<T>[],
+  undefined
 > {
   close(): void;
 }
