@@ -118,6 +118,19 @@ describe("nftables data plane", { skip: needsNetns() }, () => {
           assert.deepEqual([served.from, served.seen], ["b1", own(lab.client)]);
         });
 
+        test(`${protocol}: an endpoint may have the address and port of a service without endpoints`, async () => {
+          const outside = own(lab.node);
+          const port = protocol === "TCP" ? 7200 + version : 7300 + version;
+          await lab.node.listen({ port, name: "node" });
+          const closed = { ...virtualPort(version, protocol, [], outside), service: "default/closed", port };
+          const web = { ...virtualPort(version, protocol, []), backends: [{ address: outside, port }] };
+          await dataPlane.sync(tableOf(web, closed));
+          // A UDP socket that is bound to no address answers each peer from the address that is nearest to it.
+          const clients = protocol === "TCP" ? [lab.client, lab.backends[0]!, lab.node] : [lab.client];
+          for (const from of clients) assert.equal((await attempt(from, { host, port: 8080 })).from, "node");
+          assert.equal((await attempt(lab.client, { host: outside, port })).from, "ECONNREFUSED");
+        });
+
         test(`${protocol}: a backend reaches its own virtual address`, async () => {
           await dataPlane.sync(tableOf(virtualPort(version, protocol, lab.backends.slice(0, 1))));
           const answer = await attempt(lab.backends[0]!, { host, port: 8080 });

@@ -44,6 +44,53 @@ test("a synchronised table is what packets meet", async () => {
   );
 });
 
+test("an endpoint with the address and port of a service is reached, and still refused to others", async () => {
+  await using plane = createFakeDataPlane();
+  const closed: VirtualPort = {
+    ...WEB,
+    service: "default/closed",
+    address: "192.0.2.7",
+    port: 5353,
+    backends: [],
+  };
+  const inRange = { address: "10.96.0.77", port: 5353 };
+  for (const endpoint of [inRange, { address: closed.address, port: closed.port }]) {
+    const web = { ...WEB, backends: [endpoint] };
+    const ports = new Map([web, closed].map((port) => [virtualPortKey(port), port]));
+    await plane.sync({ ...table, ports });
+    const to = `${endpoint.address}:${endpoint.port}`;
+    for (const sourcePort of [40_001, 40_001, 40_002])
+      assert.equal(
+        send(plane.kernel, { ...PACKET, sourcePort }),
+        `${to} through eth0, from 11.1.1.1:${sourcePort}`,
+      );
+    const direct = { ...PACKET, sourcePort: 40_003, destination: endpoint.address, destinationPort: 5353 };
+    assert.match(send(plane.kernel, direct), /^rejected/);
+    const fromHost = { ...PACKET, source: "10.1.1.254", sourcePort: 40_004 };
+    const { fate } = plane.kernel.send(fromHost, { from: "host" });
+    assert.match(formatFate(fate), new RegExp(`^${to} `));
+  }
+});
+
+test("a table whose filters do not let translated connections through is given the rules that do", async () => {
+  await using plane = createFakeDataPlane();
+  const { kernel } = plane;
+  await plane.sync(table);
+  await plane[Symbol.asyncDispose]();
+  const filters = new Set(["filter-prerouting", "filter-output"]);
+  const rules = kernel.rules(Family.inet, TABLE_NAME).filter((rule) => filters.has(rule.chain));
+  assert.equal(rules.length, 6);
+  const older = rules.filter((_, index) => index % 3 === 1);
+  kernel.commit(older.map((rule) => ({ op: "delete rule", rule: { ...rule, handle: rule.handle! } })));
+  await using next = createFakeDataPlane(kernel);
+  assert.equal((await next.sync(table)).written, 6);
+  const repaired = kernel.rules(Family.inet, TABLE_NAME).filter((rule) => filters.has(rule.chain));
+  assert.deepEqual(
+    repaired.map(({ chain, comment }) => [chain, comment]),
+    rules.map(({ chain, comment }) => [chain, comment]),
+  );
+});
+
 test("a second data plane on the same kernel finds everything in place and writes nothing", async () => {
   await using first = createFakeDataPlane();
   await first.sync(table);

@@ -7,7 +7,7 @@
  *       services                   how many endpoints has (address . protocol . port)?          slots4, slots6, by-slots
  *         of-N                     pick one of N: dnat to (address . protocol . port . random)  endpoints4, endpoints6
  *     filter-prerouting, filter-output   (just after dstnat)
- *       unserved                   what is still addressed to a service was not translated      ranges4, outside4, ...
+ *       unserved                   what was not translated and is addressed to a service        ranges4, outside4, ...
  *         refuse                   a TCP reset or port unreachable at once
  *     nat-postrouting              (before Docker's and others' srcnat)
  *       source4, source6           a translated connection keeps the client's address, unless the endpoint could not answer
@@ -308,6 +308,11 @@ function filterRules(chain: string): Rule[] {
       chain,
       [ctHas("state", CT_STATE.established | CT_STATE.related), verdict("accept")],
       "cheap for most packets",
+    ),
+    rule(
+      chain,
+      [ctHas("status", CT_STATUS.dnat), verdict("accept")],
+      "an endpoint may have the address and port of a service",
     ),
     rule(chain, [jump("unserved")]),
   ];
