@@ -4,8 +4,11 @@ import { fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { cidr } from "../src/base/ip.ts";
 import type { DataPlane } from "../src/dataplane/dataplane.ts";
+import { elementKey } from "../src/dataplane/nftables/kernel-state.ts";
 import { NetlinkPort } from "../src/dataplane/nftables/netlink-port.ts";
+import { rangeElements } from "../src/dataplane/nftables/plan.ts";
 import { createNftablesDataPlane } from "../src/dataplane/nftables/programmer.ts";
 import type { ServiceTable, VirtualPort } from "../src/dataplane/table.ts";
 import { virtualPortKey } from "../src/dataplane/table.ts";
@@ -116,6 +119,10 @@ describe("nftables data plane and what it finds", { skip: needsNetns() }, () => 
     ],
     ["an element is added", "add element inet fairlead slots6 { fd96::77 . udp . 53 : 0x3 }"],
     ["a range is added", "add element inet fairlead ranges4 { 1.1.1.0/24 }"],
+    [
+      "several ranges are added",
+      "add element inet fairlead ranges4 { 1.1.1.0/24, 2.2.2.2, 11.0.0.0-11.0.0.9 }",
+    ],
     ["a verdict is changed", "delete element inet fairlead by-slots { 0x3 }"],
     ["a rule is added", "add rule inet fairlead filter-prerouting drop"],
     ["a rule is put first", "insert rule inet fairlead services accept"],
@@ -173,6 +180,41 @@ describe("nftables data plane and what it finds", { skip: needsNetns() }, () => 
       assert.equal(listing(netns.name), before);
     });
   }
+
+  test("a restart with other ranges changes them in place, whichever they are", async () => {
+    const warnings: string[] = [];
+    const note = (_fields: object, message: string): void => void warnings.push(message);
+    const log = { debug() {}, info() {}, warn: note, error: note };
+    const states = [
+      [
+        "10.96.0.0/16",
+        "10.98.0.0/16",
+        "10.100.0.0/16",
+        "255.255.255.0/24",
+        "fd96::/112",
+        "fd97::/112",
+        "fd98::/64",
+      ],
+      ["10.98.0.0/16"],
+      ["0.0.0.0/8", "10.96.0.0/17", "10.98.0.0/17", "10.98.128.0/18", "fd97::/113", "fd99::/64", "ff00::/8"],
+      ["0.0.0.0/32", "10.98.0.0/16", "10.99.0.0/16", "fd97::/112", "fd97::1:0:0/112"],
+      [],
+    ];
+    using kernel = await NetlinkPort.open(netns.name);
+    for (const ranges of states) {
+      await using restarted = await createNftablesDataPlane({ netns: netns.name, routes: false, log });
+      await restarted.sync({ ports: new Map(), ranges });
+      assert.deepEqual(warnings, [], `to ${ranges.join(" ")}`);
+      for (const version of [4, 6] as const)
+        assert.deepEqual(
+          kernel
+            .elements({ family: 1, table: "fairlead", name: `ranges${version}` })
+            .map(elementKey)
+            .sort(),
+          rangeElements(ranges.map(cidr), version).map(elementKey).sort(),
+        );
+    }
+  });
 
   test("a change right after a foreign one is in force when apply resolves", async () => {
     await dataPlane.sync(table);

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Chain, Command, Rule, SetDefinition, SetElement } from "../../net/nftables/model.ts";
 import type { DesiredState } from "./desired-state.ts";
+import { intervalChanges } from "./intervals.ts";
 import { elementData, elementKey, elementOfKey } from "./kernel-state.ts";
 import type { KernelState } from "./kernel-state.ts";
 import { setReference } from "./plan.ts";
@@ -149,6 +150,13 @@ function reconcileElements(
   kernel: KernelState,
 ): void {
   const have = kernel.elements.get(set.name) ?? new Map<string, string>();
+  if (set.flags.interval === true) {
+    const changes = intervalChanges(desired.elements.get(set.name) ?? [], have.keys());
+    steps.keep(changes.kept);
+    steps.delete(set, changes.remove, changes.replaced);
+    steps.add(set, changes.add);
+    return;
+  }
   const missing: SetElement[] = [];
   const wrong: SetElement[] = [];
   let right = 0;
