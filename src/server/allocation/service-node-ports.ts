@@ -15,17 +15,17 @@ function wantsNodePorts(spec: ServiceSpec): boolean {
   );
 }
 
-export function wantsHealthCheckPort(spec: ServiceSpec): boolean {
+function wantsHealthCheckPort(spec: ServiceSpec): boolean {
   return spec.type === "LoadBalancer" && spec.externalTrafficPolicy === "Local";
 }
 
-/** The node ports an object holds. */
+/** The node ports an object holds. One that is written in a Service of another type is only text. */
 export function heldNodePorts(spec: ServiceSpec): Set<number> {
   const held = new Set<number>();
-  for (const { nodePort } of spec.ports ?? [])
-    if (nodePort !== undefined && nodePort !== 0) held.add(nodePort);
-  if (spec.healthCheckNodePort !== undefined && spec.healthCheckNodePort !== 0)
-    held.add(spec.healthCheckNodePort);
+  if (mayHaveNodePorts(spec))
+    for (const { nodePort = 0 } of spec.ports ?? []) if (nodePort !== 0) held.add(nodePort);
+  if (wantsHealthCheckPort(spec) && (spec.healthCheckNodePort ?? 0) !== 0)
+    held.add(spec.healthCheckNodePort!);
   return held;
 }
 

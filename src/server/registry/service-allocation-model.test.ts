@@ -1,0 +1,128 @@
+/** Any history of writes, good, bad, dry and at once: what is taken is what the stored Services hold, no more and no less. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { ApiError } from "../../api/api-error.ts";
+import { serviceKind } from "../../api/service/kind.ts";
+import type { ServiceSpec } from "../../api/service/type.ts";
+import { ALICE, type Fixture, service, startRegistry } from "./registry-fixture.ts";
+
+const number = fc.integer({ min: 0, max: 15 });
+const maybe = <V>(value: fc.Arbitrary<V>): fc.Arbitrary<V | undefined> =>
+  fc.option(value, { nil: undefined });
+
+/** Specs of which many are refused, each for another reason. */
+const anySpec: fc.Arbitrary<ServiceSpec> = fc
+  .record({
+    type: fc.constantFrom<ServiceSpec["type"]>("ClusterIP", "NodePort", "LoadBalancer", "ExternalName"),
+    clusterIP: fc.oneof(
+      { weight: 4, arbitrary: fc.constant(undefined) },
+      { weight: 3, arbitrary: number.map((n) => `10.96.0.${n}`) },
+      number.map((n) => `fd00::${n.toString(16)}`),
+      fc.constantFrom("None", "10.99.0.1", "nonsense"),
+    ),
+    ipFamilyPolicy: maybe(fc.constantFrom("SingleStack", "PreferDualStack", "RequireDualStack")),
+    externalTrafficPolicy: maybe(fc.constantFrom("Cluster", "Local")),
+    externalName: maybe(fc.constant("example.com")),
+    ports: fc.uniqueArray(
+      fc.record({
+        name: fc.constantFrom("a", "b", "c"),
+        port: fc.constantFrom(53, 80, 81, 82),
+        protocol: fc.constantFrom("TCP", "UDP"),
+        nodePort: maybe(number.map((n) => 30000 + n)),
+      }),
+      { minLength: 1, maxLength: 3, selector: ({ name }) => name },
+    ),
+  })
+  .map((spec) => JSON.parse(JSON.stringify(sensible(spec as ServiceSpec))) as ServiceSpec);
+
+/** Leaves out what the type forbids, most of the time: a history of nothing but refusals shows little. */
+function sensible(spec: ServiceSpec): ServiceSpec {
+  const { clusterIP, externalTrafficPolicy, externalName, ...rest } = spec;
+  const ports = rest.ports!.map(({ nodePort: _none, ...port }) => port);
+  if (spec.ports!.some(({ port }) => port === 82)) return spec;
+  switch (spec.type) {
+    case "ExternalName":
+      return { type: "ExternalName", externalName: "example.com", ports };
+    case "ClusterIP":
+      return { ...rest, clusterIP: clusterIP!, ports };
+    default:
+      return clusterIP === "None"
+        ? rest
+        : { ...rest, clusterIP: clusterIP!, externalTrafficPolicy: externalTrafficPolicy! };
+  }
+}
+
+const step = fc.record({
+  verb: fc.constantFrom("create", "create", "update", "patch", "delete"),
+  name: fc.constantFrom("a", "b", "c", "d", "a", "b", "a", "b", "Bad_"),
+  spec: anySpec,
+  dryRun: fc.boolean(),
+});
+
+type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
+
+async function run({ registry }: Fixture, { verb, name, spec, dryRun }: Step): Promise<void> {
+  const key = { namespace: "default", name };
+  const object = { ...service(name), spec };
+  try {
+    if (verb === "create") await registry.create(serviceKind, "default", object, { dryRun }, ALICE);
+    else if (verb === "update") await registry.update(serviceKind, key, object, { dryRun }, ALICE);
+    else if (verb === "patch")
+      await registry.patch(serviceKind, key, { type: "merge", patch: { spec } }, { dryRun }, ALICE);
+    else await registry.delete(serviceKind, key, dryRun ? { dryRun: ["All"] } : {}, ALICE);
+  } catch (error) {
+    // Refusals are expected; a fault of ours is not.
+    if (!(error instanceof ApiError)) throw error;
+  }
+}
+
+async function check({ registry, ranges }: Fixture): Promise<void> {
+  const { items } = await registry.list(serviceKind, {});
+  const addresses = items.flatMap(({ spec }) =>
+    (spec?.clusterIPs ?? []).filter((address) => address !== "None"),
+  );
+  assert.equal(new Set(addresses).size, addresses.length, `one address, two Services: ${addresses.join()}`);
+  const taken = [...ranges.addresses.values()].reduce((sum, { pool }) => sum + pool.taken, 0);
+  assert.equal(taken, addresses.length, "addresses");
+  const exposed = items.filter(({ spec }) => spec?.type === "NodePort" || spec?.type === "LoadBalancer");
+  const ports = exposed.map(
+    ({ spec }) =>
+      new Set(
+        [...(spec?.ports ?? []).map(({ nodePort }) => nodePort ?? 0), spec?.healthCheckNodePort ?? 0].filter(
+          Boolean,
+        ),
+      ),
+  );
+  assert.equal(
+    ranges.nodePorts.pool.taken,
+    ports.reduce((sum, { size }) => sum + size, 0),
+    "node ports",
+  );
+  for (const { metadata, spec } of items)
+    for (const address of spec?.clusterIPs ?? []) {
+      if (address === "None") continue;
+      const range = ranges.addresses.get(address.includes(":") ? "IPv6" : "IPv4")!;
+      assert.equal(range.pool.owner(range.number(address)), metadata.uid);
+    }
+}
+
+test("what is taken is what the stored Services hold, after any history of writes", async (t) => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(step, { minLength: 1, maxLength: 4 }), { maxLength: 15, size: "max" }),
+      async (rounds) => {
+        const fixture = await startRegistry(t, {
+          serviceCidrs: ["10.96.0.0/28", "fd00::/124"],
+          nodePorts: { first: 30000, last: 30011 },
+        });
+        for (const round of rounds) {
+          // The steps of a round run into each other.
+          await Promise.all(round.map(async (one) => run(fixture, one)));
+          await check(fixture);
+        }
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
