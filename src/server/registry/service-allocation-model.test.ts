@@ -38,7 +38,7 @@ const anySpec: fc.Arbitrary<ServiceSpec> = fc
 
 /** Leaves out what the type forbids, most of the time: a history of nothing but refusals shows little. */
 function sensible(spec: ServiceSpec): ServiceSpec {
-  const { clusterIP, externalTrafficPolicy, externalName, ...rest } = spec;
+  const { clusterIP, externalTrafficPolicy, externalName: _name, ...rest } = spec;
   const ports = rest.ports!.map(({ nodePort: _none, ...port }) => port);
   if (spec.ports!.some(({ port }) => port === 82)) return spec;
   switch (spec.type) {
