@@ -1,7 +1,7 @@
 /** The nftables data plane with real sockets through a real kernel: client, node and backends in namespaces. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { DataPlane } from "../src/dataplane/dataplane.ts";
+import type { NftablesDataPlaneControls } from "../src/dataplane/nftables/nftables-data-plane.ts";
 import { createNftablesDataPlane } from "../src/dataplane/nftables/programmer.ts";
 import type { ServiceTable, VirtualPort } from "../src/dataplane/table.ts";
 import { virtualPortKey } from "../src/dataplane/table.ts";
@@ -41,7 +41,7 @@ function tableOf(...ports: VirtualPort[]): ServiceTable {
 
 describe("nftables data plane", { skip: needsNetns() }, () => {
   let lab: NftablesLab;
-  let dataPlane: DataPlane;
+  let dataPlane: NftablesDataPlaneControls;
 
   before(async () => {
     lab = await nftablesLab(3);
@@ -206,6 +206,25 @@ describe("nftables data plane", { skip: needsNetns() }, () => {
       });
     });
   }
+
+  test("connections between interfaces that are told to be bridges are masqueraded from then on", async () => {
+    await dataPlane.sync(tableOf(virtualPort(4, "TCP", lab.backends.slice(0, 1))));
+    const seen = async (): Promise<string | undefined> =>
+      (await lab.client.connect({ host: VIP[4], port: 8080 })).seen;
+    assert.equal(await seen(), lab.client.address4);
+    await dataPlane.setMasqueradeBridges([
+      ["client", "b1"],
+      ["br-none", "br-none"],
+    ]);
+    assert.notEqual(await seen(), lab.client.address4);
+    const names = nft(lab.node.netns, "list set inet fairlead bridges");
+    assert.match(names, /"client" \. "b1"/);
+    assert.match(names, /"br-none" \. "br-none"/);
+    await dataPlane.setMasqueradeBridges([["br-none", "br-none"]]);
+    assert.equal(await seen(), lab.client.address4);
+    await dataPlane.setMasqueradeBridges([]);
+    assert.doesNotMatch(nft(lab.node.netns, "list set inet fairlead bridges"), /elements/);
+  });
 
   test("no connection fails while the set of endpoints changes all the time", async () => {
     const two = virtualPort(4, "TCP", lab.backends.slice(0, 2));

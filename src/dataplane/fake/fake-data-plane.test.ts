@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
+import type { Command } from "../../net/nftables/model.ts";
 import { Family } from "../../net/nftables/model.ts";
 import { TABLE_NAME } from "../nftables/ruleset.ts";
 import type { ServiceTable, VirtualPort } from "../table.ts";
 import { virtualPortKey } from "../table.ts";
 import { createFakeDataPlane } from "./fake-data-plane.ts";
-import type { FakeKernel } from "./kernel.ts";
+import { FakeKernel } from "./kernel.ts";
 import { formatFate } from "./packet-trace.ts";
 import type { Packet } from "./packet.ts";
 
@@ -119,6 +120,57 @@ test("what somebody else changes in the table is repaired", async () => {
     await setImmediate();
   }
   assert.equal(send(kernel), "10.1.1.4:5353 through eth0, from 11.1.1.1:40000");
+});
+
+test("bridges to masquerade can change while it runs, and only the difference is written", async () => {
+  const masqueraded = "10.1.1.4:5353 through eth0, from 10.1.1.254:PORT";
+  const plain = "10.1.1.4:5353 through eth0, from 11.1.1.1:PORT";
+  let sourcePort = 41_000;
+  const sent = (kernel: FakeKernel): string => {
+    sourcePort++;
+    return send(kernel, { ...PACKET, sourcePort }).replace(`:${sourcePort}`, ":PORT");
+  };
+  const kernel = new FakeKernel({
+    interfaces: [{ name: "eth0", addresses: ["10.1.1.254/24"] }],
+    routes: [{ to: "0.0.0.0/0", oif: "eth0" }],
+  });
+  await using plane = createFakeDataPlane(kernel);
+  const commits: Command[][] = [];
+  using _ = kernel.subscribe(({ commands }) => void commits.push([...commands]));
+
+  await plane.setMasqueradeBridges([["eth0", "eth0"]]);
+  assert.equal(commits.length, 0, "nothing is written before the first sync");
+  await plane.sync(table);
+  assert.equal(sent(kernel), masqueraded);
+
+  commits.length = 0;
+  const pairs = [
+    ["eth0", "eth0"],
+    ["br-1", "br-1"],
+    ["br-1", "br-1"],
+  ] as const;
+  await plane.setMasqueradeBridges(pairs);
+  await plane.setMasqueradeBridges(pairs.toReversed());
+  assert.deepEqual(
+    commits.flat().map((command) => [command.op, "elements" in command && command.elements.length]),
+    [["add elements", 1]],
+  );
+  await plane.setMasqueradeBridges([["br-1", "br-1"]]);
+  assert.equal(commits.length, 2);
+  assert.equal(sent(kernel), plain);
+
+  await assert.rejects(plane.setMasqueradeBridges([["eth0", "an-interface-name"]]), RangeError);
+  assert.equal((await plane.sync(table)).written, 0, "what was refused is not remembered");
+
+  // The set is not what it was: all is read back.
+  kernel.commit([{ op: "delete table", table: { family: Family.inet, name: TABLE_NAME } }]);
+  await plane.setMasqueradeBridges([["eth0", "eth0"]]);
+  assert.equal(sent(kernel), masqueraded);
+  await plane.cleanup();
+  await plane.setMasqueradeBridges([]);
+  assert.deepEqual(kernel.tables(Family.inet), []);
+  await plane.sync(table);
+  assert.equal(sent(kernel), plain);
 });
 
 test("cleaned up, the kernel is empty", async () => {

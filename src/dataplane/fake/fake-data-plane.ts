@@ -1,11 +1,10 @@
 /** The nftables data plane on a kernel in memory: what it programs can be asked, packet by packet. */
-import type { DataPlane } from "../dataplane.ts";
-import type { NftablesDataPlaneOptions } from "../nftables/nftables-data-plane.ts";
+import type { NftablesDataPlaneControls, NftablesDataPlaneOptions } from "../nftables/nftables-data-plane.ts";
 import { NftablesDataPlane } from "../nftables/nftables-data-plane.ts";
 import { FakePort } from "./fake-port.ts";
 import { FakeKernel } from "./kernel.ts";
 
-export interface FakeDataPlane extends DataPlane {
+export interface FakeDataPlane extends NftablesDataPlaneControls {
   readonly name: "fake";
   /** Where it programs: send packets through it, or change it behind the data plane's back. */
   readonly kernel: FakeKernel;
@@ -24,6 +23,7 @@ export function createFakeDataPlane(
     kernel,
     sync: (table) => plane.sync(table),
     apply: (delta) => plane.apply(delta),
+    setMasqueradeBridges: (pairs) => plane.setMasqueradeBridges(pairs),
     cleanup: () => plane.cleanup(),
     [Symbol.asyncDispose]: () => plane[Symbol.asyncDispose](),
   };

@@ -1,24 +1,15 @@
 /** Everything that table `inet fairlead` should hold for a table of services, adopting the slots that are there. */
 import type { Chain, Command, Rule, SetDefinition, SetElement } from "../../net/nftables/model.ts";
 import type { ServiceTable } from "../table.ts";
+import type { BridgePair } from "./bridges.ts";
+import { bridgeElements } from "./bridges.ts";
 import type { ElementTexts, KernelState } from "./kernel-state.ts";
 import { latin1, latin1Bytes } from "./keys.ts";
 import type { Programmed, ProgrammedPort } from "./plan.ts";
 import { commitPlan, nothingProgrammed, planDelta, rangeElements } from "./plan.ts";
-import {
-  bridges,
-  bySlots,
-  chains,
-  IFNAME_LENGTH,
-  rules,
-  sets,
-  slotChain,
-  slotCommands,
-  slotRules,
-} from "./ruleset.ts";
+import { bridges, bySlots, chains, rules, sets, slotChain, slotCommands, slotRules } from "./ruleset.ts";
 
-/** Two interfaces: what comes in by the first and goes out by the second is masqueraded. */
-export type BridgePair = readonly [input: string, output: string];
+export type { BridgePair };
 
 export interface DesiredState {
   readonly programmed: Programmed;
@@ -48,7 +39,7 @@ export function desiredState(
   const elements = new Map<string, SetElement[]>(sets.map((set) => [set.name, []]));
   for (const version of [4, 6] as const)
     elements.set(`ranges${version}`, rangeElements(programmed.ranges, version));
-  elements.set(bridges.name, masquerade.map(bridgeElement));
+  elements.set(bridges.name, bridgeElements(masquerade));
   const slotRulesByChain = new Map<string, Rule[]>();
   for (const slots of programmed.chains) {
     slotRulesByChain.set(slotChain(slots).name, slotRules(slots));
@@ -128,15 +119,4 @@ function foundChains(kernel: KernelState): number[] {
     const slots = Number(match?.[1] ?? 0);
     return slots > 0 && slotChain(slots).name === name ? [slots] : [];
   });
-}
-
-function bridgeElement([input, output]: BridgePair): SetElement {
-  const key = new Uint8Array(2 * IFNAME_LENGTH);
-  for (const [index, name] of [input, output].entries()) {
-    const bytes = Buffer.from(name);
-    if (bytes.length === 0 || bytes.length >= IFNAME_LENGTH)
-      throw new RangeError(`an interface name has 1 to ${IFNAME_LENGTH - 1} bytes: ${JSON.stringify(name)}`);
-    key.set(bytes, index * IFNAME_LENGTH);
-  }
-  return { key };
 }

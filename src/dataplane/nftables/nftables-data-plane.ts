@@ -16,8 +16,9 @@ import type { DataPlane, SyncReport } from "../dataplane.ts";
 import { DataPlaneError } from "../dataplane.ts";
 import type { ServiceTable, TableDelta, VirtualPort, VirtualPortKey } from "../table.ts";
 import { virtualPortKey } from "../table.ts";
+import type { BridgePair } from "./bridges.ts";
+import { bridgeCommands } from "./bridges.ts";
 import { desiredState, removedPorts } from "./desired-state.ts";
-import type { BridgePair } from "./desired-state.ts";
 import { readKernelState } from "./kernel-state.ts";
 import type { Plan, Programmed } from "./plan.ts";
 import { commitPlan, planDelta } from "./plan.ts";
@@ -30,11 +31,21 @@ import type { UdpPort } from "./udp-flows.ts";
 import { cutStaleFlows, isUdp } from "./udp-flows.ts";
 
 export interface NftablesDataPlaneOptions {
-  /** Pairs of interfaces between which answers bypass this host, so that connections must be masqueraded. @default {none} */
+  /** What {@link NftablesDataPlaneControls.setMasqueradeBridges} would be told first. @default {none} */
   readonly masqueradeBridges?: readonly BridgePair[];
   /** How often to make sure that no change was missed, in milliseconds. @default {30_000} */
   readonly verifyInterval?: number;
   readonly log?: Log;
+}
+
+/** A data plane that can be told more about the host than services. */
+export interface NftablesDataPlaneControls extends DataPlane {
+  /**
+   * Pairs of interfaces between which answers bypass this host: what comes in by the first and goes out by the second
+   * is masqueraded, from the next connection on. They replace those from before; only the difference is written, and
+   * nothing before the first `sync`. Throws RangeError if a name cannot be an interface's, else as `apply`.
+   */
+  setMasqueradeBridges(pairs: readonly BridgePair[]): Promise<void>;
 }
 
 /** What it is made of: the kernel of one namespace, or a fake of it. */
@@ -52,7 +63,7 @@ const MAX_HEARD = 2000;
 /** At most one repair in so many milliseconds, so that a fight over the table does not take the whole processor. */
 const REPAIR_INTERVAL = 100;
 
-export class NftablesDataPlane implements DataPlane {
+export class NftablesDataPlane implements NftablesDataPlaneControls {
   readonly name = "nftables";
   readonly #kernel: NftablesPort & ConntrackPort;
   readonly #routes: RouteSocket | undefined;
@@ -63,6 +74,8 @@ export class NftablesDataPlane implements DataPlane {
   /** What should be there; undefined before the first sync and after cleanup. */
   #table: { ports: Map<VirtualPortKey, VirtualPort>; ranges: readonly string[] } | undefined;
   #programmed: Programmed | undefined;
+  /** What should be masqueraded; in force if `#programmed` is. */
+  #bridges: readonly BridgePair[];
   #changes: ChangeWatch | undefined;
   /** What the generation is if nobody but us has committed since the table was read. */
   #generation = 0;
@@ -81,6 +94,7 @@ export class NftablesDataPlane implements DataPlane {
     this.#routes = parts.routes;
     this.#watchChanges = parts.watch;
     this.#options = options;
+    this.#bridges = options.masqueradeBridges ?? [];
     this.#resources = resources;
     this.#log = options.log ?? silentLog;
   }
@@ -112,6 +126,20 @@ export class NftablesDataPlane implements DataPlane {
       this.#cutFlows(udp);
     }
     if (this.#changes === undefined && !(await this.#watch())) this.#reconcile();
+  }
+
+  async setMasqueradeBridges(pairs: readonly BridgePair[]): Promise<void> {
+    const wanted = structuredClone(pairs);
+    const commands = bridgeCommands(this.#bridges, wanted);
+    if (this.#table === undefined || this.#programmed === undefined) {
+      this.#bridges = wanted;
+      if (this.#table !== undefined) this.#reconcile();
+      return;
+    }
+    if (commands.length === 0) return;
+    const isDone = this.#commit(commands);
+    this.#bridges = wanted;
+    if (!isDone) this.#reconcile();
   }
 
   async cleanup(): Promise<void> {
@@ -187,7 +215,7 @@ export class NftablesDataPlane implements DataPlane {
     for (let attempt = 1; ; attempt++) {
       const kernel = readKernelState(this.#kernel);
       this.#generation = kernel.generation;
-      const desired = desiredState(table, this.#options.masqueradeBridges ?? [], kernel);
+      const desired = desiredState(table, this.#bridges, kernel);
       const { commands, kept, written } = isRefused ? rebuild(desired, kernel) : reconcile(desired, kernel);
       try {
         if (commands.length > 0)

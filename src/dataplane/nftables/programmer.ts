@@ -1,11 +1,10 @@
 /** Opens the kernel's nftables for the data plane, and makes sure beforehand that this kernel will do. */
 import type { Command } from "../../net/nftables/model.ts";
 import { RouteSocket } from "../../net/rtnetlink/route-socket.ts";
-import type { DataPlane } from "../dataplane.ts";
 import { ForeignChanges } from "./foreign-changes.ts";
 import { NetlinkPort } from "./netlink-port.ts";
 import { NftablesDataPlane } from "./nftables-data-plane.ts";
-import type { NftablesDataPlaneOptions } from "./nftables-data-plane.ts";
+import type { NftablesDataPlaneControls, NftablesDataPlaneOptions } from "./nftables-data-plane.ts";
 import type { NftablesPort } from "./port.ts";
 import { explain } from "./refusal.ts";
 import { skeleton, slotCommands, table as ourTable } from "./ruleset.ts";
@@ -21,7 +20,9 @@ export interface NftablesOptions extends NftablesDataPlaneOptions {
  * Opens the sockets and makes sure that this kernel can do what is needed. Nothing is changed before `sync`.
  * Throws DataPlaneError with a remedy: no rights, no nf_tables, a kernel that is too old.
  */
-export async function createNftablesDataPlane(options: NftablesOptions = {}): Promise<DataPlane> {
+export async function createNftablesDataPlane(
+  options: NftablesOptions = {},
+): Promise<NftablesDataPlaneControls> {
   const netns = options.netns === undefined ? {} : { netns: options.netns };
   await using stack = new AsyncDisposableStack();
   try {
