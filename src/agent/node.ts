@@ -6,11 +6,16 @@ import { nodeKind } from "../api/node/kind.ts";
 import type { Node, NodeAddress } from "../api/node/type.ts";
 import type { Client } from "../client/client.ts";
 
+/** Node annotation: the ranges of virtual addresses that its data plane answers for, comma-separated. */
+export const SERVICE_RANGES_ANNOTATION = "fairlead.dev/service-ranges";
+
 export interface NodeDescription {
   readonly name: string;
   /** Addresses that others reach this node by; the first of each family is its InternalIP. */
   readonly addresses: readonly string[];
   readonly podCidr: string | undefined;
+  /** "10.96.0.0/16"; none without a data plane. */
+  readonly serviceRanges: readonly string[];
   /** "docker://20.10.24" or "process://24.21.0". */
   readonly containerRuntimeVersion: string;
   /** fairlead's own version. */
@@ -37,9 +42,10 @@ export async function registerNode(client: Client, description: NodeDescription)
       throw error;
     });
   const labels = { ...existing.metadata.labels, ...wanted.metadata.labels };
+  const annotations = { ...existing.metadata.annotations, ...wanted.metadata.annotations };
   const updated = await client.update(nodeKind, {
     ...existing,
-    metadata: { ...existing.metadata, labels },
+    metadata: { ...existing.metadata, labels, annotations },
     spec: { ...existing.spec, ...wanted.spec },
   });
   await client.update(nodeKind, { ...updated, status: wanted.status! }, { subresource: "status" });
@@ -60,6 +66,7 @@ function nodeOf(description: NodeDescription, now: Date): Node {
         "kubernetes.io/os": "linux",
         "kubernetes.io/arch": machine,
       },
+      annotations: { [SERVICE_RANGES_ANNOTATION]: description.serviceRanges.join(",") },
     },
     spec:
       description.podCidr === undefined

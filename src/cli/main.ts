@@ -2,7 +2,6 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { demoCommand } from "./demo/command.ts";
-import { UserError } from "./user-error.ts";
 import { statusCommand } from "./status/command.ts";
 import { traceCommand } from "./trace/command.ts";
 import { upCommand } from "./up/command.ts";
@@ -49,11 +48,10 @@ export async function main(args: readonly string[]): Promise<void> {
 /** A user's mistake is its sentence and what to do; a mistake of ours keeps its stack. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  const remedy = "remedy" in error && typeof error.remedy === "string" ? error.remedy : undefined;
+  if (remedy !== undefined) return `${error.message}: ${remedy}`;
   // Names rather than classes: a message of these is written for users, whichever layer it comes from.
-  if (/^(Api|Kubeconfig|Store\w*|Pki|Bind|Engine\w*)Error$/.test(error.name)) return error.message;
-  if (error instanceof UserError || "remedy" in error) {
-    const remedy = "remedy" in error && typeof error.remedy === "string" ? error.remedy : undefined;
-    return remedy === undefined ? error.message : `${error.message}: ${remedy}`;
-  }
+  if (/^(User|Api|DataPlane|Engine|Kubeconfig|Store\w*|Pki|Bind)Error$/.test(error.name))
+    return error.message;
   return error.stack ?? error.message;
 }

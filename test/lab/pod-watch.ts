@@ -35,7 +35,7 @@ export class PodWatch implements AsyncDisposable {
   until<T extends Pod | undefined>(
     name: string,
     expected: (pod: Pod | undefined) => boolean,
-    { namespace = "default", deadline = DEADLINE } = {},
+    { namespace = "default", deadline = DEADLINE }: { namespace?: string; deadline?: number } = {},
   ): Promise<T> {
     return new Promise((resolve, reject) => {
       const look = (): void => {

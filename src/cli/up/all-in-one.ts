@@ -71,6 +71,10 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
 
   const client = createInProcessClient(server.registry, OUR_USER);
   const controllers = startControllers({ client, signal, log });
+  stack.defer(async () => {
+    stop();
+    await controllers.done;
+  });
   const containers = await chooseContainers(options.containers, {
     client,
     log,
@@ -86,6 +90,7 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
     name: options.nodeName,
     addresses: machineAddresses(),
     podCidr: podCidrs[0],
+    serviceRanges: dataPlane === undefined ? [] : serviceCidrs.map(formatCidr),
     containerRuntimeVersion: containers.version,
     version,
   });
