@@ -1,10 +1,14 @@
 /** The nftables data plane with real sockets through a real kernel: client, node and backends in namespaces. */
 import assert from "node:assert/strict";
+import { existsSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
+import { cidr, ip } from "../src/base/ip.ts";
 import type { NftablesDataPlaneControls } from "../src/dataplane/nftables/nftables-data-plane.ts";
 import { createNftablesDataPlane } from "../src/dataplane/nftables/programmer.ts";
 import type { ServiceTable, VirtualPort } from "../src/dataplane/table.ts";
 import { virtualPortKey } from "../src/dataplane/table.ts";
+import { RouteSocket } from "../src/net/rtnetlink/route-socket.ts";
+import { callInNetns } from "../src/sys/netns.ts";
 import { needsNetns } from "./lab/netns.ts";
 import type { LabHost, NftablesLab } from "./lab/nftables-lab.ts";
 import { nftablesLab } from "./lab/nftables-lab.ts";
@@ -224,6 +228,36 @@ describe("nftables data plane", { skip: needsNetns() }, () => {
     assert.equal(await seen(), lab.client.address4);
     await dataPlane.setMasqueradeBridges([]);
     assert.doesNotMatch(nft(lab.node.netns, "list set inet fairlead bridges"), /elements/);
+  });
+
+  test("a client on the endpoint's own bridge, without br_netfilter, is answered once the bridge is told", async () => {
+    await using bridged = await nftablesLab(1);
+    const { node, client, backends } = bridged;
+    callInNetns(node.netns, () => {
+      for (const setting of ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"])
+        if (existsSync(`/proc/sys/net/bridge/${setting}`))
+          writeFileSync(`/proc/sys/net/bridge/${setting}`, "0");
+    });
+    using routes = await RouteSocket.open({ netns: node.netns });
+    routes.createLink({ kind: "bridge", name: "br0", up: true });
+    routes.addAddress("br0", ip("198.51.100.1"), 24);
+    for (const port of ["client", "b1"]) routes.setLink(port, { master: routes.linkIndex("br0") });
+    for (const [host, address] of [
+      [client, "198.51.100.2"],
+      [backends[0]!, "198.51.100.3"],
+    ] as const) {
+      using inside = await RouteSocket.open({ netns: host.netns });
+      inside.addAddress("eth0", ip(address), 24);
+      inside.addRoute({ destination: cidr(RANGES[0]!), gateway: ip("198.51.100.1") });
+    }
+    await using plane = await createNftablesDataPlane({ netns: node.netns });
+    const web = { ...virtualPort(4, "TCP", []), backends: [{ address: "198.51.100.3", port: 80 }] };
+    await plane.sync(tableOf(web));
+    const attempt = () => client.connect({ host: VIP[4], port: 8080 });
+    assert.equal((await attempt()).from, "timeout", "the answer bypasses the node");
+    await plane.setMasqueradeBridges([["br0", "br0"]]);
+    const { from, seen } = await attempt();
+    assert.deepEqual([from, seen], ["b1", "198.51.100.1"]);
   });
 
   test("no connection fails while the set of endpoints changes all the time", async () => {
