@@ -83,6 +83,7 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
     podCidr: options.podCidr,
     serviceCidrs,
     stateDir: join(options.dataDir, "pods"),
+    setMasqueradeBridges: chosen.setMasqueradeBridges,
   });
   const { runtime, podCidrs } = containers;
   checkRanges(serviceCidrs, podCidrs.map(cidr));

@@ -5,6 +5,7 @@ import type { Client } from "../../client/client.ts";
 import { createDockerRuntime } from "../../containers/docker/runtime.ts";
 import { createProcessRuntime } from "../../containers/process/runtime.ts";
 import type { ContainerRuntime } from "../../containers/runtime.ts";
+import type { MasqueradeBridges } from "./data-plane.ts";
 import type { ContainersChoice } from "./options.ts";
 
 export interface ContainersParts {
@@ -16,6 +17,7 @@ export interface ContainersParts {
   readonly podCidr: Cidr | undefined;
   readonly serviceCidrs: readonly Cidr[];
   readonly stateDir: string;
+  readonly setMasqueradeBridges: MasqueradeBridges | undefined;
 }
 
 export interface ChosenContainers {
@@ -48,14 +50,20 @@ export async function chooseContainers(
     nodeName: parts.nodeName,
     serviceRanges: parts.serviceCidrs.map(formatCidr),
     ...(parts.netns === undefined ? {} : { netns: parts.netns }),
-  })({ client: parts.client, log: parts.log });
+  })({
+    client: parts.client,
+    log: parts.log,
+    onMasqueradeBridges(pairs) {
+      parts
+        .setMasqueradeBridges?.(pairs)
+        .catch((err: unknown) => parts.log.error({ err }, "cannot masquerade inside Docker's bridges"));
+    },
+  });
   try {
-    const description = await docker.describe();
-    const version = /\d+(\.\d+)*/.exec(description)?.[0] ?? "unknown";
     return {
       runtime: docker,
-      description,
-      version: `docker://${version}`,
+      description: await docker.describe(),
+      version: await docker.containerRuntimeVersion(),
       podCidrs: [],
       cleanup: () => docker.cleanup(),
     };

@@ -2,13 +2,19 @@
 import { type Cidr, cidr } from "../../base/ip.ts";
 import type { Log } from "../../base/log.ts";
 import { type DataPlane, DataPlaneError } from "../../dataplane/dataplane.ts";
+import type { BridgePair } from "../../dataplane/nftables/bridges.ts";
 import { createNftablesDataPlane } from "../../dataplane/nftables/programmer.ts";
 import { createUserspaceDataPlane } from "../../dataplane/userspace/userspace.ts";
 import type { DataPlaneChoice } from "./options.ts";
 
+/** Interfaces in and out between which answers would bypass this host. */
+export type MasqueradeBridges = (pairs: readonly BridgePair[]) => Promise<void>;
+
 export interface ChosenDataPlane {
   /** Undefined: only the API and the controllers run here. */
   readonly dataPlane: DataPlane | undefined;
+  /** Whom to tell of bridges whose answers would bypass this host; undefined where that does not matter. */
+  readonly setMasqueradeBridges?: MasqueradeBridges;
   /** What people read at the start. */
   readonly description: string;
   /** Where virtual addresses come from unless the user says so. */
@@ -33,6 +39,7 @@ export async function chooseDataPlane(
     const dataPlane = await createNftablesDataPlane({ ...(netns === undefined ? {} : { netns }), log });
     return {
       dataPlane,
+      setMasqueradeBridges: (pairs) => dataPlane.setMasqueradeBridges(pairs),
       description: "nftables: table inet fairlead",
       defaultServiceCidrs: [KERNEL_SERVICE_CIDR],
     };
