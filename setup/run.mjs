@@ -87,10 +87,14 @@ function installDebianPackages() {
   withoutStartingServices(() => {
     const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
     const install = () =>
-      spawnSync("apt-get", ["-o", "DPkg::Lock::Timeout=300", "install", "-y", "-qq", "--no-install-recommends", ...missing], {
-        stdio: ["ignore", process.stderr, process.stderr],
-        env: environment,
-      }).status === 0;
+      spawnSync(
+        "apt-get",
+        ["-o", "DPkg::Lock::Timeout=300", "install", "-y", "-qq", "--no-install-recommends", ...missing],
+        {
+          stdio: ["ignore", process.stderr, process.stderr],
+          env: environment,
+        },
+      ).status === 0;
     spawnSync("apt-get", ["update", "-qq"], {
       stdio: ["ignore", process.stderr, process.stderr],
       env: environment,

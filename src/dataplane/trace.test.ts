@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Family } from "../net/nftables/model.ts";
+import { ip, ipBytes } from "../base/ip.ts";
+import { equals, field, reg, verdict } from "../net/nftables/expressions.ts";
+import { Family, Hook } from "../net/nftables/model.ts";
 import { tableCommands } from "./fake/copy-table.ts";
 import { FakeKernel } from "./fake/kernel.ts";
 import { createFakeDataPlane } from "./fake/fake-data-plane.ts";
@@ -125,19 +127,52 @@ test("rules that do something else than the services say are noticed", async () 
   assert.doesNotMatch(words({}, { kernel }).join(" "), /not what/);
 });
 
-test("an endpoint that is a virtual address without endpoints is refused behind the service too", () => {
+test("an endpoint that is a virtual address without endpoints gets its connections all the same", () => {
   const host = { address: "203.0.113.9", port: 8080 };
-  const contradictory = tableOf(
+  const both = tableOf(
     { address: "10.96.0.10", port: 80, backends: [A!, host] },
     { ...host, service: "default/outside" },
   );
-  const asked = { address: "10.96.0.10", port: 80, protocol: "TCP" } as const;
-  const { words } = traceConnection(contradictory, asked);
-  assert.deepEqual(words.slice(-2), [
-    "50 % of new connections: rejected with tcp reset by fairlead refuse rule 2.",
-    "The rules are not what the Services say: endpoints should be 10.1.1.1:8080, 203.0.113.9:8080, " +
-      "and the rules have 10.1.1.1:8080.",
+  const { endpoints } = traceConnection(both, { address: "10.96.0.10", port: 80, protocol: "TCP" });
+  assert.deepEqual(
+    endpoints.map(({ address, percent }) => [address, percent]),
+    [
+      [A!.address, 50],
+      [host.address, 50],
+    ],
+  );
+});
+
+test("connections that somebody else's rules drop on their way to an endpoint are said to be lost", async () => {
+  const kernel = new FakeKernel();
+  await using plane = createFakeDataPlane(kernel);
+  await plane.sync(table);
+  const firewall = { family: Family.ip, table: "firewall" } as const;
+  kernel.commit([
+    { op: "add table", table: { family: Family.ip, name: "firewall" } },
+    {
+      op: "add chain",
+      chain: {
+        ...firewall,
+        name: "forward",
+        base: { type: "filter", hook: Hook.forward, priority: 0, policy: "accept" },
+      },
+    },
+    {
+      op: "add rule",
+      rule: {
+        ...firewall,
+        chain: "forward",
+        expressions: [field("ip daddr", reg(0)), equals(reg(0), ipBytes(ip(B!.address))), verdict("drop")],
+      },
+    },
   ]);
+  const lost = words({ source: "11.1.1.1" }, { kernel }).slice(-2);
+  assert.match(lost[0]!, /^33\.3 % of new connections: dropped by firewall forward rule 1/);
+  assert.match(
+    lost[1]!,
+    /^The rules are not what the Services say: .* and the rules have 10\.1\.1\.1:8080, 10\.1\.1\.3:8080\.$/,
+  );
 });
 
 test("the rules of one kernel can be copied to another", async () => {
