@@ -32,19 +32,26 @@ if (command.length > 0) {
   process.exitCode = result.status ?? 1;
 }
 
-/** Runs `npm ci` unless node_modules is what this package-lock.json says. */
+/**
+ * Installs what package-lock.json says, unless node_modules is that already. Not by `npm ci`, which refuses a lock file
+ * without the optional binaries of platforms that a registry does not have (yet), whether they are needed here or not.
+ */
 function installDependencies() {
   const lock = createHash("sha256")
     .update(readFileSync(join(root, "package-lock.json")))
     .digest("hex");
   const stamp = join(root, "node_modules/.installed-from");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return;
-  say("installing the npm packages (npm ci)");
-  const result = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], {
-    cwd: root,
-    stdio: ["ignore", process.stderr, process.stderr],
-  });
-  if (result.status !== 0) fail("npm ci failed (see above): is the npm registry reachable?");
+  say("installing the npm packages");
+  const result = spawnSync(
+    "npm",
+    ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"],
+    {
+      cwd: root,
+      stdio: ["ignore", process.stderr, process.stderr],
+    },
+  );
+  if (result.status !== 0) fail("npm install failed (see above): is the npm registry reachable?");
   writeFileSync(stamp, lock);
 }
 
