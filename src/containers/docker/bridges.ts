@@ -42,7 +42,8 @@ export function bridgesOf(
         subnets: ranges.map(({ Subnet = "" }) => Subnet).filter((subnet) => subnet !== ""),
         internal: network.Internal === true,
       };
-    });
+    })
+    .sort((a, b) => (a.network < b.network ? -1 : 1)); // the engine lists networks in no order
 }
 
 /** For {@link bridgesOf}: the interfaces of the socket's namespace by their addresses. */
