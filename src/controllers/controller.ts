@@ -3,7 +3,7 @@ import { ApiError } from "../api/api-error.ts";
 import type { Log } from "../base/log.ts";
 import type { Client } from "../client/client.ts";
 import type { EventRecorder } from "../client/recorder.ts";
-import type { WorkDone, WorkQueue } from "../client/workqueue.ts";
+import { createWorkQueue, type WorkDone, type WorkQueue } from "../client/workqueue.ts";
 import type { SharedInformers } from "./informers.ts";
 
 export interface ControllerContext {
@@ -26,6 +26,33 @@ export interface Controller {
   readonly queue: WorkQueue;
   /** Puts everything in the queue. Called once, when all informers are in step. */
   start(): void;
+}
+
+export interface ControllerQueue {
+  readonly queue: WorkQueue;
+  /** For handlers. Dropped before {@link open}: the caches are not in step yet, and start() queues everything. */
+  readonly enqueue: (key: string) => void;
+  /** Called by the controller's start(). */
+  readonly open: () => void;
+}
+
+/** The queue of the controller called `name`, which does `work` for each key. */
+export function createControllerQueue(
+  name: string,
+  { log, signal, onDone }: ControllerContext,
+  work: (key: string) => Promise<void>,
+): ControllerQueue {
+  let isOpen = false;
+  const queue = createWorkQueue({ name, work, log, signal, onDone: (done) => onDone?.(name, done) });
+  return {
+    queue,
+    enqueue(key) {
+      if (isOpen) queue.add(key);
+    },
+    open() {
+      isOpen = true;
+    },
+  };
 }
 
 /** The object is gone already: who wanted it deleted has what he wanted. */

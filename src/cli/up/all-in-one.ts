@@ -56,7 +56,11 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
   const { dataPlane } = chosen;
   if (dataPlane !== undefined) stack.use(dataPlane);
   const serviceCidrs = options.serviceCidrs ?? chosen.defaultServiceCidrs;
-  const store = await openSqliteStore({ dataDir: join(options.dataDir, "store") });
+  const store = await openSqliteStore({
+    dataDir: join(options.dataDir, "store"),
+    onCompactionError: (err) =>
+      log.error({ err }, "the store could not forget old revisions; tried again later"),
+  });
   stack.use(store);
   const storeRevision = store.revision;
   const server = await startServer({

@@ -5,12 +5,12 @@ import type { Endpoints } from "../../api/endpoints/type.ts";
 import type { Pod } from "../../api/pod/type.ts";
 import type { Service } from "../../api/service/type.ts";
 import { keyOf, splitKey } from "../../client/object-key.ts";
-import { createWorkQueue } from "../../client/workqueue.ts";
 import {
   type Controller,
   type ControllerContext,
   ignoreNotFound,
   isNamespaceTerminating,
+  createControllerQueue,
 } from "../controller.ts";
 import { HEADLESS_LABEL, TRIGGER_TIME_ANNOTATION } from "../endpointslice/slice.ts";
 import { podsOf, servicesOf } from "../informers.ts";
@@ -27,25 +27,14 @@ const OVER_CAPACITY_ANNOTATION = "endpoints.kubernetes.io/over-capacity";
 
 /** Keys are Services, "namespace/name". */
 export function endpointsController(context: ControllerContext): Controller {
-  const { client, informers, log, signal } = context;
+  const { client, informers } = context;
   const { services, pods, endpoints } = informers;
   const triggerTimes = createTriggerTimes();
   /** Services that were seen to be deleted: their Endpoints go with them, whoever made them. */
   const deleted = new Set<string>();
-  let started = false;
   let writing = false;
 
-  const queue = createWorkQueue({
-    name: NAME,
-    work,
-    log,
-    signal,
-    onDone: (done) => context.onDone?.(NAME, done),
-  });
-
-  function enqueue(key: string): void {
-    if (started) queue.add(key);
-  }
+  const { queue, enqueue, open } = createControllerQueue(NAME, context, work);
 
   // What it watches.
 
@@ -127,7 +116,7 @@ export function endpointsController(context: ControllerContext): Controller {
     name: NAME,
     queue,
     start() {
-      started = true;
+      open();
       for (const key of services.list().keys()) queue.add(key);
       for (const key of endpoints.list().keys()) queue.add(key);
     },

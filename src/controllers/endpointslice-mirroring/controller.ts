@@ -3,8 +3,7 @@ import { type EndpointSlice, MANAGED_BY_LABEL } from "../../api/endpointslice/ty
 import { endpointsKind } from "../../api/endpoints/kind.ts";
 import type { Endpoints } from "../../api/endpoints/type.ts";
 import { keyOf } from "../../client/object-key.ts";
-import { createWorkQueue } from "../../client/workqueue.ts";
-import type { Controller, ControllerContext } from "../controller.ts";
+import { type Controller, type ControllerContext, createControllerQueue } from "../controller.ts";
 import { packSlices, type SliceWrites } from "../endpointslice/packing.ts";
 import { createSliceWriter } from "../endpointslice/slice-writer.ts";
 import { serviceOfSlice } from "../informers.ts";
@@ -21,22 +20,11 @@ const NAME = "endpointslice-mirroring";
 
 /** Keys are Services, and so Endpoints, "namespace/name". */
 export function endpointSliceMirroringController(context: ControllerContext): Controller {
-  const { client, informers, log, signal } = context;
+  const { client, informers } = context;
   const { services, endpoints, slices } = informers;
   const writer = createSliceWriter(client, slices);
-  let started = false;
 
-  const queue = createWorkQueue({
-    name: NAME,
-    work: (key) => writer.write(plan(key)),
-    log,
-    signal,
-    onDone: (done) => context.onDone?.(NAME, done),
-  });
-
-  function enqueue(key: string): void {
-    if (started) queue.add(key);
-  }
+  const { queue, enqueue, open } = createControllerQueue(NAME, context, (key) => writer.write(plan(key)));
 
   // What it watches.
 
@@ -97,7 +85,7 @@ export function endpointSliceMirroringController(context: ControllerContext): Co
     name: NAME,
     queue,
     start() {
-      started = true;
+      open();
       for (const key of endpoints.list().keys()) queue.add(key);
       // Of Endpoints that went while nobody looked.
       for (const slice of slices.list().values()) enqueueSlice(slice);

@@ -2,8 +2,7 @@
 import { type EndpointSlice, MANAGED_BY_LABEL } from "../../api/endpointslice/type.ts";
 import type { Pod } from "../../api/pod/type.ts";
 import { keyOf, splitKey } from "../../client/object-key.ts";
-import { createWorkQueue } from "../../client/workqueue.ts";
-import type { Controller, ControllerContext } from "../controller.ts";
+import { type Controller, type ControllerContext, createControllerQueue } from "../controller.ts";
 import { podsOf, serviceOfSlice, servicesOf } from "../informers.ts";
 import { sameAsEndpoint, wantsEndpoints } from "../pod-endpoint.ts";
 import { sameLabels } from "../same-labels.ts";
@@ -25,25 +24,14 @@ export function endpointSliceController(
   context: ControllerContext,
   options: EndpointSliceOptions = {},
 ): Controller {
-  const { client, informers, log, signal } = context;
+  const { client, informers, log } = context;
   const { services, pods, nodes, slices } = informers;
   const triggerTimes = createTriggerTimes();
   /** Services that wait for a node to appear, by its name. */
   const waitingForNode = new Map<string, Set<string>>();
-  let started = false;
   const writer = createSliceWriter(client, slices);
 
-  const queue = createWorkQueue({
-    name: NAME,
-    work,
-    log,
-    signal,
-    onDone: (done) => context.onDone?.(NAME, done),
-  });
-
-  function enqueue(key: string): void {
-    if (started) queue.add(key);
-  }
+  const { queue, enqueue, open } = createControllerQueue(NAME, context, work);
 
   // What it watches.
 
@@ -142,7 +130,7 @@ export function endpointSliceController(
     name: NAME,
     queue,
     start() {
-      started = true;
+      open();
       for (const key of services.list().keys()) queue.add(key);
       // Of Services that went while nobody looked.
       for (const slice of slices.list().values()) enqueueSlice(slice);
