@@ -11,6 +11,8 @@ import { join } from "node:path";
 import { styleText } from "node:util";
 import type { TestSummary } from "./test-summary.ts";
 
+/** What a whole run checks. */
+const ALL = "types, lint, format, unused code, layers, unit tests, whole-system tests";
 const CI = process.env["CI"] === "true";
 const scratch = mkdtempSync(join(tmpdir(), "fairlead-gate-"));
 const problems: string[] = [];
@@ -113,11 +115,7 @@ if (problems.length > 0) {
   console.log(styleText("red", `\nnot right:\n  ${[...new Set(problems)].join("\n  ")}`));
   process.exitCode = 1;
 } else {
-  console.log(
-    styleText(
-      "green",
-      "\nall is well: types, lint, format, unused code, layers, unit tests, whole-system tests",
-    ),
-  );
+  const checked = only.length > 0 ? `${only.join(", ")}, and nothing else` : ALL;
+  console.log(styleText("green", `\nall is well: ${checked}`));
 }
 console.log(`${passed} passed, ${failed} failed, ${skipped.length} skipped`);
