@@ -98,7 +98,7 @@ test("another service range: new addresses come from it, old Services keep their
     assert.match(next.spec!.clusterIP!, /^10\.97\./);
     const patch = { metadata: { labels: { a: "b" } } };
     const key = { namespace: "default", name: "web" };
-    const web = await registry.patch(serviceKind, key, { type: "merge", patch }, {}, ALICE);
+    const { object: web } = await registry.patch(serviceKind, key, { type: "merge", patch }, {}, ALICE);
     assert.equal(web.spec!.clusterIP, before.spec!.clusterIP);
     await registry.delete(serviceKind, key, {}, ALICE);
   }, "10.97.0.0/16");

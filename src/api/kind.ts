@@ -43,6 +43,32 @@ export interface KindName {
   readonly namespaced: boolean;
 }
 
+/** The verbs of the API, as discovery and RBAC name them. */
+export type Verb = "create" | "delete" | "deletecollection" | "get" | "list" | "patch" | "update" | "watch";
+
+/** How an object is scaled: what /scale (autoscaling/v1 Scale) shows of it and changes in it. */
+export interface ScaleSubresource<T extends KubeObject> {
+  read(object: T): { readonly replicas: number; readonly ready: number; readonly selector: string };
+  /** Mutates. */
+  write(object: T, replicas: number): void;
+}
+
+/** A part of an object with bodies of a kind of its own: serviceaccounts/token, pods/binding. */
+export interface Subresource {
+  readonly name: string;
+  /** The kind of what is sent and answered. */
+  readonly kind: Kind;
+  readonly verbs: readonly Verb[];
+}
+
+/** A kind whose objects are stored as objects of another kind: events.k8s.io Event and core Event. */
+export interface KindView<T extends KubeObject> {
+  readonly of: Kind;
+  /** Neither mutates nor keeps its argument's containers for changing. */
+  fromStored(stored: KubeObject): T;
+  toStored(object: T): KubeObject;
+}
+
 /**
  * The functions are methods (bivariant), so that a Kind<Service> goes where a Kind is asked for; they are called with
  * objects of their own kind only and use no `this`.
@@ -53,8 +79,19 @@ export interface Kind<T extends KubeObject = KubeObject> extends KindName {
   readonly categories: readonly string[];
   readonly schema: ObjectSchema<T>;
   readonly columns: readonly Column<T>[];
-  /** Subresources beside the main one. `status`: /status is served, and the main resource ignores status changes. */
-  readonly subresources: { readonly status?: boolean };
+  /**
+   * Subresources beside the main one. `status`: /status is served, and the main resource ignores status changes.
+   * What the server does for `others` is in its rules for the kind.
+   */
+  readonly subresources: {
+    readonly status?: boolean;
+    readonly scale?: ScaleSubresource<T>;
+    readonly others?: readonly Subresource[];
+  };
+  /** @default every verb */
+  readonly verbs?: readonly Verb[];
+  /** Where objects of this kind are those of another one, in another form. */
+  readonly view?: KindView<T>;
   /** Whether metadata.generation counts changes of spec. */
   readonly generation: boolean;
   /** Fields usable in `fieldSelector` beyond metadata.name and metadata.namespace, with their value in an object. */

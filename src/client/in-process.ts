@@ -58,13 +58,13 @@ export function createInProcessClient(registry: Registry, user: string | CallCon
       return (await registry.update(kind, keyIn(object), object, options, context)).object;
     },
 
-    patch: <T extends KubeObject>(
+    patch: async <T extends KubeObject>(
       kind: Kind<T>,
       name: ObjectName,
       type: PatchType,
       patch: unknown,
       options: WriteOptions & { readonly subresource?: "status" } = {},
-    ) => registry.patch(kind, name, { type, patch }, options, context),
+    ) => (await registry.patch(kind, name, { type, patch }, options, context)).object,
 
     async delete<T extends KubeObject>(
       kind: Kind<T>,

@@ -5,9 +5,17 @@
 import type { Kind } from "../api/kind.ts";
 import type { DeleteOptions, KubeObject } from "../api/meta/type.ts";
 
+/** Who asks (authentication.k8s.io/v1 UserInfo). */
+export interface UserInfo {
+  readonly name: string;
+  readonly groups: readonly string[];
+  readonly uid?: string;
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
+}
+
 export interface CallContext {
   /** Who asks; "system:fairlead" for our own controllers. */
-  readonly user: { readonly name: string; readonly groups: readonly string[] };
+  readonly user: UserInfo;
   /** Receives the texts for `Warning:` headers. */
   readonly warn?: (text: string) => void;
 }
@@ -62,6 +70,7 @@ export interface RegistryWatch<T extends KubeObject> extends AsyncIterableIterat
 
 export interface RegistryWriteOptions {
   readonly dryRun?: boolean;
+  /** Whose name managedFields get. @default "unknown" */
   readonly fieldManager?: string;
   readonly fieldValidation?: "Strict" | "Warn" | "Ignore";
   readonly subresource?: "status";
@@ -70,7 +79,9 @@ export interface RegistryWriteOptions {
 export type RegistryPatch =
   | { readonly type: "json"; readonly patch: unknown }
   | { readonly type: "merge"; readonly patch: unknown }
-  | { readonly type: "strategic"; readonly patch: unknown };
+  | { readonly type: "strategic"; readonly patch: unknown }
+  /** Server-side apply: creates what is missing; `force` takes fields over from other managers. */
+  | { readonly type: "apply"; readonly patch: unknown; readonly force: boolean };
 
 /** Objects handed out are frozen in spirit: shared, never to be mutated. Refusals are ApiError. */
 export interface Registry {
@@ -99,7 +110,7 @@ export interface Registry {
     patch: RegistryPatch,
     options: RegistryWriteOptions,
     context: CallContext,
-  ): Promise<T>;
+  ): Promise<{ readonly object: T; readonly created: boolean }>;
   /** The object as it was deleted, or as it now is if finalizers or a grace period keep it for a while. */
   delete<T extends KubeObject>(
     kind: Kind<T>,

@@ -150,16 +150,14 @@ class ResourceCall {
       fieldValidation: options.fieldValidation,
       warn: this.#context.warn,
     });
-    return this.#respond(
-      200,
-      await this.#parts.registry.patch(
-        this.#kind,
-        key,
-        patch,
-        withSubresource(options, subresource),
-        this.#context,
-      ),
+    const { object, created } = await this.#parts.registry.patch(
+      this.#kind,
+      key,
+      patch,
+      withSubresource(options, subresource),
+      this.#context,
     );
+    return this.#respond(created ? 201 : 200, object);
   }
 
   async #delete(key: ObjectKey): Promise<Response> {

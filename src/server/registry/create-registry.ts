@@ -6,7 +6,7 @@ import type { DeleteOptions, KubeObject } from "../../api/meta/type.ts";
 import { serviceKind } from "../../api/service/kind.ts";
 import { ApiError } from "../../api/api-error.ts";
 import { applyPatch } from "../../api/patch/patch.ts";
-import { notFound } from "../../api/status-errors.ts";
+import { notFound, unsupportedMediaType } from "../../api/status-errors.ts";
 import { isLoopback } from "../../api/validation/addresses.ts";
 import type { Store } from "../../store/store.ts";
 import type { ServiceRanges } from "../allocation/ranges.ts";
@@ -123,24 +123,21 @@ export async function createRegistry(options: RegistryOptions): Promise<OwnedReg
       }
     },
 
-    patch: async <T extends KubeObject>(
+    async patch<T extends KubeObject>(
       kind: Kind<T>,
       key: ObjectKey,
       patch: RegistryPatch,
       options: RegistryWriteOptions,
       context: CallContext,
-    ) =>
-      writer.update(
-        kind,
-        key,
-        (current) =>
-          applyPatch(kind, current, patch, {
-            fieldValidation: options.fieldValidation ?? "Warn",
-            warn: context.warn,
-          }),
-        options,
-        context,
-      ),
+    ): Promise<{ readonly object: T; readonly created: boolean }> {
+      if (patch.type === "apply") throw unsupportedMediaType(["application/json-patch+json"]);
+      const change = (current: T): T =>
+        applyPatch(kind, current, patch, {
+          fieldValidation: options.fieldValidation ?? "Warn",
+          warn: context.warn,
+        });
+      return { object: await writer.update(kind, key, change, options, context), created: false };
+    },
 
     async delete<T extends KubeObject>(
       kind: Kind<T>,

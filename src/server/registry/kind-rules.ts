@@ -1,12 +1,24 @@
 /** What the server does beyond the general rules for a few kinds: upstream's strategies and storages, as data. */
 import type { Kind, KindName } from "../../api/kind.ts";
 import type { DeleteOptions, KubeObject } from "../../api/meta/type.ts";
-import type { ObjectKey } from "../registry.ts";
+import type { CallContext, ObjectKey, RegistryWriteOptions } from "../registry.ts";
 
 /** What a write has taken elsewhere. Exactly one of the two is called, once the write's fate is known. */
 export interface Reservation {
   commit(): void;
   revert(): void;
+}
+
+/** The verbs of a subresource with a kind of its own (Kind.subresources.others). A verb that is absent is a 405. */
+export interface SubresourceRules {
+  get?(key: ObjectKey, context: CallContext): Promise<KubeObject>;
+  /** `body` is of the subresource's kind, with its defaults, and validated. */
+  create?(
+    key: ObjectKey,
+    body: KubeObject,
+    options: RegistryWriteOptions,
+    context: CallContext,
+  ): Promise<KubeObject>;
 }
 
 /** Methods, so that rules of one kind go where rules are asked for; each is called with its own kind's objects only. */
@@ -15,6 +27,10 @@ export interface KindRules<T extends KubeObject = KubeObject> {
   readonly createOnUpdate?: boolean;
   /** DELETE answers with the object instead of a Status (ReturnDeletedObject). */
   readonly returnsDeleted?: boolean;
+  /** A kind that is never stored (a review): what a create is answered with. The object is validated before. */
+  answer?(object: T, context: CallContext): Promise<KubeObject>;
+  /** By the subresource's name. */
+  readonly subresources?: Readonly<Record<string, SubresourceRules>>;
   /**
    * Completes an object that is about to be written, before validation, and takes what it needs. `old` is what it
    * replaces. Throws ApiError, having taken nothing.

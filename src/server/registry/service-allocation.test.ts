@@ -12,13 +12,8 @@ async function create({ registry }: Fixture, name: string, spec: ServiceSpec = {
 }
 
 async function patch({ registry }: Fixture, name: string, spec: object): Promise<Service> {
-  return registry.patch(
-    serviceKind,
-    { namespace: "default", name },
-    { type: "merge", patch: { spec } },
-    {},
-    ALICE,
-  );
+  const key = { namespace: "default", name };
+  return (await registry.patch(serviceKind, key, { type: "merge", patch: { spec } }, {}, ALICE)).object;
 }
 
 /** How many addresses and ports are taken. */

@@ -8,7 +8,8 @@ import { ALICE, events, type Fixture, refusal, service, startRegistry } from "./
 
 async function label({ registry }: Fixture, name: string, labels: object): Promise<Service> {
   const patch = { metadata: { labels } };
-  return registry.patch(serviceKind, { namespace: "default", name }, { type: "merge", patch }, {}, ALICE);
+  const key = { namespace: "default", name };
+  return (await registry.patch(serviceKind, key, { type: "merge", patch }, {}, ALICE)).object;
 }
 
 test("without a version a watch begins with what is there", async (t) => {

@@ -141,7 +141,7 @@ test("a status write changes status and metadata only; a main write leaves statu
     ALICE,
   );
   const patch = { spec: { selector: { app: "no" } }, status: { loadBalancer: { ingress } } };
-  const afterStatus = await registry.patch(
+  const { object: afterStatus } = await registry.patch(
     serviceKind,
     WEB,
     { type: "merge", patch },
@@ -150,7 +150,7 @@ test("a status write changes status and metadata only; a main write leaves statu
   );
   assert.equal(afterStatus.status!.loadBalancer!.ingress![0]!.ip, "192.0.2.1");
   assert.deepEqual(afterStatus.spec!.selector, { app: "web" });
-  const main = await registry.patch(
+  const { object: main } = await registry.patch(
     serviceKind,
     WEB,
     {
@@ -176,7 +176,7 @@ test("a dry run answers as the real one would, and leaves nothing behind", async
     await refusal(registry.create(serviceKind, "default", service("web"), { dryRun: true }, ALICE)),
     /^409 AlreadyExists/,
   );
-  const patched = await registry.patch(
+  const { object: patched } = await registry.patch(
     serviceKind,
     WEB,
     { type: "merge", patch: { spec: { type: "NodePort" } } },

@@ -83,6 +83,12 @@ export class Writer {
     const generated = (metadata.name ?? "") === "" && (metadata.generateName ?? "") !== "";
     startMetadata(draft, clock(), kind.generation);
     kind.setDefaults(draft);
+    const rules = this.#parts.rules.of(kind);
+    if (rules.answer !== undefined) {
+      kind.prepareForCreate(draft);
+      refuse(kind, draft, kind.validate(draft, this.#parts.validation));
+      return (await rules.answer(draft, context)) as T;
+    }
     using _entered = await namespaces.enter(kind, draft);
     for (let attempt = 1; ; attempt++) {
       const candidate = generated ? structuredClone(draft) : draft;
