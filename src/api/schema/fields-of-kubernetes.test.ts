@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { kinds } from "../kinds.ts";
 import { deleteOptionsSchema } from "../meta/delete-options.ts";
+import { scaleSchema } from "../scale/schema.ts";
 import { goTypeName } from "./schema.ts";
 import type { FieldSchema, ObjectSchema, ValueSchema } from "./schema.ts";
 
@@ -17,8 +18,12 @@ function allSchemas(): Map<string, ObjectSchema<unknown>> {
       for (const field of schema.fields.values()) visit(field.value);
     }
   };
-  for (const { schema } of kinds) visit(schema);
+  for (const { schema, subresources } of kinds) {
+    visit(schema);
+    for (const { kind } of subresources.others ?? []) visit(kind.schema);
+  }
   visit(deleteOptionsSchema);
+  visit(scaleSchema);
   return found;
 }
 
