@@ -150,6 +150,11 @@ export function quantityMap(number: number, description: string): Field<Record<s
   return field(number, mapOf(scalar("quantity")), description);
 }
 
+/** Text to several texts: authentication.k8s.io and authorization.k8s.io ExtraValue. */
+export function stringsMap(number: number, description: string): Field<Record<string, string[]>> {
+  return field(number, mapOf(listOf(scalar("string"))), description);
+}
+
 function mapOf(values: MapSchema["values"]): MapSchema {
   return { type: "map", values };
 }

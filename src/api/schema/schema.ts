@@ -31,10 +31,10 @@ export interface ListSchema {
   readonly items: ScalarSchema | ObjectSchema<unknown>;
 }
 
-/** Text to a value: labels, resource quantities. */
+/** Text to a value: labels, resource quantities; lists of strings are messages with the items in field 1 on the wire. */
 export interface MapSchema {
   readonly type: "map";
-  readonly values: ScalarSchema | ObjectSchema<unknown>;
+  readonly values: ScalarSchema | ObjectSchema<unknown> | ListSchema;
 }
 
 export type ValueSchema = ScalarSchema | ListSchema | MapSchema | ObjectSchema<unknown>;

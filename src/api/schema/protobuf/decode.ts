@@ -5,7 +5,14 @@
  * a field means "not set"; `structure` afterwards leaves those out as it does for JSON. Unknown fields are passed over.
  */
 import { formatMicroTime, formatTime } from "../time.ts";
-import type { ObjectSchema, ScalarSchema, ValueSchema, WireFields } from "../schema.ts";
+import type {
+  ListSchema,
+  MapSchema,
+  ObjectSchema,
+  ScalarSchema,
+  ValueSchema,
+  WireFields,
+} from "../schema.ts";
 import { WireError, WireReader } from "./wire.ts";
 
 type Json = Record<string, unknown>;
@@ -57,19 +64,32 @@ function readItem(schema: ScalarSchema | ObjectSchema<unknown>, reader: WireRead
 }
 
 /** A map is a list of messages with the key in field 1 and the value in field 2. */
-function readEntry(schema: ScalarSchema | ObjectSchema<unknown>, reader: WireReader, map: Json): void {
+function readEntry(schema: MapSchema["values"], reader: WireReader, map: Json): void {
   const entry = new WireReader(reader.bytes());
   let key = "";
   let value: unknown;
   while (entry.next()) {
     if (entry.number === 1) key = entry.text();
-    else if (entry.number === 2) value = readValue(schema, entry, undefined);
+    else if (entry.number === 2)
+      value = schema.type === "list" ? readItems(schema, entry.bytes()) : readValue(schema, entry, undefined);
     else entry.skip();
   }
   map[key] = value ?? emptyEntry(schema);
 }
 
+/** A list as a value of a map: a message with the items in field 1. */
+function readItems({ items }: ListSchema, bytes: Uint8Array): unknown[] {
+  const reader = new WireReader(bytes);
+  const list: unknown[] = [];
+  while (reader.next()) {
+    if (reader.number === 1) readItem(items, reader, list);
+    else reader.skip();
+  }
+  return list;
+}
+
 function emptyEntry(schema: ValueSchema): unknown {
+  if (schema.type === "list") return [];
   return schema.type === "quantity" ? "0" : schema.type === "string" ? "" : {};
 }
 

@@ -1,6 +1,6 @@
 /** Writes an object as protobuf by its schema: what decode.ts reads. Fields that are absent are not written. */
 import { parseInstant } from "../time.ts";
-import type { FieldSchema, ObjectSchema, ScalarSchema, WireFields } from "../schema.ts";
+import type { FieldSchema, ListSchema, ObjectSchema, ScalarSchema, WireFields } from "../schema.ts";
 import { WireWriter } from "./wire.ts";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -28,10 +28,19 @@ function writeField(writer: WireWriter, field: FieldSchema, value: unknown): voi
     for (const [key, item] of Object.entries(value as Json)) {
       const entry = new WireWriter();
       entry.text(1, key);
-      writeValue(entry, 2, schema.values, item);
+      if (schema.values.type === "list")
+        entry.bytes(2, writeItems(schema.values, item as readonly unknown[]));
+      else writeValue(entry, 2, schema.values, item);
       writer.bytes(number, entry.finish());
     }
   } else writeValue(writer, number, schema, value);
+}
+
+/** A list as a value of a map: a message with the items in field 1. */
+function writeItems({ items }: ListSchema, list: readonly unknown[]): Uint8Array {
+  const writer = new WireWriter();
+  for (const item of list) writeValue(writer, 1, items, item);
+  return writer.finish();
 }
 
 function writeValue(
