@@ -29,17 +29,22 @@ export interface Call {
   readonly anonymous?: boolean;
 }
 
-export interface ApiFixture {
+export interface ApiFixture extends Omit<HttpsClient, "close"> {
   readonly server: RunningServer;
   readonly store: Store;
   readonly directory: string;
   readonly kubeconfig: string;
   /** Errors that the server logged: its own faults. */
   readonly faults: unknown[];
+}
+
+export interface HttpsClient {
   readonly credentials: { readonly ca: string; readonly cert: string; readonly key: string };
   readonly call: (path: string, call?: Call) => Promise<Reply>;
   /** The answer as soon as its head is there. */
   readonly open: (path: string, call?: Call) => Promise<IncomingMessage>;
+  /** Ends its connections. */
+  readonly close: () => void;
 }
 
 /** Where to say what must be undone: a test's context, or node:test itself in a suite. */
@@ -68,7 +73,19 @@ export async function startApi(t: Scope, options: Partial<ServerOptions> = {}): 
   });
   const kubeconfig = join(directory, "kubeconfig");
   await server.writeKubeconfig(kubeconfig);
-  const config = parse(server.kubeconfig()) as {
+  const client = connect(server.url, server.kubeconfig());
+  t.after(async () => {
+    client.close();
+    await server.close();
+    await store[Symbol.asyncDispose]();
+    await rm(directory, { recursive: true });
+  });
+  return { server, store, directory, kubeconfig, faults, ...client };
+}
+
+/** A plain HTTPS client with the administrator's certificate from a kubeconfig's text. */
+export function connect(url: string, kubeconfig: string): HttpsClient {
+  const config = parse(kubeconfig) as {
     users: { user: Record<string, string> }[];
     clusters: { cluster: Record<string, string> }[];
   };
@@ -81,14 +98,6 @@ export async function startApi(t: Scope, options: Partial<ServerOptions> = {}): 
   };
   const known = new Agent({ ...credentials, keepAlive: true });
   const anonymous = new Agent({ ca: credentials.ca });
-  t.after(async () => {
-    known.destroy();
-    anonymous.destroy();
-    await server.close();
-    await store[Symbol.asyncDispose]();
-    await rm(directory, { recursive: true });
-  });
-
   const open = async (path: string, call: Call = {}): Promise<IncomingMessage> => {
     const { body } = call;
     const bytes =
@@ -107,18 +116,17 @@ export async function startApi(t: Scope, options: Partial<ServerOptions> = {}): 
         ...call.headers,
       },
     };
-    const request = httpsRequest(`${server.url}${path}`, requestOptions);
+    const request = httpsRequest(`${url}${path}`, requestOptions);
     request.end(bytes);
     const [response] = (await once(request, "response")) as [IncomingMessage];
     return response;
   };
   return {
-    server,
-    store,
-    directory,
-    kubeconfig,
-    faults,
     credentials,
+    close() {
+      known.destroy();
+      anonymous.destroy();
+    },
     open,
     call: async (path, call) => {
       const response = await open(path, call);
