@@ -1,4 +1,5 @@
 /** A request and its answer as the handlers see them: the same for HTTP/1.1 and HTTP/2. */
+import type { AuditNotes } from "../audit/notes.ts";
 import type { User } from "../security/authenticate.ts";
 
 export interface Request {
@@ -8,8 +9,16 @@ export interface Request {
   readonly query: URLSearchParams;
   /** The value of a header, its lines joined by commas; undefined if it is not there. Names in lower case. */
   header(name: string): string | undefined;
-  /** Who asks; undefined if nobody we know. */
+  /** The header's lines one by one: a value may itself hold a comma. Names in lower case. */
+  headerLines(name: string): readonly string[];
+  /** The names of all headers, in lower case, each once. */
+  headerNames(): readonly string[];
+  /** Who the client's certificate says is asking; undefined if there is none of ours. */
   readonly user: User | undefined;
+  /** The address that the connection comes from, "127.0.0.1". */
+  readonly remoteAddress: string;
+  /** What the handler tells the audit about a request as it learns it. */
+  readonly audit?: AuditNotes;
   /** Reads the body, once. Throws ApiError 413 or 408. */
   body(): Promise<Uint8Array>;
   /** Aborts when the client has gone or the server stops. */

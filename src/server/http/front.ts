@@ -174,6 +174,7 @@ function requestOf(request: AnyRequest, signal: AbortSignal): Request {
   // The base is only there to make a relative reference readable.
   const text = request.url ?? "/";
   const mark = text.indexOf("?");
+  const connection = connectionOf(request);
   return {
     method: request.method ?? "GET",
     path: mark < 0 ? text : text.slice(0, mark),
@@ -182,10 +183,21 @@ function requestOf(request: AnyRequest, signal: AbortSignal): Request {
       const value = request.headers[name];
       return Array.isArray(value) ? value.join(", ") : value;
     },
-    user: userOfConnection(connectionOf(request)),
+    headerLines: (name) => linesOf(request.rawHeaders, name),
+    headerNames: () => Object.keys(request.headers),
+    user: userOfConnection(connection),
+    remoteAddress: connection.remoteAddress ?? "",
     body: async () => readBody(request),
     signal,
   };
+}
+
+/** `raw` is names and values in turn, as they came. */
+function linesOf(raw: readonly string[], name: string): string[] {
+  const lines: string[] = [];
+  for (let at = 0; at + 1 < raw.length; at += 2)
+    if (raw[at]!.toLowerCase() === name) lines.push(raw[at + 1]!);
+  return lines;
 }
 
 function connectionOf(request: AnyRequest): TLSSocket {
