@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { ApiError } from "../src/api/api-error.ts";
 import { endpointSliceKind } from "../src/api/endpointslice/kind.ts";
 import { endpointsKind } from "../src/api/endpoints/kind.ts";
+import { fixedCatalog } from "../src/api/kind-catalog.ts";
 import { kinds } from "../src/api/kinds.ts";
 import { nodeKind } from "../src/api/node/kind.ts";
 import { podKind } from "../src/api/pod/kind.ts";
@@ -42,7 +43,7 @@ async function whole(): Promise<Whole> {
   const registry = stack.use(
     await createRegistry({
       store,
-      kinds,
+      kinds: fixedCatalog(kinds),
       ranges: createServiceRanges({
         serviceCidrs: [cidr("10.96.0.0/16"), cidr("fd00:96::/112")],
         nodePorts: { first: 30000, last: 32767 },

@@ -1,7 +1,7 @@
 /** The server's contract: what it is started with, and what a running one offers. Implemented by start.ts. */
 import type { Cidr } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
-import type { Kind } from "../api/kind.ts";
+import type { KindCatalog } from "../api/kind-catalog.ts";
 import type { Store } from "../store/store.ts";
 import type { Registry } from "./registry.ts";
 
@@ -31,7 +31,7 @@ export interface ServerOptions {
    * The kinds that are served.
    * @default every kind of src/api/kinds.ts
    */
-  readonly kinds?: readonly Kind[];
+  readonly kinds?: KindCatalog;
   /** @default says nothing */
   readonly log?: Log;
   /** Milliseconds since the epoch. @default Date.now */

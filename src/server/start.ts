@@ -1,6 +1,7 @@
 /** Starts the Kubernetes API over a store: certificates, registry, listener; and stops them in the opposite order. */
 import { hostname } from "node:os";
-import { kinds as allKinds } from "../api/kinds.ts";
+import { fixedCatalog } from "../api/kind-catalog.ts";
+import { kinds as builtinKinds } from "../api/kinds.ts";
 import { cidr, cidrAddress, formatIp, parseIp } from "../base/ip.ts";
 import { silentLog } from "../base/log.ts";
 import { createServiceRanges } from "./allocation/ranges.ts";
@@ -19,7 +20,14 @@ const UNSPECIFIED = new Set(["0.0.0.0", "::"]);
 
 /** Throws PkiError or BindError with a message that says what to do. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { store, bind, dataDir, kinds = allKinds, log = silentLog, clock = Date.now } = options;
+  const {
+    store,
+    bind,
+    dataDir,
+    kinds = fixedCatalog(builtinKinds),
+    log = silentLog,
+    clock = Date.now,
+  } = options;
   const ranges = createServiceRanges({
     serviceCidrs: options.serviceCidrs ?? [cidr("10.96.0.0/16")],
     nodePorts: options.nodePorts ?? NODE_PORTS,

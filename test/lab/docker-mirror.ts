@@ -1,4 +1,5 @@
 /** A mirror of a test's engine that writes to a real registry in memory. */
+import { fixedCatalog } from "../../src/api/kind-catalog.ts";
 import { kinds } from "../../src/api/kinds.ts";
 import { cidr } from "../../src/base/ip.ts";
 import type { Client } from "../../src/client/client.ts";
@@ -26,7 +27,7 @@ export async function testApi(): Promise<TestApi> {
   const store = stack.use(createMemoryStore());
   const nodePorts = { first: 30000, last: 32767 };
   const ranges = createServiceRanges({ serviceCidrs: [cidr("100.1.1.0/24")], nodePorts });
-  const registry = stack.use(await createRegistry({ store, kinds, ranges }));
+  const registry = stack.use(await createRegistry({ store, kinds: fixedCatalog(kinds), ranges }));
   const client = createInProcessClient(registry, "system:fairlead");
   const pods = stack.use(new PodWatch(client));
   await pods.synced;

@@ -1,5 +1,5 @@
 /** The whole API on one internal request type: who may ask, and which handler answers. */
-import type { Kind } from "../../api/kind.ts";
+import { derivedFrom, type KindCatalog } from "../../api/kind-catalog.ts";
 import { forbidden, pathNotFound, unauthorized } from "../../api/status-errors.ts";
 import { isPublicPath } from "../security/authenticate.ts";
 import { Discovery } from "./discovery.ts";
@@ -11,15 +11,17 @@ import { ResourcePaths } from "./resource-path.ts";
 import { VERSION } from "./version.ts";
 
 export interface ApiParts extends ResourceParts {
-  readonly kinds: readonly Kind[];
+  readonly kinds: KindCatalog;
   readonly health: readonly HealthCheck[];
   /** "127.0.0.1:6443" */
   readonly address: () => string;
+  /** Answers paths that are neither resources nor about them: /metrics. Undefined: no such path. */
+  readonly otherPaths?: (request: Request) => Promise<Response | undefined>;
 }
 
 /** Answers every request, or throws ApiError. */
 export function createApiHandler(parts: ApiParts): Handler {
-  const paths = new ResourcePaths(parts.kinds);
+  const paths = derivedFrom(parts.kinds, (kinds) => new ResourcePaths(kinds));
   const discovery = new Discovery(parts.kinds, parts.address);
   const openApi = new OpenApi(parts.kinds);
 
@@ -33,9 +35,10 @@ export function createApiHandler(parts: ApiParts): Handler {
         "",
         `User "${user.name}" cannot use this server: it is not in the group system:masters`,
       );
-    const resource = paths.resolve(path);
+    const resource = paths().resolve(path);
     if (resource !== undefined) return handleResource(parts, request, resource);
-    const response = discovery.answer(request) ?? openApi.answer(request) ?? index(path, parts.kinds);
+    const response =
+      discovery.answer(request) ?? openApi.answer(request) ?? (await parts.otherPaths?.(request));
     if (response === undefined) throw pathNotFound();
     return readOnly(request, async () => response);
   };
@@ -52,17 +55,4 @@ async function readOnly({ method }: Request, answer: () => Promise<Response>): P
     ...textResponse(405, "method not allowed: this path can only be read\n"),
     headers: { allow: "GET, HEAD" },
   };
-}
-
-/** The paths there are, for people who look around. */
-function index(path: string, kinds: readonly Kind[]): Response | undefined {
-  if (path !== "/") return undefined;
-  const groups = [
-    ...new Set(
-      kinds.map(({ group, version }) => (group === "" ? `/api/${version}` : `/apis/${group}/${version}`)),
-    ),
-  ];
-  return jsonResponse(200, {
-    paths: ["/api", "/apis", ...groups, "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"].sort(),
-  });
 }

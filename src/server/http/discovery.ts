@@ -1,72 +1,84 @@
 /** What this server serves, in the forms clients ask for: plain lists, and aggregated (KEP-3352) in v2 and v2beta1. */
-import { apiVersionOf, type Kind } from "../../api/kind.ts";
-import { pathNotFound } from "../../api/status-errors.ts";
 import { createHash } from "node:crypto";
-import type { Request, Response } from "./exchange.ts";
-import { jsonResponse } from "./exchange.ts";
+import { derivedFrom, type KindCatalog } from "../../api/kind-catalog.ts";
+import { pathNotFound } from "../../api/status-errors.ts";
+import { aggregatedGroup, type ApiGroup, groupsOf, plainResources } from "./discovery-documents.ts";
+import { jsonResponse, type Request, type Response } from "./exchange.ts";
 import { parseAccept } from "./negotiate.ts";
 
-const VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
-const STATUS_VERBS = ["get", "patch", "update"];
+/** Paths beside the groups', for the index of "/". */
+const OTHER_PATHS = [
+  "/api",
+  "/apis",
+  "/healthz",
+  "/livez",
+  "/metrics",
+  "/openapi/v2",
+  "/openapi/v3",
+  "/readyz",
+  "/version",
+];
 
-interface GroupVersion {
-  readonly group: string;
-  readonly version: string;
-  readonly kinds: readonly Kind[];
+type Aggregated = "v2" | "v2beta1";
+
+interface Document {
+  readonly body: string;
+  readonly etag: string;
 }
 
 export class Discovery {
-  readonly #groups: ReadonlyMap<string, readonly GroupVersion[]>;
+  readonly #groups: () => ReadonlyMap<string, ApiGroup>;
+  /** The aggregated documents by version and root; made when they are asked for. */
+  readonly #aggregated: () => Map<string, Document>;
   /** "127.0.0.1:6443" */
   readonly #address: () => string;
 
-  constructor(kinds: readonly Kind[], address: () => string) {
-    this.#groups = groupKinds(kinds);
+  constructor(catalog: KindCatalog, address: () => string) {
+    this.#groups = derivedFrom(catalog, groupsOf);
+    this.#aggregated = derivedFrom(catalog, () => new Map());
     this.#address = address;
   }
 
-  /** The answer for a discovery path; undefined if it is none. */
+  /** The answer for a discovery path; undefined if it is none. Throws ApiError 404. */
   answer({ path, header }: Pick<Request, "path" | "header">): Response | undefined {
+    if (path === "/" || path === "/index.html") return jsonResponse(200, { paths: this.#paths() });
     const [root, first, second, ...more] = path.replace(/\/$/, "").split("/").slice(1);
-    const aggregated = aggregatedVersion(header("accept"));
-    if (root === "api" && first === undefined)
-      return aggregated === undefined
-        ? jsonResponse(200, this.#coreVersions())
-        : this.#aggregated([""], aggregated, header);
-    if (root === "apis" && first === undefined) {
-      const groups = [...this.#groups.keys()].filter((group) => group !== "");
-      return aggregated === undefined
-        ? jsonResponse(200, {
-            kind: "APIGroupList",
-            apiVersion: "v1",
-            groups: groups.map((group) => this.#group(group)),
-          })
-        : this.#aggregated(groups, aggregated, header);
-    }
-    if (root === "api" && second === undefined) return this.#resources("", first!);
-    if (root !== "apis" || first === undefined || more.length > 0) return undefined;
+    if ((root !== "api" && root !== "apis") || more.length > 0) return undefined;
+    if (first === undefined) return this.#root(root, header);
+    if (root === "api") return second === undefined ? this.#resources("", first) : undefined;
     if (second !== undefined) return this.#resources(first, second);
-    if (!this.#groups.has(first)) throw pathNotFound();
-    return jsonResponse(200, { kind: "APIGroup", apiVersion: "v1", ...this.#group(first) });
+    const group = this.#groups().get(first);
+    if (group === undefined || first === "") throw pathNotFound();
+    return jsonResponse(200, { kind: "APIGroup", apiVersion: "v1", ...groupDocument(group) });
   }
 
-  #coreVersions(): object {
-    return {
-      kind: "APIVersions",
-      versions: (this.#groups.get("") ?? []).map(({ version }) => version),
-      serverAddressByClientCIDRs: [{ clientCIDR: "0.0.0.0/0", serverAddress: this.#address() }],
-    };
-  }
-
-  #group(group: string): object {
-    const versions = this.#groups
-      .get(group)!
-      .map(({ version }) => ({ groupVersion: `${group}/${version}`, version }));
-    return { name: group, versions, preferredVersion: versions[0] };
+  #root(root: "api" | "apis", header: Request["header"]): Response {
+    const version = aggregatedVersion(header("accept"));
+    if (version !== undefined) return this.#aggregatedResponse(root, version, header);
+    const vary = { vary: "Accept" };
+    const groups = this.#groups();
+    if (root === "api")
+      return jsonResponse(
+        200,
+        {
+          kind: "APIVersions",
+          versions: groups.get("")?.versions.map(({ version: name }) => name) ?? [],
+          serverAddressByClientCIDRs: [{ clientCIDR: "0.0.0.0/0", serverAddress: this.#address() }],
+        },
+        vary,
+      );
+    const named = [...groups.values()].filter(({ name }) => name !== "");
+    return jsonResponse(
+      200,
+      { kind: "APIGroupList", apiVersion: "v1", groups: named.map(groupDocument) },
+      vary,
+    );
   }
 
   #resources(group: string, version: string): Response {
-    const found = this.#groups.get(group)?.find((one) => one.version === version);
+    const found = this.#groups()
+      .get(group)
+      ?.versions.find((one) => one.version === version);
     if (found === undefined) throw pathNotFound();
     return jsonResponse(200, {
       kind: "APIResourceList",
@@ -76,88 +88,51 @@ export class Discovery {
     });
   }
 
-  #aggregated(groups: readonly string[], version: "v2" | "v2beta1", header: Request["header"]): Response {
-    const list = {
-      kind: "APIGroupDiscoveryList",
-      apiVersion: `apidiscovery.k8s.io/${version}`,
-      metadata: {},
-      items: groups.map((group) => ({
-        metadata: { ...(group !== "" && { name: group }), creationTimestamp: null },
-        versions: this.#groups.get(group)!.map(({ version, kinds }) => ({
-          version,
-          resources: kinds.map(aggregatedResource),
-          freshness: "Current",
-        })),
-      })),
-    };
-    const body = `${JSON.stringify(list)}\n`;
-    const etag = `"${createHash("sha256").update(body).digest("hex").toUpperCase()}"`;
+  #aggregatedResponse(root: "api" | "apis", version: Aggregated, header: Request["header"]): Response {
+    const made = this.#aggregated();
+    const key = `${root} ${version}`;
+    let document = made.get(key);
+    if (document === undefined) {
+      const groups = [...this.#groups().values()].filter(({ name }) => (name === "") === (root === "api"));
+      const body = `${JSON.stringify({
+        kind: "APIGroupDiscoveryList",
+        apiVersion: `apidiscovery.k8s.io/${version}`,
+        metadata: {},
+        items: groups.map(aggregatedGroup),
+      })}\n`;
+      const etag = `"${createHash("sha512").update(body).digest("hex").toUpperCase()}"`;
+      made.set(key, (document = { body, etag }));
+    }
     const headers = {
       "content-type": `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
-      etag,
+      etag: document.etag,
       vary: "Accept",
     };
-    if (header("if-none-match") === etag) return { status: 304, headers, body: "" };
-    return { status: 200, headers, body, compressible: true };
+    if (header("if-none-match") === document.etag) return { status: 304, headers, body: "" };
+    return { status: 200, headers, body: document.body, compressible: true };
+  }
+
+  #paths(): string[] {
+    const paths = new Set(OTHER_PATHS);
+    for (const { name, versions } of this.#groups().values()) {
+      const root = name === "" ? "/api" : `/apis/${name}`;
+      paths.add(root);
+      for (const { version } of versions) {
+        paths.add(`${root}/${version}`);
+        paths.add(`/openapi/v3${root}/${version}`);
+      }
+    }
+    return [...paths].sort();
   }
 }
 
-function groupKinds(kinds: readonly Kind[]): Map<string, GroupVersion[]> {
-  const groups = new Map<string, GroupVersion[]>();
-  for (const { group, version } of kinds) {
-    const versions = groups.get(group) ?? [];
-    groups.set(group, versions);
-    if (versions.some((one) => one.version === version)) continue;
-    const own = kinds.filter((kind) => kind.group === group && kind.version === version);
-    versions.push({ group, version, kinds: own });
-  }
-  return groups;
-}
-
-function plainResources(kind: Kind): object[] {
-  const { plural, singular, namespaced, shortNames, categories } = kind;
-  const resource = {
-    name: plural,
-    singularName: singular,
-    namespaced,
-    kind: kind.kind,
-    verbs: verbsOf(kind),
-    ...(shortNames.length > 0 && { shortNames }),
-    ...(categories.length > 0 && { categories }),
-  };
-  if (kind.subresources.status !== true) return [resource];
-  return [
-    resource,
-    { name: `${plural}/status`, singularName: "", namespaced, kind: kind.kind, verbs: STATUS_VERBS },
-  ];
-}
-
-function aggregatedResource(kind: Kind): object {
-  const { plural, singular, namespaced, shortNames, categories } = kind;
-  const responseKind = { group: kind.group, version: kind.version, kind: kind.kind };
-  return {
-    resource: plural,
-    responseKind,
-    scope: namespaced ? "Namespaced" : "Cluster",
-    singularResource: singular,
-    verbs: verbsOf(kind),
-    ...(shortNames.length > 0 && { shortNames }),
-    ...(categories.length > 0 && { categories }),
-    ...(kind.subresources.status === true && {
-      subresources: [{ subresource: "status", responseKind, verbs: STATUS_VERBS }],
-    }),
-  };
-}
-
-/** Namespaces go one at a time (upstream leaves deletecollection out for them). */
-function verbsOf(kind: Kind): readonly string[] {
-  return apiVersionOf(kind) === "v1" && kind.plural === "namespaces"
-    ? VERBS.filter((verb) => verb !== "deletecollection")
-    : VERBS;
+function groupDocument({ name, versions }: ApiGroup): object {
+  const all = versions.map(({ version }) => ({ groupVersion: `${name}/${version}`, version }));
+  return { name, versions: all, preferredVersion: all[0] };
 }
 
 /** The aggregated form that the client prefers to a plain list, if any. */
-function aggregatedVersion(accept: string | undefined): "v2" | "v2beta1" | undefined {
+function aggregatedVersion(accept: string | undefined): Aggregated | undefined {
   for (const { type, parameters } of parseAccept(accept ?? "")) {
     if (type !== "application/json") continue;
     if (parameters["as"] === undefined) return undefined;

@@ -1,6 +1,6 @@
 /** /openapi/v3: the index with a hash of each document, and the documents (KEP-2896). /openapi/v2: one for everything. */
 import { createHash } from "node:crypto";
-import type { Kind } from "../../api/kind.ts";
+import { derivedFrom, type KindCatalog } from "../../api/kind-catalog.ts";
 import { openApiDocuments } from "../../api/openapi/documents.ts";
 import { notAcceptable } from "../../api/status-errors.ts";
 import type { Request, Response } from "./exchange.ts";
@@ -23,13 +23,21 @@ interface Document {
 }
 
 export class OpenApi {
-  readonly #kinds: readonly Kind[];
-  #swagger: { readonly json: Document; readonly protobuf: Uint8Array } | undefined;
+  readonly #swagger: () => { readonly json: Document; readonly protobuf: Uint8Array };
   /** By path below /openapi/v3: "api/v1". Made when they are first asked for: few servers ever are. */
-  #documents: ReadonlyMap<string, Document> | undefined;
+  readonly #documents: () => ReadonlyMap<string, Document>;
 
-  constructor(kinds: readonly Kind[]) {
-    this.#kinds = kinds;
+  constructor(catalog: KindCatalog) {
+    const version = VERSION["gitVersion"]!;
+    this.#swagger = derivedFrom(catalog, (kinds) => {
+      const swagger = swaggerOf(openApiDocuments(kinds, version).values(), version);
+      return { json: documentOf(swagger), protobuf: encodeSwagger(swagger) };
+    });
+    this.#documents = derivedFrom(
+      catalog,
+      (kinds) =>
+        new Map([...openApiDocuments(kinds, version)].map(([name, value]) => [name, documentOf(value)])),
+    );
   }
 
   /** The answer for a path of OpenAPI; undefined if it is none or there is no such document. */
@@ -37,7 +45,7 @@ export class OpenApi {
     if (path === "/openapi/v2") return this.#version2(header("accept") ?? "");
     if (path === "/openapi/v3" || path === "/openapi/v3/") return jsonResponse(200, this.#index());
     const document = path.startsWith("/openapi/v3/")
-      ? this.#all().get(path.slice("/openapi/v3/".length))
+      ? this.#documents().get(path.slice("/openapi/v3/".length))
       : undefined;
     if (document === undefined) return undefined;
     const etag = `"${document.hash}"`;
@@ -47,12 +55,7 @@ export class OpenApi {
   }
 
   #version2(accept: string): Response {
-    if (this.#swagger === undefined) {
-      const version = VERSION["gitVersion"]!;
-      const swagger = swaggerOf(openApiDocuments(this.#kinds, version).values(), version);
-      this.#swagger = { json: documentOf(swagger), protobuf: encodeSwagger(swagger) };
-    }
-    const { json, protobuf } = this.#swagger;
+    const { json, protobuf } = this.#swagger();
     const headers = { etag: `"${json.hash}"`, vary: "Accept" };
     const ranges = parseAccept(accept);
     const wanted = ranges.find(
@@ -77,19 +80,9 @@ export class OpenApi {
 
   #index(): object {
     const paths: Record<string, object> = {};
-    for (const [name, { hash }] of this.#all())
+    for (const [name, { hash }] of this.#documents())
       paths[name] = { serverRelativeURL: `/openapi/v3/${name}?hash=${hash}` };
     return { paths };
-  }
-
-  #all(): ReadonlyMap<string, Document> {
-    if (this.#documents === undefined) {
-      const documents = new Map<string, Document>();
-      for (const [name, document] of openApiDocuments(this.#kinds, VERSION["gitVersion"]!))
-        documents.set(name, documentOf(document));
-      this.#documents = documents;
-    }
-    return this.#documents;
   }
 }
 

@@ -1,6 +1,7 @@
 /** Puts the verbs together over a store. */
 import { silentLog, type Log } from "../../base/log.ts";
 import type { Kind } from "../../api/kind.ts";
+import type { KindCatalog } from "../../api/kind-catalog.ts";
 import { namespaceKind } from "../../api/namespace/kind.ts";
 import type { DeleteOptions, KubeObject } from "../../api/meta/type.ts";
 import { serviceKind } from "../../api/service/kind.ts";
@@ -37,7 +38,7 @@ import { Writer } from "./writer.ts";
 export interface RegistryOptions {
   /** Not closed by the registry. */
   readonly store: Store;
-  readonly kinds: readonly Kind[];
+  readonly kinds: KindCatalog;
   readonly ranges: ServiceRanges;
   /** Milliseconds since the epoch. @default Date.now */
   readonly clock?: () => number;
@@ -194,7 +195,7 @@ async function createIfMissing(writer: Writer, name: string): Promise<void> {
 
 interface BackgroundParts {
   readonly store: Store;
-  readonly kinds: readonly Kind[];
+  readonly kinds: KindCatalog;
   readonly writer: Writer;
   readonly deleter: Deleter;
   readonly gate: NamespaceGate;

@@ -5,6 +5,7 @@
 import type { Log } from "../../base/log.ts";
 import { ApiError } from "../../api/api-error.ts";
 import { apiVersionOf, type Kind } from "../../api/kind.ts";
+import { derivedFrom, type KindCatalog } from "../../api/kind-catalog.ts";
 import type { KubeObject, OwnerReference } from "../../api/meta/type.ts";
 import type { Store, StoreEvent } from "../../store/store.ts";
 import type { CallContext } from "../registry.ts";
@@ -18,7 +19,7 @@ const CONTEXT: CallContext = { user: { name: "system:fairlead", groups: ["system
 
 export interface CollectorParts {
   readonly store: Store;
-  readonly kinds: readonly Kind[];
+  readonly kinds: KindCatalog;
   readonly writer: Writer;
   readonly deleter: Deleter;
   readonly log: Log;
@@ -32,22 +33,26 @@ interface Dependent {
 
 export class GarbageCollector {
   readonly #parts: CollectorParts;
-  readonly #byKey: KindsByKey;
-  readonly #byType = new Map<string, Kind>();
+  readonly #byKey: () => KindsByKey;
+  /** By "<apiVersion>/<kind>". */
+  readonly #byType: () => ReadonlyMap<string, Kind>;
   readonly #dependents = new Map<string, Dependent>();
   readonly #byOwner = new Map<string, Set<string>>();
 
   constructor(parts: CollectorParts) {
     this.#parts = parts;
-    this.#byKey = new KindsByKey(parts.kinds);
-    for (const kind of parts.kinds) this.#byType.set(`${apiVersionOf(kind)}/${kind.kind}`, kind);
+    this.#byKey = derivedFrom(parts.kinds, (kinds) => new KindsByKey(kinds));
+    this.#byType = derivedFrom(
+      parts.kinds,
+      (kinds) => new Map(kinds.map((kind) => [`${apiVersionOf(kind)}/${kind.kind}`, kind])),
+    );
   }
 
   /** Indexes what is stored, and collects what lost its owner while nobody looked. */
   async start(): Promise<number> {
     const { entries, revision } = await this.#parts.store.list(ROOT);
     for (const entry of entries) {
-      const kind = this.#byKey.kind(entry.key);
+      const kind = this.#byKey().kind(entry.key);
       if (kind !== undefined) this.#index(kind, entry.key, decodeEntry(kind, entry));
     }
     for (const dependent of this.#dependents.values()) await this.#check(dependent);
@@ -56,7 +61,7 @@ export class GarbageCollector {
 
   async handle(event: StoreEvent): Promise<void> {
     const { key } = event.type === "put" ? event.entry : event.previous;
-    const kind = this.#byKey.kind(key);
+    const kind = this.#byKey().kind(key);
     if (kind === undefined) return;
     if (event.type === "delete") {
       const { uid } = decodeEntry(kind, event.previous).metadata;
@@ -126,7 +131,7 @@ export class GarbageCollector {
     reference: OwnerReference,
     namespace: string | undefined,
   ): Promise<{ readonly kind: Kind; readonly object: KubeObject | undefined } | undefined> {
-    const kind = this.#byType.get(`${reference.apiVersion}/${reference.kind}`);
+    const kind = this.#byType().get(`${reference.apiVersion}/${reference.kind}`);
     if (kind === undefined) return undefined;
     const { name } = reference;
     const key = storeKey(kind, kind.namespaced && namespace !== undefined ? { namespace, name } : { name });
@@ -136,7 +141,7 @@ export class GarbageCollector {
   }
 
   async #checkOwner(reference: OwnerReference, dependentKey: string): Promise<void> {
-    const kind = this.#byType.get(`${reference.apiVersion}/${reference.kind}`);
+    const kind = this.#byType().get(`${reference.apiVersion}/${reference.kind}`);
     if (kind === undefined) return;
     // A dependent is in its owner's namespace, or the owner has none.
     const namespace = dependentKey.split("/").at(-2);

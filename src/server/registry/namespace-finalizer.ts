@@ -2,6 +2,7 @@
 import type { Log } from "../../base/log.ts";
 import { ApiError } from "../../api/api-error.ts";
 import type { Kind } from "../../api/kind.ts";
+import { derivedFrom, type KindCatalog } from "../../api/kind-catalog.ts";
 import { namespaceKind } from "../../api/namespace/kind.ts";
 import type { Namespace } from "../../api/namespace/type.ts";
 import type { Store, StoreEvent } from "../../store/store.ts";
@@ -19,7 +20,7 @@ export const NAMESPACE_FINALIZER = "kubernetes";
 
 export interface FinalizerParts {
   readonly store: Store;
-  readonly kinds: readonly Kind[];
+  readonly kinds: KindCatalog;
   readonly writer: Writer;
   readonly deleter: Deleter;
   readonly gate: NamespaceGate;
@@ -29,13 +30,13 @@ export interface FinalizerParts {
 export class NamespaceFinalizer {
   readonly #parts: FinalizerParts;
   readonly #prefix = keyPrefix(namespaceKind);
-  readonly #contents: readonly Kind[];
+  readonly #contents: () => readonly Kind[];
   /** Names of namespaces that are going. */
   readonly #going = new Set<string>();
 
   constructor(parts: FinalizerParts) {
     this.#parts = parts;
-    this.#contents = parts.kinds.filter((kind) => kind.namespaced);
+    this.#contents = derivedFrom(parts.kinds, (kinds) => kinds.filter((kind) => kind.namespaced));
     parts.gate.onEmpty = (namespace) => {
       if (this.#going.has(namespace)) void this.#work(namespace);
     };
@@ -69,7 +70,7 @@ export class NamespaceFinalizer {
     const { store, deleter, gate, writer, log } = this.#parts;
     try {
       let left = 0;
-      for (const kind of this.#contents) {
+      for (const kind of this.#contents()) {
         const { entries } = await store.list(keyPrefix(kind, name));
         for (const entry of entries) {
           const object = decodeEntry(kind, entry);

@@ -1,6 +1,7 @@
 /** A registry over memory for tests, with words for what tests say often. Not imported by the product. */
 import type { TestContext } from "node:test";
 import { ApiError } from "../../api/api-error.ts";
+import { fixedCatalog } from "../../api/kind-catalog.ts";
 import { kinds } from "../../api/kinds.ts";
 import type { KubeObject } from "../../api/meta/type.ts";
 import type { Service, ServiceSpec } from "../../api/service/type.ts";
@@ -33,7 +34,7 @@ export async function startRegistry(t: TestContext, options: FixtureOptions = {}
     serviceCidrs: (options.serviceCidrs ?? ["10.96.0.0/24"]).map(cidr),
     nodePorts: options.nodePorts ?? { first: 30000, last: 32767 },
   });
-  const registry = await createRegistry({ store, kinds, ranges, clock: () => NOW });
+  const registry = await createRegistry({ store, kinds: fixedCatalog(kinds), ranges, clock: () => NOW });
   t.after(async () => {
     await registry[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
