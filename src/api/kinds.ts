@@ -9,11 +9,13 @@
 import { endpointSliceKind } from "./endpointslice/kind.ts";
 import { endpointsKind } from "./endpoints/kind.ts";
 import { eventKind } from "./event/kind.ts";
+import { ipAddressKind } from "./ipaddress/kind.ts";
 import type { Kind } from "./kind.ts";
 import { namespaceKind } from "./namespace/kind.ts";
 import { nodeKind } from "./node/kind.ts";
 import { podKind } from "./pod/kind.ts";
 import { serviceKind } from "./service/kind.ts";
+import { serviceCIDRKind } from "./servicecidr/kind.ts";
 
 export const kinds: readonly Kind[] = [
   endpointsKind,
@@ -23,4 +25,6 @@ export const kinds: readonly Kind[] = [
   podKind,
   serviceKind,
   endpointSliceKind,
+  ipAddressKind,
+  serviceCIDRKind,
 ];

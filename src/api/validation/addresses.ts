@@ -1,5 +1,5 @@
 /** The syntax of IP addresses and ranges (apimachinery util/validation/ip.go, the strict form of KEP-4858). */
-import { cidrContains, cidr, ip, parseCidr, parseIp } from "../../base/ip.ts";
+import { cidrContains, cidr, formatCidr, formatIp, ip, parseCidr, parseIp } from "../../base/ip.ts";
 import type { Cidr, Ip, IpFamily } from "../../base/ip.ts";
 import type { FieldError } from "../field-error.ts";
 import { invalidValue } from "../field-error.ts";
@@ -42,6 +42,27 @@ export function checkRange(field: string, text: string): FieldError[] {
   if (length !== String(Number(length))) return complain("must not have leading 0s in prefix length");
   if (Number(length) > bits) return complain(NOT_A_RANGE);
   return complain("must not have bits set beyond the prefix length");
+}
+
+/** An address in the one form that fields newer than Kubernetes 1.29 take (IsValidIP). */
+export function checkCanonicalAddress(field: string, text: string): FieldError[] {
+  const errors = checkAddress(field, text);
+  return errors.length > 0 ? errors : checkForm(field, text, formatIp(ip(text)));
+}
+
+/** A range in the one form that fields newer than Kubernetes 1.29 take (IsValidCIDR). */
+export function checkCanonicalRange(field: string, text: string): FieldError[] {
+  const errors = checkRange(field, text);
+  if (errors.length > 0) return errors;
+  const range = cidr(text);
+  if (cidrContains(IPV4_MAPPED, range.base))
+    return [invalidValue(field, text, "must not have an IPv4-mapped IPv6 address")];
+  return checkForm(field, text, formatCidr(range));
+}
+
+function checkForm(field: string, text: string, canonical: string): FieldError[] {
+  if (text === canonical) return [];
+  return [invalidValue(field, text, `must be in canonical form (${JSON.stringify(canonical)})`)];
 }
 
 function withoutLeadingZeros(text: string): string {

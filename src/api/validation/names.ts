@@ -141,3 +141,23 @@ export function portNameComplaints(text: string): string[] {
 export function portNumberComplaints(port: number): string[] {
   return port >= 1 && port <= 65535 ? [] : ["must be between 1 and 65535, inclusive"];
 }
+
+const PERCENT = "[0-9]+%";
+const PERCENT_COMPLAINT: string = patternComplaint(
+  "a valid percent string must be a numeric string followed by an ending '%'",
+  PERCENT,
+  "1%",
+  "93%",
+);
+const matchesPercent = anchored(PERCENT);
+
+/** A percentage in digits: "25%". */
+export function percentComplaints(text: string): string[] {
+  return matchesPercent(text) ? [] : [PERCENT_COMPLAINT];
+}
+
+/** A text that stands for itself between two slashes of a URL (api/validation/path IsValidPathSegmentName). */
+export function pathSegmentComplaints(text: string): string[] {
+  if (text === "." || text === "..") return [`may not be '${text}'`];
+  return ["/", "%"].filter((sign) => text.includes(sign)).map((sign) => `may not contain '${sign}'`);
+}
