@@ -71,7 +71,7 @@ export class Deleter {
     if (!isGone(rules, marked)) {
       if (marked === object || dryRun) return { object: marked, gone: false };
       const revision = await this.#parts.store.commit([
-        { type: "put", key, value: encodeObject(marked), expect },
+        { type: "put", key, value: encodeObject(kind, marked), expect },
       ]);
       marked.metadata.resourceVersion = String(revision);
       return { object: marked, gone: false };

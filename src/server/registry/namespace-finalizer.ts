@@ -36,7 +36,10 @@ export class NamespaceFinalizer {
 
   constructor(parts: FinalizerParts) {
     this.#parts = parts;
-    this.#contents = derivedFrom(parts.kinds, (kinds) => kinds.filter((kind) => kind.namespaced));
+    this.#contents = derivedFrom(parts.kinds, (kinds) =>
+      // What a view shows goes with what it is a view of.
+      kinds.filter((kind) => kind.namespaced && kind.view === undefined),
+    );
     parts.gate.onEmpty = (namespace) => {
       if (this.#going.has(namespace)) void this.#work(namespace);
     };

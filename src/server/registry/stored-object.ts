@@ -1,8 +1,9 @@
 /**
  * Objects as the store holds them, JSON without resourceVersion, and as everybody else sees them. An object is parsed
- * once: the parsed form is kept for as long as the store keeps the bytes, and shared by all readers.
+ * once: the parsed form is kept for as long as the store keeps the bytes, and shared by all readers. The same goes for
+ * what a kind that is a view (Kind.view) shows of it.
  */
-import type { Kind } from "../../api/kind.ts";
+import type { Kind, KindView } from "../../api/kind.ts";
 import type { KubeObject } from "../../api/meta/type.ts";
 import { objectFromValue } from "../../api/schema/body.ts";
 import type { DeleteEvent, Entry, PutEvent, Revision } from "../../store/store.ts";
@@ -14,17 +15,28 @@ const decoder = new TextDecoder();
 const parsed = new WeakMap<Uint8Array, KubeObject>();
 /** The last state of deleted objects, by the event or entry that ended them. */
 const lastStates = new WeakMap<object, KubeObject>();
+/** What a view shows, by the object that it shows. */
+const shown = new WeakMap<Kind, WeakMap<KubeObject, KubeObject>>();
 
 /** The bytes to store. Takes `object` over: it must not be changed any more. */
-export function encodeObject(object: KubeObject): Uint8Array {
-  delete object.metadata.resourceVersion;
-  const bytes = encoder.encode(JSON.stringify(object));
-  parsed.set(bytes, object);
+export function encodeObject<T extends KubeObject>(kind: Kind<T>, object: T): Uint8Array {
+  const stored = kind.view === undefined ? object : storedForm(kind.view, object);
+  delete stored.metadata.resourceVersion;
+  const bytes = encoder.encode(JSON.stringify(stored));
+  parsed.set(bytes, stored);
   return bytes;
 }
 
+function storedForm<T extends KubeObject>({ of, toStored }: KindView<T>, object: T): KubeObject {
+  const stored = draftOf(of, toStored(object));
+  of.setDefaults(stored);
+  return stored;
+}
+
 /** The object of an entry, with its resourceVersion and defaults. Shared: never to be changed. */
-export function decodeEntry<T extends KubeObject>(kind: Kind<T>, { value, modRevision }: Entry): T {
+export function decodeEntry<T extends KubeObject>(kind: Kind<T>, entry: Entry): T {
+  if (kind.view !== undefined) return show(kind, kind.view, decodeEntry(kind.view.of, entry));
+  const { value, modRevision } = entry;
   let object = parsed.get(value);
   if (object === undefined) {
     object = JSON.parse(decoder.decode(value)) as T;
@@ -35,6 +47,19 @@ export function decodeEntry<T extends KubeObject>(kind: Kind<T>, { value, modRev
   return object as T;
 }
 
+/** The object as a view shows it: the same one for every caller. Shared: never to be changed. */
+function show<T extends KubeObject>(kind: Kind<T>, view: KindView<T>, stored: KubeObject): T {
+  let ofKind = shown.get(kind);
+  if (ofKind === undefined) shown.set(kind, (ofKind = new WeakMap()));
+  let object = ofKind.get(stored) as T | undefined;
+  if (object === undefined) {
+    object = draftOf(kind, view.fromStored(stored));
+    kind.setDefaults(object);
+    ofKind.set(stored, object);
+  }
+  return object;
+}
+
 /** A new object with the same parts, but for the resourceVersion. */
 export function atRevision<T extends KubeObject>(object: T, revision: Revision): T {
   return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
@@ -42,6 +67,7 @@ export function atRevision<T extends KubeObject>(object: T, revision: Revision):
 
 /** What an object was when `event` ended it, with the version of its end. The same object for every caller. */
 export function lastState<T extends KubeObject>(kind: Kind<T>, event: PutEvent | DeleteEvent): T {
+  if (kind.view !== undefined) return show(kind, kind.view, lastState(kind.view.of, event));
   let object = lastStates.get(event) as T | undefined;
   if (object === undefined) {
     object = atRevision(decodeEntry(kind, event.previous!), event.revision);

@@ -76,21 +76,23 @@ function bookmark<T extends KubeObject>(
   return { type: "BOOKMARK", object: { kind: kind.kind, apiVersion: apiVersionOf(kind), metadata } as T };
 }
 
-/** What a watch without selector makes of a turn's events: the same for all of them. */
-const unselected = new WeakMap<readonly StoreEvent[], readonly RegistryEvent<KubeObject>[]>();
+/** What a watch without selector makes of a turn's events: the same for all watches of a kind. */
+const unselected = new WeakMap<Kind, WeakMap<readonly StoreEvent[], readonly RegistryEvent<KubeObject>[]>>();
 
 function allEvents<T extends KubeObject>(
   kind: Kind<T>,
   events: readonly StoreEvent[],
 ): readonly RegistryEvent<T>[] {
-  let seen = unselected.get(events);
+  let ofKind = unselected.get(kind);
+  if (ofKind === undefined) unselected.set(kind, (ofKind = new WeakMap()));
+  let seen = ofKind.get(events);
   if (seen === undefined) {
     seen = events.map((event) => {
       if (event.type === "delete") return { type: "DELETED", object: lastState(kind, event) };
       const type = event.previous === undefined ? "ADDED" : "MODIFIED";
       return { type, object: decodeEntry(kind, event.entry) };
     });
-    unselected.set(events, seen);
+    ofKind.set(events, seen);
   }
   return seen as readonly RegistryEvent<T>[];
 }

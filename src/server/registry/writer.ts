@@ -124,7 +124,9 @@ export class Writer {
         if ((await store.get(key)) !== undefined) throw alreadyExists(kind, draft.metadata.name!);
         return draft;
       }
-      const revision = await store.commit([{ type: "put", key, value: encodeObject(draft), expect: 0 }]);
+      const revision = await store.commit([
+        { type: "put", key, value: encodeObject(kind, draft), expect: 0 },
+      ]);
       done = true;
       draft.metadata.resourceVersion = String(revision);
       return draft;
@@ -207,7 +209,7 @@ export class Writer {
       }
       const { resourceVersion: _version, ...metadata } = old.metadata;
       if (isDeepStrictEqual(draft, { ...old, metadata })) return old;
-      const revision = await store.commit([{ type: "put", key, value: encodeObject(draft), expect }]);
+      const revision = await store.commit([{ type: "put", key, value: encodeObject(kind, draft), expect }]);
       done = true;
       draft.metadata.resourceVersion = String(revision);
       return draft;
