@@ -2,7 +2,7 @@
 import type { Kind } from "../../api/kind.ts";
 import type { DeleteOptions, KubeObject } from "../../api/meta/type.ts";
 import { conflict, notFound } from "../../api/status-errors.ts";
-import { ConflictError, type Entry, type Store } from "../../store/store.ts";
+import { ConflictError, type Entry, type Revision, type Store } from "../../store/store.ts";
 import type { ObjectKey } from "../registry.ts";
 import { storeKey } from "./keys.ts";
 import { type KindRules, NOTHING_RESERVED, type RulesByKind } from "./kind-rules.ts";
@@ -78,17 +78,17 @@ export class Deleter {
     }
     if (dryRun) return { object, gone: true };
     const reservation = rules.beginDelete?.(object) ?? NOTHING_RESERVED;
-    let done = false;
+    let revision: Revision | undefined;
     try {
-      const revision = await this.#parts.store.commit([
+      revision = await this.#parts.store.commit([
         { type: "delete", key, expect },
         ...alongWith(rules, object),
+        ...(reservation.operations ?? []),
       ]);
-      done = true;
       return { object: atRevision(object, revision), gone: true };
     } finally {
-      if (done) reservation.commit();
-      else reservation.revert();
+      if (revision === undefined) reservation.revert();
+      else reservation.commit(revision);
     }
   }
 

@@ -1,12 +1,20 @@
 /** What the server does beyond the general rules for a few kinds: upstream's strategies and storages, as data. */
 import type { Kind, KindName } from "../../api/kind.ts";
 import type { DeleteOptions, KubeObject } from "../../api/meta/type.ts";
+import type { ConflictError, Operation, Revision } from "../../store/store.ts";
 import type { CallContext, ObjectKey, RegistryWriteOptions } from "../registry.ts";
 
-/** What a write has taken elsewhere. Exactly one of the two is called, once the write's fate is known. */
+/** What a write has taken elsewhere. Exactly one of the two methods is called, once the write's fate is known. */
 export interface Reservation {
-  commit(): void;
-  revert(): void;
+  /**
+   * Goes into the same commit as the write. When another writer was first with one of these keys, the write is begun
+   * again from what the client sent.
+   */
+  readonly operations?: readonly Operation[];
+  /** `revision` is the commit's; 0 if nothing had to be written. */
+  commit(revision: Revision): void;
+  /** `conflict` is the store's refusal, if that was the reason. */
+  revert(conflict?: ConflictError): void;
 }
 
 /** The verbs of a subresource with a kind of its own (Kind.subresources.others). A verb that is absent is a 405. */

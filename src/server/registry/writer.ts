@@ -17,7 +17,7 @@ import {
   notFound,
 } from "../../api/status-errors.ts";
 import { ApiError } from "../../api/api-error.ts";
-import { ConflictError, type Entry, type Operation, type Store } from "../../store/store.ts";
+import { ConflictError, type Entry, type Operation, type Revision, type Store } from "../../store/store.ts";
 import type { CallContext, ObjectKey, RegistryWriteOptions } from "../registry.ts";
 import { type KindRules, NOTHING_RESERVED, type Reservation, type RulesByKind } from "./kind-rules.ts";
 import { storeKey } from "./keys.ts";
@@ -75,14 +75,18 @@ export class Writer {
     context: CallContext,
   ): Promise<T> {
     const { namespaces, clock } = this.#parts;
-    const draft = draftOf(kind, object);
-    placeInNamespace(kind, namespace, draft);
-    const { metadata } = draft;
-    if ((metadata.resourceVersion ?? "") !== "")
+    if ((object.metadata.resourceVersion ?? "") !== "")
       throw new ApiError(failure(500, "", "resourceVersion should not be set on objects to be created"));
+    const start = (): T => {
+      const draft = draftOf(kind, object);
+      placeInNamespace(kind, namespace, draft);
+      startMetadata(draft, clock(), kind.generation);
+      kind.setDefaults(draft);
+      return draft;
+    };
+    let draft = start();
+    const { metadata } = draft;
     const generated = (metadata.name ?? "") === "" && (metadata.generateName ?? "") !== "";
-    startMetadata(draft, clock(), kind.generation);
-    kind.setDefaults(draft);
     const rules = this.#parts.rules.of(kind);
     if (rules.answer !== undefined) {
       kind.prepareForCreate(draft);
@@ -96,6 +100,11 @@ export class Writer {
       try {
         return await this.#insert(kind, candidate, options, context);
       } catch (error) {
+        if (error instanceof ConflictError) {
+          if (attempt >= WRITE_ATTEMPTS) throw conflict(kind, candidate.metadata.name!);
+          draft = start();
+          continue;
+        }
         const taken = error instanceof ApiError && error.reason === "AlreadyExists";
         if (!generated || !taken) throw error;
         if (attempt >= GENERATE_NAME_ATTEMPTS) throw generateNameConflict(kind, candidate.metadata.name!, 1);
@@ -103,7 +112,10 @@ export class Writer {
     }
   }
 
-  /** One attempt: takes `draft` over. */
+  /**
+   * One attempt: takes `draft` over. Throws ConflictError if somebody else was first with something that the rules
+   * take along with the object.
+   */
   async #insert<T extends KubeObject>(
     kind: Kind<T>,
     draft: T,
@@ -113,7 +125,8 @@ export class Writer {
     const { store, rules, validation } = this.#parts;
     const reservation =
       rules.of(kind).beginWrite?.(draft, undefined, options.dryRun === true) ?? NOTHING_RESERVED;
-    let done = false;
+    let revision: Revision | undefined;
+    let refused: ConflictError | undefined;
     try {
       kind.prepareForCreate(draft);
       if (options.trusted !== true)
@@ -124,18 +137,20 @@ export class Writer {
         if ((await store.get(key)) !== undefined) throw alreadyExists(kind, draft.metadata.name!);
         return draft;
       }
-      const revision = await store.commit([
+      revision = await store.commit([
         { type: "put", key, value: encodeObject(kind, draft), expect: 0 },
+        ...(reservation.operations ?? []),
       ]);
-      done = true;
       draft.metadata.resourceVersion = String(revision);
       return draft;
     } catch (error) {
-      if (error instanceof ConflictError) throw alreadyExists(kind, draft.metadata.name!);
+      if (!(error instanceof ConflictError)) throw error;
+      refused = error;
+      if (error.key === storeKey(kind, keyOf(draft))) throw alreadyExists(kind, draft.metadata.name!);
       throw error;
     } finally {
-      if (done) reservation.commit();
-      else reservation.revert();
+      if (revision === undefined) reservation.revert(refused);
+      else reservation.commit(revision);
     }
   }
 
@@ -184,7 +199,8 @@ export class Writer {
     const reservation =
       (onStatus ? undefined : rules.beginWrite?.(draft, old, options.dryRun === true)) ?? NOTHING_RESERVED;
     let going: Reservation | undefined;
-    let done = false;
+    let revision: Revision | undefined;
+    let refused: ConflictError | undefined;
     try {
       if (kind.generation && !onStatus) countGeneration(draft, old);
       if (options.trusted !== true)
@@ -202,22 +218,31 @@ export class Writer {
       const { key, modRevision: expect } = entry;
       if (isGone(rules, draft)) {
         // Only its finalizers kept it, and the last has been taken away.
-        going = rules.beginDelete?.(old);
-        const revision = await store.commit([{ type: "delete", key, expect }, ...alongWith(rules, old)]);
-        done = true;
+        going = rules.beginDelete?.(old) ?? NOTHING_RESERVED;
+        revision = await store.commit([
+          { type: "delete", key, expect },
+          ...alongWith(rules, old),
+          ...(going.operations ?? []),
+        ]);
         return atRevision(draft, revision);
       }
       const { resourceVersion: _version, ...metadata } = old.metadata;
       if (isDeepStrictEqual(draft, { ...old, metadata })) return old;
-      const revision = await store.commit([{ type: "put", key, value: encodeObject(kind, draft), expect }]);
-      done = true;
+      revision = await store.commit([
+        { type: "put", key, value: encodeObject(kind, draft), expect },
+        ...(reservation.operations ?? []),
+      ]);
       draft.metadata.resourceVersion = String(revision);
       return draft;
+    } catch (error) {
+      if (error instanceof ConflictError) refused = error;
+      throw error;
     } finally {
-      for (const held of [reservation, going]) {
-        if (done) held?.commit();
-        else held?.revert();
-      }
+      // What goes for good takes nothing on its way out.
+      if (going !== undefined) reservation.revert();
+      const fate = going ?? reservation;
+      if (revision === undefined) fate.revert(refused);
+      else fate.commit(revision);
     }
   }
 }
