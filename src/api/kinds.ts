@@ -6,25 +6,51 @@
  * columns.ts, and kind.ts, which puts them together. To add one, write the folder and add it here: the server,
  * discovery, OpenAPI, patches and protobuf need nothing more.
  */
+import { configMapKind } from "./configmap/kind.ts";
+import { clusterRoleKind } from "./clusterrole/kind.ts";
+import { clusterRoleBindingKind } from "./clusterrolebinding/kind.ts";
 import { endpointSliceKind } from "./endpointslice/kind.ts";
 import { endpointsKind } from "./endpoints/kind.ts";
 import { eventKind } from "./event/kind.ts";
 import { ipAddressKind } from "./ipaddress/kind.ts";
 import type { Kind } from "./kind.ts";
+import { localSubjectAccessReviewKind } from "./localsubjectaccessreview/kind.ts";
 import { namespaceKind } from "./namespace/kind.ts";
 import { nodeKind } from "./node/kind.ts";
 import { podKind } from "./pod/kind.ts";
+import { secretKind } from "./secret/kind.ts";
+import { selfSubjectReviewKind } from "./selfsubjectreview/kind.ts";
+import { roleKind } from "./role/kind.ts";
+import { roleBindingKind } from "./rolebinding/kind.ts";
+import { selfSubjectAccessReviewKind } from "./selfsubjectaccessreview/kind.ts";
+import { selfSubjectRulesReviewKind } from "./selfsubjectrulesreview/kind.ts";
 import { serviceKind } from "./service/kind.ts";
+import { serviceAccountKind } from "./serviceaccount/kind.ts";
 import { serviceCIDRKind } from "./servicecidr/kind.ts";
+import { tokenReviewKind } from "./tokenreview/kind.ts";
+import { subjectAccessReviewKind } from "./subjectaccessreview/kind.ts";
 
 export const kinds: readonly Kind[] = [
+  configMapKind,
   endpointsKind,
   eventKind,
   namespaceKind,
   nodeKind,
   podKind,
+  secretKind,
+  serviceAccountKind,
   serviceKind,
   endpointSliceKind,
   ipAddressKind,
   serviceCIDRKind,
+  selfSubjectReviewKind,
+  tokenReviewKind,
+  localSubjectAccessReviewKind,
+  selfSubjectAccessReviewKind,
+  selfSubjectRulesReviewKind,
+  subjectAccessReviewKind,
+  clusterRoleBindingKind,
+  clusterRoleKind,
+  roleBindingKind,
+  roleKind,
 ];

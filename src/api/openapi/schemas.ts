@@ -53,7 +53,8 @@ export class ComponentSchemas {
     const properties: Json = {};
     for (const [name, field] of schema.fields) {
       properties[name] = this.#property(field);
-      if (field.required) required.push(name);
+      // A pointer may be null, so that clients need not send it.
+      if (field.required && !field.pointer) required.push(name);
     }
     if (required.length > 0) result["required"] = required.sort();
     result["properties"] = properties;

@@ -37,6 +37,7 @@ function describe(name: string, field: FieldSchema): string {
 
 const GO: Partial<Record<ValueSchema["type"], string>> = {
   boolean: "bool",
+  bytes: "[]uint8",
   time: "v1.Time",
   microTime: "v1.MicroTime",
   quantity: "resource.Quantity",

@@ -146,6 +146,11 @@ export function stringMap(number: number, description: string): Field<Record<str
   return field(number, mapOf(scalar("string")), description);
 }
 
+/** Text to bytes; in JSON base64. */
+export function bytesMap(number: number, description: string): Field<Record<string, string>> {
+  return field(number, mapOf(scalar("bytes")), description);
+}
+
 export function quantityMap(number: number, description: string): Field<Record<string, string>> {
   return field(number, mapOf(scalar("quantity")), description);
 }

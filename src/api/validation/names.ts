@@ -66,6 +66,14 @@ const LABEL_VALUE_COMPLAINT: string = patternComplaint(
   "12345",
 );
 
+const CONFIG_MAP_KEY_COMPLAINT: string = patternComplaint(
+  "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+  "[-._a-zA-Z0-9]+",
+  "key.name",
+  "KEY_NAME",
+  "key-name",
+);
+
 /** A DNS label (RFC 1123): at most 63 of a-z, 0-9 and inner "-". */
 export function dns1123LabelComplaints(text: string): string[] {
   const complaints = text.length > 63 ? [tooLongComplaint(63)] : [];
@@ -121,6 +129,15 @@ export function qualifiedNameComplaints(text: string): string[] {
 export function labelValueComplaints(text: string): string[] {
   const complaints = text.length > 63 ? [tooLongComplaint(63)] : [];
   if (!matchesLabelValue(text)) complaints.push(LABEL_VALUE_COMPLAINT);
+  return complaints;
+}
+
+/** A key of a ConfigMap or Secret: good as a file's name that leads nowhere else. */
+export function configMapKeyComplaints(text: string): string[] {
+  const complaints = text.length > 253 ? [tooLongComplaint(253)] : [];
+  if (!/^[-._a-zA-Z0-9]+$/.test(text)) complaints.push(CONFIG_MAP_KEY_COMPLAINT);
+  if (text === "." || text === "..") complaints.push(`must not be '${text}'`);
+  else if (text.startsWith("..")) complaints.push("must not start with '..'");
   return complaints;
 }
 

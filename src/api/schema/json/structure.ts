@@ -5,6 +5,7 @@
  * sorted, nulls and empty optional values gone, required ones there even if empty. Two objects that mean the same have
  * the same JSON text.
  */
+import { Base64Error, canonicalBase64 } from "./base64.ts";
 import { canonicalQuantity, QUANTITY_COMPLAINT } from "../quantity.ts";
 import { formatMicroTime, formatTime, parseInstant } from "../time.ts";
 import { goTypeName } from "../schema.ts";
@@ -72,7 +73,8 @@ class StructureReader {
     const { value: schema, required, pointer } = field;
     if (given === null || given === undefined) {
       if (schema.type === "object") return pointer ? undefined : this.object(schema, {});
-      return required ? emptyValue(schema) : undefined;
+      // A Go pointer is null then, which clients read as they read nothing.
+      return required && !pointer ? emptyValue(schema) : undefined;
     }
     const value = this.#value(schema, given);
     if (!required && !pointer && isEmpty(value, schema)) return undefined;
@@ -129,7 +131,7 @@ class StructureReader {
         return value;
       case "bytes":
         if (typeof value !== "string") throw this.#mismatch(value, "[]uint8");
-        return value;
+        return this.#bytes(value);
       case "intOrString":
         return typeof value === "string" ? value : this.#integer("int32", value);
       case "quantity":
@@ -150,6 +152,15 @@ class StructureReader {
     // -0 would be written as 0.
     if (whole && (type === "int64" || value === (value | 0))) return value + 0;
     throw this.#mismatch(value, type);
+  }
+
+  #bytes(text: string): string {
+    try {
+      return canonicalBase64(text);
+    } catch (error) {
+      if (error instanceof Base64Error) throw new StructureError(error.message, { cause: error });
+      throw error;
+    }
   }
 
   #quantity(value: unknown): string {
@@ -207,6 +218,8 @@ function goType(schema: ValueSchema): string {
       return "bool";
     case "double":
       return "float64";
+    case "bytes":
+      return "[]uint8";
     case "quantity":
       return "resource.Quantity";
     case "time":

@@ -90,7 +90,7 @@ function readItems({ items }: ListSchema, bytes: Uint8Array): unknown[] {
 
 function emptyEntry(schema: ValueSchema): unknown {
   if (schema.type === "list") return [];
-  return schema.type === "quantity" ? "0" : schema.type === "string" ? "" : {};
+  return schema.type === "quantity" ? "0" : schema.type === "string" || schema.type === "bytes" ? "" : {};
 }
 
 /** `before` is what an earlier occurrence of the field gave: messages are merged, the rest is replaced. */
