@@ -26,7 +26,7 @@ import { builtinRules } from "./builtin-rules.ts";
 import { Deleter } from "./deleter.ts";
 import { GarbageCollector } from "./garbage-collector.ts";
 import { keyPrefix, ROOT, storeKey } from "./keys.ts";
-import type { KindRules } from "./kind-rules.ts";
+import type { KindRules, RulesByKind } from "./kind-rules.ts";
 import { listObjects } from "./list.ts";
 import { checkName, keyOf } from "./metadata.ts";
 import { NamespaceFinalizer } from "./namespace-finalizer.ts";
@@ -52,6 +52,8 @@ export interface RegistryOptions {
 export interface OwnedRegistry extends Registry, AsyncDisposable {
   /** For objects of the server itself, which validation for users does not fit. */
   readonly writer: Writer;
+  /** The rules in use. Those that need the registry itself are added once it is there. */
+  readonly rules: RulesByKind;
   /** Kinds with special answers. */
   rulesOf<T extends KubeObject>(kind: Kind<T>): KindRules<T>;
 }
@@ -76,6 +78,7 @@ export async function createRegistry(options: RegistryOptions): Promise<OwnedReg
 
   return {
     writer,
+    rules,
     rulesOf: (kind) => rules.of(kind),
 
     async get<T extends KubeObject>(kind: Kind<T>, key: ObjectKey): Promise<T> {
