@@ -5,7 +5,7 @@ import type { EndpointSlice } from "../api/endpointslice/type.ts";
 import { eventKind } from "../api/event/kind.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import type { Service } from "../api/service/type.ts";
-import { pause } from "../client/backoff.ts";
+import { pause } from "../base/backoff.ts";
 import type { Client } from "../client/client.ts";
 import { createMemoryApi, type MemoryApi } from "../client/memory-api.ts";
 import { type Agent, type AgentOptions, type Programmed, startAgent } from "./agent.ts";

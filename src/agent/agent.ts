@@ -10,7 +10,7 @@ import { endpointSliceKind } from "../api/endpointslice/kind.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import type { Service } from "../api/service/type.ts";
 import { type Log, silentLog } from "../base/log.ts";
-import { backoffDelay, type BackoffOptions, pause } from "../client/backoff.ts";
+import { backoffDelay, type BackoffOptions, pause } from "../base/backoff.ts";
 import type { Client } from "../client/client.ts";
 import { createEventRecorder } from "../client/recorder.ts";
 import { type Informer, startInformer } from "../client/informer.ts";

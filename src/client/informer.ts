@@ -9,7 +9,7 @@ import { ApiError } from "../api/api-error.ts";
 import type { Kind } from "../api/kind.ts";
 import type { KubeObject } from "../api/meta/type.ts";
 import { type Log, silentLog } from "../base/log.ts";
-import { backoffDelay, type BackoffOptions, pause } from "./backoff.ts";
+import { backoffDelay, type BackoffOptions, pause } from "../base/backoff.ts";
 import { type IndexFunction, type Lister, ObjectCache } from "./cache.ts";
 import type { Client, ListQuery, WatchEvent } from "./client.ts";
 import { compareVersions, keyOf, type ObjectKeyText } from "./object-key.ts";

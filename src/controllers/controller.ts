@@ -3,7 +3,7 @@ import { ApiError } from "../api/api-error.ts";
 import type { Log } from "../base/log.ts";
 import type { Client } from "../client/client.ts";
 import type { EventRecorder } from "../client/recorder.ts";
-import { createWorkQueue, type WorkDone, type WorkQueue } from "../client/workqueue.ts";
+import { createWorkQueue, type WorkDone, type WorkQueue } from "../base/workqueue.ts";
 import type { SharedInformers } from "./informers.ts";
 
 export interface ControllerContext {

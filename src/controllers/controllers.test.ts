@@ -12,7 +12,7 @@ import { podKind } from "../api/pod/kind.ts";
 import type { Pod } from "../api/pod/type.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import type { Service, ServiceSpec } from "../api/service/type.ts";
-import { pause } from "../client/backoff.ts";
+import { pause } from "../base/backoff.ts";
 import type { Client } from "../client/client.ts";
 import { createMemoryApi, type MemoryApi } from "../client/memory-api.ts";
 import { type Controllers, type ControllersOptions, startControllers } from "./controllers.ts";

@@ -2,7 +2,7 @@
 import { type Log, silentLog } from "../base/log.ts";
 import type { Client } from "../client/client.ts";
 import { createEventRecorder } from "../client/recorder.ts";
-import type { WorkDone } from "../client/workqueue.ts";
+import type { WorkDone } from "../base/workqueue.ts";
 import type { Controller, ControllerContext } from "./controller.ts";
 import { endpointsController } from "./endpoints/controller.ts";
 import { endpointSliceMirroringController } from "./endpointslice-mirroring/controller.ts";

@@ -7,7 +7,7 @@
  * restarting engine is no reason to stop traffic.
  */
 import type { Log } from "../../base/log.ts";
-import { backoffDelay, type BackoffOptions, pause } from "../../client/backoff.ts";
+import { backoffDelay, type BackoffOptions, pause } from "../../base/backoff.ts";
 import { EngineError, isGone } from "./engine-error.ts";
 import type { Engine } from "./engine.ts";
 import type { ContainerInspect, ContainerSummary, EngineEvent } from "./engine-types.ts";

@@ -6,9 +6,9 @@
  */
 import { networkInterfaces } from "node:os";
 import { type Log, silentLog } from "../../base/log.ts";
-import type { BackoffOptions } from "../../client/backoff.ts";
+import type { BackoffOptions } from "../../base/backoff.ts";
 import type { Client } from "../../client/client.ts";
-import { createWorkQueue } from "../../client/workqueue.ts";
+import { createWorkQueue } from "../../base/workqueue.ts";
 import { hasCapability } from "../../sys/capability.ts";
 import { callInNetns } from "../../sys/netns.ts";
 import type { ContainerRuntime } from "../runtime.ts";

@@ -5,7 +5,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import type { Container, ContainerState, ContainerStatus } from "../../api/pod/type.ts";
 import { type Log } from "../../base/log.ts";
-import { pause } from "../../client/backoff.ts";
+import { pause } from "../../base/backoff.ts";
 import type { ContainerExit, ContainerProcess } from "./container-process.ts";
 import { adoptProcess, lostExit, startProcess } from "./container-process.ts";
 import { ContainerConfigError, containerCommand } from "./environment.ts";

@@ -5,7 +5,7 @@ import { ApiError } from "../../api/api-error.ts";
 import { podKind } from "../../api/pod/kind.ts";
 import type { Container, ContainerStatus, Pod, PodStatus } from "../../api/pod/type.ts";
 import type { Log } from "../../base/log.ts";
-import { backoffDelay, pause } from "../../client/backoff.ts";
+import { backoffDelay, pause } from "../../base/backoff.ts";
 import type { Client } from "../../client/client.ts";
 import { processesWithEnvironment, processStartTime, signalProcess } from "../../sys/process.ts";
 import type { ContainerSurroundings } from "./container-runner.ts";

@@ -1,6 +1,6 @@
 /** Probes one container again and again while it runs, as v1 Probe's fields say. */
 import type { Probe } from "../../api/pod/type.ts";
-import { pause } from "../../client/backoff.ts";
+import { pause } from "../../base/backoff.ts";
 
 /** What the probes have found. */
 export interface ProbeVerdicts {

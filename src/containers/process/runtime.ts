@@ -15,7 +15,7 @@ import { type Log, silentLog } from "../../base/log.ts";
 import type { Client } from "../../client/client.ts";
 import { startInformer } from "../../client/informer.ts";
 import { keyOf } from "../../client/object-key.ts";
-import { createWorkQueue } from "../../client/workqueue.ts";
+import { createWorkQueue } from "../../base/workqueue.ts";
 import { canUseNetns } from "../../sys/capability.ts";
 import { bootId, processStartTime, signalProcess } from "../../sys/process.ts";
 import type { ContainerRuntime } from "../runtime.ts";

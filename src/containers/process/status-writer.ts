@@ -3,7 +3,7 @@ import { ApiError } from "../../api/api-error.ts";
 import { podKind } from "../../api/pod/kind.ts";
 import type { Pod, PodStatus } from "../../api/pod/type.ts";
 import type { Log } from "../../base/log.ts";
-import { backoffDelay, pause } from "../../client/backoff.ts";
+import { backoffDelay, pause } from "../../base/backoff.ts";
 import type { Client } from "../../client/client.ts";
 
 export interface StatusWriter {

@@ -4,7 +4,7 @@
  * What is added in one turn of the event loop is started right after it, so the events of a turn make one piece of
  * work; there is no timer on this path. A key that fails comes back after a growing pause, or when it is added again.
  */
-import { type Log, silentLog } from "../base/log.ts";
+import { type Log, silentLog } from "./log.ts";
 import { backoffDelay, type BackoffOptions } from "./backoff.ts";
 
 /** One finished piece of work. Durations in milliseconds. */
