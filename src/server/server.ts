@@ -4,6 +4,7 @@ import type { Log } from "../base/log.ts";
 import type { KindCatalog } from "../api/kind-catalog.ts";
 import type { Store } from "../store/store.ts";
 import type { Registry } from "./registry.ts";
+import type { ServiceAccountTokens } from "./security/service-account-tokens.ts";
 
 export interface ServerOptions {
   /** Not closed by the server. */
@@ -32,6 +33,16 @@ export interface ServerOptions {
    * @default every kind of src/api/kinds.ts
    */
   readonly kinds?: KindCatalog;
+  /**
+   * A file of users with fixed tokens, a line each: `token,user,uid,"group1,group2"`.
+   * @default none
+   */
+  readonly tokenAuthFile?: string | undefined;
+  /**
+   * Who ServiceAccount tokens say has issued them, a URL; also their audience unless another is asked for.
+   * @default https://kubernetes.default.svc.cluster.local
+   */
+  readonly serviceAccountIssuer?: string;
   /** @default says nothing */
   readonly log?: Log;
   /** Milliseconds since the epoch. @default Date.now */
@@ -45,6 +56,8 @@ export interface RunningServer {
   readonly address: { readonly host: string; readonly port: number };
   /** The certificate authority's certificate, PEM. */
   readonly ca: string;
+  /** For the controller that fills in the tokens of Secrets. */
+  readonly serviceAccountTokens: Pick<ServiceAccountTokens, "issueLegacy">;
   /** A kubeconfig (YAML) with an administrator's client certificate. */
   kubeconfig(): string;
   /**

@@ -10,6 +10,7 @@ import { listen } from "./http/front.ts";
 import type { HealthCheck } from "./http/health.ts";
 import { publishKubernetesService } from "./kubernetes-service.ts";
 import { createRegistry } from "./registry/create-registry.ts";
+import { DEFAULT_ISSUER, openAuthentication } from "./security/authentication.ts";
 import { formatKubeconfig, writeKubeconfig } from "./security/kubeconfig.ts";
 import { openPki } from "./security/pki.ts";
 import type { RunningServer, ServerOptions } from "./server.ts";
@@ -42,6 +43,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   await using stack = new AsyncDisposableStack();
   const registry = stack.use(await createRegistry({ store, kinds, ranges, log, clock }));
   let address = "";
+  const authentication = await openAuthentication({
+    dataDir,
+    registry,
+    issuer: options.serviceAccountIssuer ?? DEFAULT_ISSUER,
+    tokenAuthFile: options.tokenAuthFile,
+    address: () => address,
+    clock,
+    log,
+  });
   const front = await listen({
     bind,
     server: pki.server,
@@ -51,7 +61,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       kinds,
       clock,
       health: healthChecks(store),
+      authenticate: authentication.authenticate,
       address: () => address,
+      otherPaths: async (request) => authentication.openIdAnswer(request),
       onError: (err) => log.error({ err }, "a watch failed by our fault"),
     }),
     log,
@@ -71,6 +83,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     url,
     address: { host, port },
     ca: pki.authority.certificate,
+    serviceAccountTokens: authentication.serviceAccountTokens,
     kubeconfig: () => kubeconfig,
     writeKubeconfig: async (path) => writeKubeconfig(path, kubeconfig),
     close: async () => owned.disposeAsync(),

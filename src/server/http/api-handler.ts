@@ -1,7 +1,8 @@
 /** The whole API on one internal request type: who may ask, and which handler answers. */
 import { derivedFrom, type KindCatalog } from "../../api/kind-catalog.ts";
 import { forbidden, pathNotFound, unauthorized } from "../../api/status-errors.ts";
-import { isPublicPath } from "../security/authenticate.ts";
+import { ANONYMOUS, type Authenticate, isPublicPath, type User } from "../security/authenticate.ts";
+import { impersonationOf } from "../security/impersonation.ts";
 import { Discovery } from "./discovery.ts";
 import { type Handler, jsonResponse, type Request, type Response, textResponse } from "./exchange.ts";
 import { type HealthCheck, healthResponse } from "./health.ts";
@@ -13,6 +14,7 @@ import { VERSION } from "./version.ts";
 export interface ApiParts extends ResourceParts {
   readonly kinds: KindCatalog;
   readonly health: readonly HealthCheck[];
+  readonly authenticate: Authenticate;
   /** "127.0.0.1:6443" */
   readonly address: () => string;
   /** Answers paths that are neither resources nor about them: /metrics. Undefined: no such path. */
@@ -25,16 +27,12 @@ export function createApiHandler(parts: ApiParts): Handler {
   const discovery = new Discovery(parts.kinds, parts.address);
   const openApi = new OpenApi(parts.kinds);
 
-  return async (request) => {
+  return async (received) => {
+    const request = { ...received, user: await identify(received, parts.authenticate) };
     const { path, user } = request;
     if (isPublicPath(path)) return readOnly(request, async () => publicResponse(request, parts.health));
-    if (user === undefined) throw unauthorized();
-    if (!user.groups.includes("system:masters"))
-      throw forbidden(
-        { group: "", plural: "" },
-        "",
-        `User "${user.name}" cannot use this server: it is not in the group system:masters`,
-      );
+    if (user === ANONYMOUS) throw unauthorized();
+    checkMaster(user);
     const resource = paths().resolve(path);
     if (resource !== undefined) return handleResource(parts, request, resource);
     const response =
@@ -42,6 +40,26 @@ export function createApiHandler(parts: ApiParts): Handler {
     if (response === undefined) throw pathNotFound();
     return readOnly(request, async () => response);
   };
+}
+
+/** As whom the request is made. Throws ApiError 401 for bad credentials, 403 for an impersonation that is not allowed. */
+async function identify(request: Request, authenticate: Authenticate): Promise<User> {
+  const user = (await authenticate(request)) ?? ANONYMOUS;
+  if (request.audit !== undefined) request.audit.user = user;
+  const impersonation = impersonationOf(request);
+  if (impersonation === undefined) return user;
+  checkMaster(user);
+  if (request.audit !== undefined) request.audit.impersonatedUser = impersonation.user;
+  return impersonation.user;
+}
+
+function checkMaster(user: User): void {
+  if (!user.groups.includes("system:masters"))
+    throw forbidden(
+      { group: "", plural: "" },
+      "",
+      `User "${user.name}" cannot use this server: it is not in the group system:masters`,
+    );
 }
 
 async function publicResponse({ path, query }: Request, checks: readonly HealthCheck[]): Promise<Response> {

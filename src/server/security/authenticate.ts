@@ -27,20 +27,54 @@ export interface Credentials {
  */
 export type Authenticate = (request: Credentials) => Promise<User | undefined>;
 
-/** One way to know tokens. Resolves to undefined for a token that it does not know or that is not good (any more). */
-export interface TokenAuthenticator {
-  authenticateToken(token: string): Promise<User | undefined>;
+/** Whose a token is, and which of the audiences that were asked about it is for. */
+export interface AuthenticatedToken {
+  readonly user: User;
+  readonly audiences: readonly string[];
 }
 
-/** A certificate of ours comes first; a token is then not even looked at, as upstream has it. */
-export function createAuthenticate(authenticators: readonly TokenAuthenticator[]): Authenticate {
+/** A token is not good; the message says why, and holds nothing of the token. */
+export class TokenRefusal extends Error {
+  override readonly name = "TokenRefusal";
+}
+
+/** One way to know tokens. */
+export interface TokenAuthenticator {
+  /**
+   * Resolves to undefined for a token that is none of its own, or for none of `audiences`. Throws TokenRefusal for one of
+   * its own that is not good (any more).
+   */
+  authenticateToken(token: string, audiences: readonly string[]): Promise<AuthenticatedToken | undefined>;
+}
+
+/** Asks each in turn. The group of everyone who is known is added to the user's. */
+export function unionOf(authenticators: readonly TokenAuthenticator[]): TokenAuthenticator {
+  return {
+    async authenticateToken(token, audiences) {
+      for (const authenticator of authenticators) {
+        const found = await authenticator.authenticateToken(token, audiences);
+        if (found !== undefined) return { ...found, user: withAuthenticatedGroup(found.user) };
+      }
+      return undefined;
+    },
+  };
+}
+
+/**
+ * `audiences` are those of this server. A certificate of ours comes first; a token is then not even looked at, as upstream
+ * has it.
+ */
+export function createAuthenticate(tokens: TokenAuthenticator, audiences: readonly string[]): Authenticate {
   return async (request) => {
     if (request.user !== undefined) return request.user;
     const token = bearerToken(request.header("authorization"));
     if (token === undefined) return undefined;
-    for (const authenticator of authenticators) {
-      const user = await authenticator.authenticateToken(token);
-      if (user !== undefined) return withAuthenticatedGroup(user);
+    try {
+      const found = await tokens.authenticateToken(token, audiences);
+      if (found !== undefined) return found.user;
+    } catch (error) {
+      // The client is told no more than that: why is for who may review tokens.
+      if (!(error instanceof TokenRefusal)) throw error;
     }
     throw unauthorized();
   };
