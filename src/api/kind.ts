@@ -92,6 +92,11 @@ export interface Kind<T extends KubeObject = KubeObject> extends KindName {
   readonly verbs?: readonly Verb[];
   /** Where objects of this kind are those of another one, in another form. */
   readonly view?: KindView<T>;
+  /**
+   * Whether objects of the kind can be sent as protobuf. Custom resources cannot.
+   * @default true
+   */
+  readonly protobuf?: boolean;
   /** Whether metadata.generation counts changes of spec. */
   readonly generation: boolean;
   /** Fields usable in `fieldSelector` beyond metadata.name and metadata.namespace, with their value in an object. */
@@ -109,8 +114,8 @@ export interface Kind<T extends KubeObject = KubeObject> extends KindName {
   validateStatusUpdate?(object: T, old: T, context: ValidationContext): FieldError[];
   /** The text of the `Warning:` header that every request for this kind gets, because the kind is deprecated. */
   readonly deprecation?: string;
-  /** The texts of `Warning:` headers that a write of this object earns. */
-  warnings?(object: T): string[];
+  /** The texts of `Warning:` headers that a write of this object earns. `old` is what it replaces. */
+  warnings?(object: T, old?: T): string[];
 }
 
 /** "v1" or "discovery.k8s.io/v1". */

@@ -12,8 +12,11 @@ import { clusterRoleBindingKind } from "./clusterrolebinding/kind.ts";
 import { endpointSliceKind } from "./endpointslice/kind.ts";
 import { endpointsKind } from "./endpoints/kind.ts";
 import { eventKind } from "./event/kind.ts";
+import { ingressKind } from "./ingress/kind.ts";
+import { ingressClassKind } from "./ingressclass/kind.ts";
 import { ipAddressKind } from "./ipaddress/kind.ts";
 import type { Kind } from "./kind.ts";
+import { leaseKind } from "./lease/kind.ts";
 import { localSubjectAccessReviewKind } from "./localsubjectaccessreview/kind.ts";
 import { namespaceKind } from "./namespace/kind.ts";
 import { nodeKind } from "./node/kind.ts";
@@ -40,7 +43,10 @@ export const kinds: readonly Kind[] = [
   secretKind,
   serviceAccountKind,
   serviceKind,
+  leaseKind,
   endpointSliceKind,
+  ingressKind,
+  ingressClassKind,
   ipAddressKind,
   serviceCIDRKind,
   selfSubjectReviewKind,

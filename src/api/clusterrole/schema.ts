@@ -2,7 +2,7 @@
 import { kindSchema } from "../meta/kind-schema.ts";
 import { labelSelectorSchema } from "../meta/schema.ts";
 import { policyRuleSchema } from "../role/schema.ts";
-import { list, objectSchema, pointer, required, object } from "../schema/fields.ts";
+import { list, objectSchema, pointer, object, written } from "../schema/fields.ts";
 import type { ObjectSchema } from "../schema/schema.ts";
 import type { AggregationRule, ClusterRole } from "./type.ts";
 
@@ -23,7 +23,7 @@ export const clusterRoleSchema: ObjectSchema<ClusterRole> = kindSchema(
   "io.k8s.api.rbac.v1.ClusterRole",
   "What may be done: everywhere by a ClusterRoleBinding, in one namespace by a RoleBinding.",
   {
-    rules: required(list(2, policyRuleSchema, "What may be done.", { list: { type: "atomic" } })),
+    rules: written(list(2, policyRuleSchema, "What may be done.", { list: { type: "atomic" } })),
     aggregationRule: pointer(
       object(
         3,

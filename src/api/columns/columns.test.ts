@@ -3,7 +3,10 @@ import { test } from "node:test";
 import { endpointSliceKind } from "../endpointslice/kind.ts";
 import { endpointsKind } from "../endpoints/kind.ts";
 import { eventKind } from "../event/kind.ts";
+import { ingressKind } from "../ingress/kind.ts";
+import { ingressClassKind } from "../ingressclass/kind.ts";
 import type { Kind } from "../kind.ts";
+import { leaseKind } from "../lease/kind.ts";
 import type { KubeObject } from "../meta/type.ts";
 import { namespaceKind } from "../namespace/kind.ts";
 import { nodeKind } from "../node/kind.ts";
@@ -42,6 +45,9 @@ test("headers are those of kubectl get; * only with -o wide", () => {
   );
   assert.equal(header(namespaceKind), "NAME STATUS AGE");
   assert.equal(header(endpointsKind), "NAME ENDPOINTS AGE");
+  assert.equal(header(leaseKind), "NAME HOLDER AGE");
+  assert.equal(header(ingressKind), "NAME CLASS HOSTS ADDRESS PORTS AGE");
+  assert.equal(header(ingressClassKind), "NAME CONTROLLER PARAMETERS AGE");
   assert.equal(header(endpointSliceKind), "NAME ADDRESSTYPE PORTS ENDPOINTS AGE");
   assert.equal(
     header(eventKind),
@@ -328,4 +334,35 @@ test("pods: the state in one word", () => {
     }),
     /\|\| 10\.0\.0\.1 \| n1 \| <none> \| 1\/2$/,
   );
+});
+
+test("leases, ingresses and their classes", () => {
+  const rules = ["a", "b", "", "c", "d"].map((host) => ({ host }));
+  const rows: [Kind, object, string][] = [
+    [leaseKind, {}, "a |  | 2m"],
+    [leaseKind, { spec: { holderIdentity: "n1" } }, "a | n1 | 2m"],
+    [ingressKind, {}, "a | <none> | * |  | 80 | 2m"],
+    [ingressKind, { spec: { rules: rules.slice(0, 4), tls: [{}] } }, "a | <none> | a,b,c |  | 80, 443 | 2m"],
+    [ingressKind, { spec: { rules } }, "a | <none> | a,b,c + 2 more... |  | 80 | 2m"],
+    [
+      ingressKind,
+      {
+        spec: { ingressClassName: "nginx" },
+        status: { loadBalancer: { ingress: [{ hostname: "lb" }, { ip: "10.0.0.2" }, { ip: "10.0.0.2" }] } },
+      },
+      "a | nginx | * | 10.0.0.2,lb | 80 | 2m",
+    ],
+    [ingressClassKind, { spec: { controller: "a.io/b" } }, "a | a.io/b | <none> | 2m"],
+    [
+      ingressClassKind,
+      { spec: { controller: "a.io/b", parameters: { kind: "Config", name: "x" } } },
+      "a | a.io/b | Config/x | 2m",
+    ],
+    [
+      ingressClassKind,
+      { spec: { controller: "a.io/b", parameters: { apiGroup: "a.io", kind: "Config", name: "x" } } },
+      "a | a.io/b | Config.a.io/x | 2m",
+    ],
+  ];
+  for (const [kind, parts, cells] of rows) assert.equal(row(kind, { metadata: BORN, ...parts }), cells);
 });

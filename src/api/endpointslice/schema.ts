@@ -22,6 +22,7 @@ import {
   string,
   stringMap,
   strings,
+  written,
 } from "../schema/fields.ts";
 import type { ObjectSchema } from "../schema/schema.ts";
 
@@ -96,7 +97,7 @@ export const endpointSliceSchema: ObjectSchema<EndpointSlice> = kindSchema(
       oneOf(4, ["IPv4", "IPv6", "FQDN"], "The type of all addresses here. It cannot be changed."),
     ),
     endpoints: required(list(2, endpointSchema, "The endpoints.", { list: { type: "atomic" } })),
-    ports: required(
+    ports: written(
       list(3, endpointPortSchema, "The ports of every endpoint here. None means that no port is exposed.", {
         list: { type: "atomic" },
       }),

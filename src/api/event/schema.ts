@@ -1,7 +1,17 @@
 /** The schema of v1 Event, and of references to any object. */
 import { kindSchema } from "../meta/kind-schema.ts";
 import type { EventSeries, EventSource, ObjectReference, Event } from "./type.ts";
-import { int32, microTime, objectSchema, string, object, time, pointer, required } from "../schema/fields.ts";
+import {
+  int32,
+  microTime,
+  objectSchema,
+  string,
+  object,
+  time,
+  pointer,
+  required,
+  written,
+} from "../schema/fields.ts";
 import type { ObjectSchema } from "../schema/schema.ts";
 
 export const objectReferenceSchema: ObjectSchema<ObjectReference> = objectSchema(
@@ -53,7 +63,7 @@ export const eventSchema: ObjectSchema<Event> = kindSchema(
     series: pointer(object(11, eventSeriesSchema, "The series that this event is a part of.")),
     action: string(12, "What was done or failed."),
     related: pointer(object(13, objectReferenceSchema, "A second object that took part.")),
-    reportingComponent: required(string(14, "The controller that reports it.")),
-    reportingInstance: required(string(15, "Which instance of the controller reports it.")),
+    reportingComponent: written(string(14, "The controller that reports it.")),
+    reportingInstance: written(string(15, "Which instance of the controller reports it.")),
   },
 );

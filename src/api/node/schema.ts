@@ -34,6 +34,7 @@ import {
   string,
   strings,
   time,
+  written,
 } from "../schema/fields.ts";
 import type { ObjectSchema } from "../schema/schema.ts";
 
@@ -169,7 +170,7 @@ export const containerImageSchema: ObjectSchema<ContainerImage> = objectSchema(
   "io.k8s.api.core.v1.ContainerImage",
   "A container image on a node.",
   {
-    names: required(strings(1, "Its names.", { list: { type: "atomic" } })),
+    names: written(strings(1, "Its names.", { list: { type: "atomic" } })),
     sizeBytes: int64(2, "Its size in bytes."),
   },
 );
@@ -207,7 +208,7 @@ export const nodeRuntimeHandlerSchema: ObjectSchema<NodeRuntimeHandler> = object
   "io.k8s.api.core.v1.NodeRuntimeHandler",
   "A handler of the container runtime.",
   {
-    name: required(string(1, "The handler's name; empty for the default one.")),
+    name: written(string(1, "The handler's name; empty for the default one.")),
     features: pointer(object(2, nodeRuntimeHandlerFeaturesSchema, "What it can do.")),
   },
 );

@@ -54,7 +54,7 @@ export class ComponentSchemas {
     for (const [name, field] of schema.fields) {
       properties[name] = this.#property(field);
       // A pointer may be null, so that clients need not send it.
-      if (field.required && !field.pointer) required.push(name);
+      if (field.required && field.optional !== true) required.push(name);
     }
     if (required.length > 0) result["required"] = required.sort();
     result["properties"] = properties;
@@ -65,7 +65,7 @@ export class ComponentSchemas {
   #property(field: FieldSchema): Json {
     const property: Json = { description: field.description, ...this.#value(field.value) };
     if (field.default !== undefined) property["default"] = field.default;
-    else if (field.required) {
+    else if (field.required && !field.pointer) {
       const empty = emptyDefault(field.value);
       if (empty !== undefined) property["default"] = empty;
     }

@@ -23,6 +23,7 @@ import {
   required,
   string,
   strings,
+  written,
 } from "../schema/fields.ts";
 import type { FieldsOf } from "../schema/fields.ts";
 import type { ObjectSchema } from "../schema/schema.ts";
@@ -70,7 +71,7 @@ export const grpcActionSchema: ObjectSchema<GRPCAction> = objectSchema(
   "Asks the gRPC health service.",
   {
     port: required(int32(1, "The port number.")),
-    service: required(pointer(string(2, "The service that is asked about."))),
+    service: written(pointer(string(2, "The service that is asked about."))),
   },
 );
 

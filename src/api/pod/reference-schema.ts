@@ -6,7 +6,7 @@ import type {
   TypedLocalObjectReference,
   TypedObjectReference,
 } from "./reference-type.ts";
-import { objectSchema, pointer, quantity, required, string } from "../schema/fields.ts";
+import { objectSchema, pointer, quantity, required, string, written } from "../schema/fields.ts";
 import type { FieldsOf } from "../schema/fields.ts";
 import type { ObjectSchema } from "../schema/schema.ts";
 
@@ -46,7 +46,7 @@ export const typedLocalObjectReferenceSchema: ObjectSchema<TypedLocalObjectRefer
   "io.k8s.api.core.v1.TypedLocalObjectReference",
   "Points at an object in the same namespace.",
   {
-    apiGroup: required(pointer(string(1, "The object's API group."))),
+    apiGroup: written(pointer(string(1, "The object's API group."))),
     kind: required(string(2, "The kind.")),
     name: required(string(3, "The name.")),
   },
@@ -57,7 +57,7 @@ export const typedObjectReferenceSchema: ObjectSchema<TypedObjectReference> = ob
   "io.k8s.api.core.v1.TypedObjectReference",
   "Points at an object.",
   {
-    apiGroup: required(pointer(string(1, "The object's API group."))),
+    apiGroup: written(pointer(string(1, "The object's API group."))),
     kind: required(string(2, "The kind.")),
     name: required(string(3, "The name.")),
     namespace: pointer(string(4, "The namespace.")),

@@ -28,7 +28,7 @@ export interface ResourceFieldSelector {
 /** Points at an object in the same namespace. */
 export interface TypedLocalObjectReference {
   /** The object's API group. */
-  apiGroup: string;
+  apiGroup?: string;
   /** The kind. */
   kind: string;
   /** The name. */
@@ -38,7 +38,7 @@ export interface TypedLocalObjectReference {
 /** Points at an object. */
 export interface TypedObjectReference {
   /** The object's API group. */
-  apiGroup: string;
+  apiGroup?: string;
   /** The kind. */
   kind: string;
   /** The name. */

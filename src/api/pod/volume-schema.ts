@@ -70,6 +70,7 @@ import {
   string,
   stringMap,
   strings,
+  written,
 } from "../schema/fields.ts";
 import type { FieldsOf } from "../schema/fields.ts";
 import type { ObjectSchema } from "../schema/schema.ts";
@@ -240,7 +241,7 @@ export const projectedVolumeSourceSchema: ObjectSchema<ProjectedVolumeSource> = 
   "io.k8s.api.core.v1.ProjectedVolumeSource",
   "Several sources in one directory.",
   {
-    sources: required(list(1, volumeProjectionSchema, "The sources.", { list: { type: "atomic" } })),
+    sources: written(list(1, volumeProjectionSchema, "The sources.", { list: { type: "atomic" } })),
     defaultMode: pointer(int32(2, "The files' mode.")),
   },
 );

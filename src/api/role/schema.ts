@@ -1,6 +1,6 @@
 /** The schema of rbac.authorization.k8s.io/v1 Role, and of policy rules. */
 import { kindSchema } from "../meta/kind-schema.ts";
-import { list, objectSchema, required, strings } from "../schema/fields.ts";
+import { list, objectSchema, required, strings, written } from "../schema/fields.ts";
 import type { ObjectSchema } from "../schema/schema.ts";
 import type { PolicyRule, Role } from "./type.ts";
 
@@ -33,5 +33,5 @@ export const policyRuleSchema: ObjectSchema<PolicyRule> = objectSchema(
 export const roleSchema: ObjectSchema<Role> = kindSchema(
   "io.k8s.api.rbac.v1.Role",
   "What may be done in one namespace. A RoleBinding says who may.",
-  { rules: required(list(2, policyRuleSchema, "What may be done.", ATOMIC)) },
+  { rules: written(list(2, policyRuleSchema, "What may be done.", ATOMIC)) },
 );

@@ -169,6 +169,14 @@ export function required<V>(of: Field<V>): RequiredField<V> {
   return { ...of, required: true };
 }
 
+/**
+ * The field is always written, empty if need be, but clients may leave it out: OpenAPI does not list it. Upstream's rule:
+ * what makes OpenAPI list a field is the absence of both `omitempty` and the comment `+optional`.
+ */
+export function written<V>(of: Field<V>): RequiredField<V> {
+  return { ...required(of), optional: true };
+}
+
 /** The field distinguishes "not set" from an empty value (a Go pointer). */
 export function pointer<V>(of: Field<V>): Field<V> {
   return { ...of, pointer: true };

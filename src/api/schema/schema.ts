@@ -58,8 +58,10 @@ export interface FieldSchema {
   readonly within?: number;
   readonly value: ValueSchema;
   readonly description: string;
-  /** Written even when empty; `required` in OpenAPI. */
+  /** Written even when empty; `required` in OpenAPI if not `optional`. */
   readonly required: boolean;
+  /** Written even when empty, and yet a client may leave it out: a Go field marked +optional without omitempty. */
+  readonly optional?: boolean;
   /** A Go pointer: an explicit 0, "" or false is something else than nothing, and is kept. */
   readonly pointer: boolean;
   readonly list?: ListMerge;

@@ -1,6 +1,16 @@
 /** The schema of authentication.k8s.io/v1 TokenRequest. */
 import { kindSchema } from "../meta/kind-schema.ts";
-import { int64, object, objectSchema, pointer, required, string, strings, time } from "../schema/fields.ts";
+import {
+  int64,
+  object,
+  objectSchema,
+  pointer,
+  required,
+  string,
+  strings,
+  time,
+  written,
+} from "../schema/fields.ts";
 import type { ObjectSchema } from "../schema/schema.ts";
 import type { BoundObjectReference, TokenRequest, TokenRequestSpec, TokenRequestStatus } from "./type.ts";
 
@@ -24,10 +34,10 @@ const tokenRequestSpecSchema: ObjectSchema<TokenRequestSpec> = objectSchema(
         list: { type: "atomic" },
       }),
     ),
-    boundObjectRef: required(
+    boundObjectRef: written(
       pointer(object(3, boundObjectReferenceSchema, "The token is good only while this object exists.")),
     ),
-    expirationSeconds: required(
+    expirationSeconds: written(
       pointer(int64(4, "For how long the token is to be good; the server may decide otherwise.")),
     ),
   },

@@ -22,7 +22,7 @@ function anchored(pattern: string): (text: string) => boolean {
 /** The sentence about a pattern: what it wants, examples, and the expression itself. */
 function patternComplaint(wants: string, pattern: string, ...examples: string[]): string {
   const shown = examples.map((example) => `'${example}', `).join(" or ");
-  return `${wants} (e.g. ${shown}regex used for validation is '${pattern}')`;
+  return `${wants} (${shown === "" ? "" : "e.g. "}${shown}regex used for validation is '${pattern}')`;
 }
 
 /** "must be no more than 63 characters". */
@@ -88,6 +88,21 @@ export function dns1123LabelComplaints(text: string): string[] {
 export function dns1123SubdomainComplaints(text: string): string[] {
   const complaints = text.length > 253 ? [tooLongComplaint(253)] : [];
   if (!matchesSubdomain(text)) complaints.push(SUBDOMAIN_COMPLAINT);
+  return complaints;
+}
+
+const WILDCARD_SUBDOMAIN = `\\*\\.${SUBDOMAIN}`;
+const WILDCARD_SUBDOMAIN_COMPLAINT: string = patternComplaint(
+  "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character",
+  WILDCARD_SUBDOMAIN,
+  "*.example.com",
+);
+const matchesWildcardSubdomain = anchored(WILDCARD_SUBDOMAIN);
+
+/** "*." and a DNS name (RFC 1034, section 4.3.3): every name right below that one. */
+export function wildcardSubdomainComplaints(text: string): string[] {
+  const complaints = text.length > 253 ? [tooLongComplaint(253)] : [];
+  if (!matchesWildcardSubdomain(text)) complaints.push(WILDCARD_SUBDOMAIN_COMPLAINT);
   return complaints;
 }
 
@@ -157,6 +172,14 @@ export function portNameComplaints(text: string): string[] {
 /** A port number on the wire: 1 to 65535. */
 export function portNumberComplaints(port: number): string[] {
   return port >= 1 && port <= 65535 ? [] : ["must be between 1 and 65535, inclusive"];
+}
+
+const HTTP_PATH = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
+const matchesHttpPath = anchored(HTTP_PATH);
+
+/** The characters of a path in a URL (RFC 3986, section 3.3). */
+export function httpPathComplaints(text: string): string[] {
+  return matchesHttpPath(text) ? [] : [patternComplaint("Invalid path", HTTP_PATH)];
 }
 
 const PERCENT = "[0-9]+%";

@@ -131,7 +131,7 @@ export class Writer {
       kind.prepareForCreate(draft);
       if (options.trusted !== true)
         refuse(kind, draft, [...validateNewMetadata(draft), ...kind.validate(draft, validation)]);
-      warn(kind, draft, context);
+      warn(kind, draft, undefined, context);
       const key = storeKey(kind, keyOf(draft));
       if (options.dryRun === true) {
         if ((await store.get(key)) !== undefined) throw alreadyExists(kind, draft.metadata.name!);
@@ -210,7 +210,7 @@ export class Writer {
             ? (kind.validateStatusUpdate?.(draft, old, validation) ?? [])
             : kind.validateUpdate(draft, old, validation)),
         ]);
-      warn(kind, draft, context);
+      warn(kind, draft, old, context);
       if (options.dryRun === true) {
         draft.metadata.resourceVersion = old.metadata.resourceVersion!;
         return draft;
@@ -289,6 +289,11 @@ function refuse<T extends KubeObject>(kind: Kind<T>, object: T, errors: readonly
   throw invalid(kind, object.metadata.name ?? "", [...once.values()]);
 }
 
-function warn<T extends KubeObject>(kind: Kind<T>, object: T, { warn: tell }: CallContext): void {
-  if (tell !== undefined) for (const text of kind.warnings?.(object) ?? []) tell(text);
+function warn<T extends KubeObject>(
+  kind: Kind<T>,
+  object: T,
+  old: T | undefined,
+  { warn: tell }: CallContext,
+): void {
+  if (tell !== undefined) for (const text of kind.warnings?.(object, old) ?? []) tell(text);
 }
