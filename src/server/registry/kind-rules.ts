@@ -37,6 +37,11 @@ export interface KindRules<T extends KubeObject = KubeObject> {
   readonly returnsDeleted?: boolean;
   /** A kind that is never stored (a review): what a create is answered with. The object is validated before. */
   answer?(object: T, context: CallContext): Promise<KubeObject>;
+  /**
+   * Whether the caller may write just this object: what the verb alone does not say. `old` is what it replaces. Called
+   * before anything is taken or validated. Throws ApiError.
+   */
+  authorizeWrite?(object: T, old: T | undefined, context: CallContext): void;
   /** By the subresource's name. */
   readonly subresources?: Readonly<Record<string, SubresourceRules>>;
   /**
@@ -62,8 +67,9 @@ export interface KindRules<T extends KubeObject = KubeObject> {
 export class RulesByKind {
   readonly #rules = new Map<string, KindRules>();
 
+  /** Beside the rules that the kind has already. */
   add<T extends KubeObject>(kind: Kind<T>, rules: KindRules<T>): this {
-    this.#rules.set(`${kind.group}/${kind.plural}`, rules);
+    this.#rules.set(`${kind.group}/${kind.plural}`, { ...this.of(kind), ...rules } as KindRules);
     return this;
   }
 

@@ -77,17 +77,18 @@ export class Writer {
     const { namespaces, clock } = this.#parts;
     if ((object.metadata.resourceVersion ?? "") !== "")
       throw new ApiError(failure(500, "", "resourceVersion should not be set on objects to be created"));
+    const rules = this.#parts.rules.of(kind);
     const start = (): T => {
       const draft = draftOf(kind, object);
       placeInNamespace(kind, namespace, draft);
-      startMetadata(draft, clock(), kind.generation);
+      // A review is not stored: it has no metadata of the server's.
+      if (rules.answer === undefined) startMetadata(draft, clock(), kind.generation);
       kind.setDefaults(draft);
       return draft;
     };
     let draft = start();
     const { metadata } = draft;
     const generated = (metadata.name ?? "") === "" && (metadata.generateName ?? "") !== "";
-    const rules = this.#parts.rules.of(kind);
     if (rules.answer !== undefined) {
       kind.prepareForCreate(draft);
       refuse(kind, draft, kind.validate(draft, this.#parts.validation));
@@ -123,6 +124,7 @@ export class Writer {
     context: CallContext,
   ): Promise<T> {
     const { store, rules, validation } = this.#parts;
+    rules.of(kind).authorizeWrite?.(draft, undefined, context);
     const reservation =
       rules.of(kind).beginWrite?.(draft, undefined, options.dryRun === true) ?? NOTHING_RESERVED;
     let revision: Revision | undefined;
@@ -196,6 +198,7 @@ export class Writer {
     const onStatus = options.subresource === "status";
     if (onStatus) kind.prepareForStatusUpdate?.(draft, old);
     else if (options.finalize !== true) kind.prepareForUpdate(draft, old);
+    rules.authorizeWrite?.(draft, old, context);
     const reservation =
       (onStatus ? undefined : rules.beginWrite?.(draft, old, options.dryRun === true)) ?? NOTHING_RESERVED;
     let going: Reservation | undefined;
