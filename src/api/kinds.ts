@@ -10,6 +10,7 @@ import { configMapKind } from "./configmap/kind.ts";
 import { clusterRoleKind } from "./clusterrole/kind.ts";
 import { clusterRoleBindingKind } from "./clusterrolebinding/kind.ts";
 import { endpointSliceKind } from "./endpointslice/kind.ts";
+import { deploymentKind } from "./deployment/kind.ts";
 import { endpointsKind } from "./endpoints/kind.ts";
 import { eventKind } from "./event/kind.ts";
 import { ingressKind } from "./ingress/kind.ts";
@@ -21,6 +22,9 @@ import { localSubjectAccessReviewKind } from "./localsubjectaccessreview/kind.ts
 import { namespaceKind } from "./namespace/kind.ts";
 import { nodeKind } from "./node/kind.ts";
 import { podKind } from "./pod/kind.ts";
+import { podTemplateKind } from "./podtemplate/kind.ts";
+import { replicaSetKind } from "./replicaset/kind.ts";
+import { replicationControllerKind } from "./replicationcontroller/kind.ts";
 import { secretKind } from "./secret/kind.ts";
 import { selfSubjectReviewKind } from "./selfsubjectreview/kind.ts";
 import { roleKind } from "./role/kind.ts";
@@ -40,9 +44,13 @@ export const kinds: readonly Kind[] = [
   namespaceKind,
   nodeKind,
   podKind,
+  podTemplateKind,
+  replicationControllerKind,
   secretKind,
   serviceAccountKind,
   serviceKind,
+  deploymentKind,
+  replicaSetKind,
   leaseKind,
   endpointSliceKind,
   ingressKind,

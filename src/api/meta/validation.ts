@@ -33,7 +33,7 @@ export function validateObjectMeta(metadata: ObjectMeta, rules: ObjectMetaRules)
   errors.push(
     ...checkNonNegative("metadata.generation", metadata.generation),
     ...checkLabels("metadata.labels", metadata.labels),
-    ...checkAnnotations(metadata.annotations),
+    ...checkAnnotations("metadata.annotations", metadata.annotations),
     ...checkOwners(metadata.ownerReferences ?? []),
     ...checkFinalizers(metadata.finalizers ?? []),
   );
@@ -57,15 +57,18 @@ export function validateObjectMetaUpdate(metadata: ObjectMeta, old: ObjectMeta):
     errors.push(invalidValue("metadata.generation", metadata.generation ?? 0, "must not be decremented"));
   errors.push(
     ...checkLabels("metadata.labels", metadata.labels),
-    ...checkAnnotations(metadata.annotations),
+    ...checkAnnotations("metadata.annotations", metadata.annotations),
     ...checkOwners(metadata.ownerReferences ?? []),
     ...checkFinalizers(metadata.finalizers ?? []),
   );
   return errors;
 }
 
-function checkAnnotations(annotations: Readonly<Record<string, string>> = {}): FieldError[] {
-  const field = "metadata.annotations";
+/** Keys of annotations, and the size of all together. */
+export function checkAnnotations(
+  field: string,
+  annotations: Readonly<Record<string, string>> = {},
+): FieldError[] {
   let bytes = 0;
   const errors: FieldError[] = [];
   for (const [key, value] of Object.entries(annotations)) {

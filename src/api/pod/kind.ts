@@ -1,4 +1,5 @@
 /** The kind Pod: its names and its rules. */
+import { bindingKind } from "../binding/kind.ts";
 import type { Kind } from "../kind.ts";
 import { podColumns } from "./columns.ts";
 import { setPodDefaults } from "./defaults.ts";
@@ -19,7 +20,7 @@ export const podKind: Kind<Pod> = {
   namespaced: true,
   schema: podSchema,
   columns: podColumns,
-  subresources: { status: true },
+  subresources: { status: true, others: [{ name: "binding", kind: bindingKind, verbs: ["create"] }] },
   generation: true,
   selectableFields: {
     "spec.hostNetwork": ({ spec }) => String(spec?.hostNetwork ?? false),
