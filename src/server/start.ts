@@ -34,7 +34,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     nodePorts: options.nodePorts ?? NODE_PORTS,
   });
   // The first address of the primary range is ours, and must be so before any Service can ask for it.
-  const clusterIP = formatIp(cidrAddress(ranges.addresses.get(ranges.ipFamilies[0]!)!.cidr, 1));
+  const clusterIP = formatIp(cidrAddress(ranges.serviceCidrs[0]!, 1));
   const pki = await openPki({
     dataDir,
     names: serverNames(bind.host, clusterIP, options.serverNames),

@@ -1,62 +1,44 @@
-/** A range of virtual addresses as a pool. */
-import {
-  type Cidr,
-  cidrAddress,
-  cidrContains,
-  cidrSize,
-  formatCidr,
-  formatIp,
-  type Ip,
-  parseIp,
-} from "../../base/ip.ts";
-import { NotInRangeError, RangeFullError, TakenError } from "./errors.ts";
-import { Pool, staticBandSize } from "./pool.ts";
-import type { NumberRange } from "./transaction.ts";
+/** A range of virtual addresses and its bands. Which addresses are taken is the ledger's to know. */
+import { type Cidr, cidrSize } from "../../base/ip.ts";
+import { pickFree, staticBandSize } from "./bands.ts";
 
 /** More addresses than anyone has Services: what of a large IPv6 range is given out without being asked for. */
 const MOST_NUMBERS = 2n ** 32n;
 
-export class AddressRange implements NumberRange<string> {
+export class AddressRange {
   readonly cidr: Cidr;
-  readonly pool: Pool;
+  readonly #size: number;
+  readonly #staticEnd: number;
+  readonly #random: () => number;
 
   constructor(cidr: Cidr, random: () => number) {
     this.cidr = cidr;
     const size = cidrSize(cidr);
-    const numbers = Number(size < MOST_NUMBERS ? size : MOST_NUMBERS);
-    // The network's own address is nobody's; neither is IPv4's broadcast address (RFC 919).
-    const reserved = cidr.base.family === 4 && numbers > 1 ? [0, numbers - 1] : [0];
+    this.#size = Number(size < MOST_NUMBERS ? size : MOST_NUMBERS);
     // The band is counted from the first usable address, the second of the range.
-    const band = staticBandSize(numbers, 16, 16, 256);
-    this.pool = new Pool({ size: numbers, staticSize: band === 0 ? 0 : band + 1, reserved, random });
+    const band = staticBandSize(this.#size, 16, 16, 256);
+    this.#staticEnd = band === 0 ? 1 : band + 1;
+    this.#random = random;
   }
 
-  /** The number of an address. Throws NotInRangeError. */
-  number(address: string): number {
-    const parsed = parseIp(address);
-    const number = parsed === undefined ? undefined : this.#offset(parsed);
-    if (number === undefined || this.pool.isReserved(number))
-      throw new NotInRangeError(
-        `the provided IP (${address}) is not in the valid range. The range of valid IPs is ${formatCidr(this.cidr)}`,
-      );
-    return number;
+  contains(address: bigint): boolean {
+    const offset = address - this.cidr.base.value;
+    return offset >= 0n && offset < cidrSize(this.cidr);
   }
 
-  text(number: number): string {
-    return formatIp(cidrAddress(this.cidr, number));
+  /** Whether an address of the range can be anybody's: not the network's own, nor IPv4's broadcast address (RFC 919). */
+  isUsable(address: bigint): boolean {
+    const offset = address - this.cidr.base.value;
+    if (offset === 0n) return false;
+    return this.cidr.base.family === 6 || offset !== cidrSize(this.cidr) - 1n;
   }
 
-  taken(): Error {
-    return new TakenError("provided IP is already allocated");
-  }
-
-  full(): Error {
-    return new RangeFullError();
-  }
-
-  #offset(address: Ip): number | undefined {
-    if (!cidrContains(this.cidr, address)) return undefined;
-    const offset = address.value - this.cidr.base.value;
-    return offset < BigInt(this.pool.size) ? Number(offset) : undefined;
+  /** A random free address of one band; undefined when there is none. */
+  pick(band: "dynamic" | "static", isFree: (address: bigint) => boolean): bigint | undefined {
+    const { base } = this.cidr;
+    const last = base.family === 4 ? this.#size - 1 : this.#size;
+    const [from, to] = band === "dynamic" ? [this.#staticEnd, last] : [1, this.#staticEnd];
+    const offset = pickFree(from, to, (number) => isFree(base.value + BigInt(number)), this.#random);
+    return offset === undefined ? undefined : base.value + BigInt(offset);
   }
 }

@@ -5,7 +5,7 @@ export class TakenError extends Error {
   override readonly name = "TakenError";
 }
 
-/** The caller asked for a number that is not in the range, or is never given out. */
+/** The caller asked for a number that is in no range, or is never given out. */
 export class NotInRangeError extends Error {
   override readonly name = "NotInRangeError";
 }

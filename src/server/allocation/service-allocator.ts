@@ -1,11 +1,13 @@
 /** Virtual addresses and node ports of Services: taken when one is written, given back when it lets go of them. */
 import { invalidValue } from "../../api/field-error.ts";
+import { validateClusterIps } from "../../api/service/cluster-ip-validation.ts";
 import { serviceKind } from "../../api/service/kind.ts";
 import type { Service, ServiceSpec } from "../../api/service/type.ts";
 import { internalError, invalid } from "../../api/status-errors.ts";
 import type { KindRules, Reservation } from "../registry/kind-rules.ts";
 import { NotInRangeError, RangeFullError, TakenError } from "./errors.ts";
-import type { ServiceRanges } from "./ranges.ts";
+import type { HoldingService } from "./number-space.ts";
+import { placeOfAddress, type ServiceRanges } from "./ranges.ts";
 import {
   fillFamilies,
   hasAddresses,
@@ -18,29 +20,8 @@ import { AllocationTransaction } from "./transaction.ts";
 
 type Allocation = Required<Pick<KindRules<Service>, "beginWrite" | "beginDelete">>;
 
-/**
- * Takes what a stored Service holds, at a start. Returns what could not be taken because two Services hold it or it is
- * outside the range now; the Service keeps working, and nobody else gets the address.
- */
-export function adoptService(ranges: ServiceRanges, service: Service): string[] {
-  const transaction = new AllocationTransaction(service.metadata.uid!, false);
-  const problems: string[] = [];
-  const attempt = (what: string, take: () => void): void => {
-    try {
-      take();
-    } catch (error) {
-      problems.push(`${what}: ${(error as Error).message}`);
-    }
-  };
-  for (const [family, address] of heldAddresses(ranges, service.spec))
-    attempt(address, () => transaction.take(ranges.addresses.get(family)!, address));
-  for (const port of heldNodePorts(service.spec ?? {}))
-    attempt(`node port ${port}`, () => transaction.take(ranges.nodePorts, port));
-  transaction.commit();
-  return problems;
-}
-
-export function createServiceAllocation(ranges: ServiceRanges): Allocation {
+/** `clock` in milliseconds since the epoch. */
+export function createServiceAllocation(ranges: ServiceRanges, clock: () => number): Allocation {
   return {
     beginWrite(service: Service, old: Service | undefined, dryRun: boolean): Reservation {
       service.spec ??= {};
@@ -50,9 +31,12 @@ export function createServiceAllocation(ranges: ServiceRanges): Allocation {
         keepClusterIPs(spec, old.spec);
         keepNodePorts(spec, old.spec);
       }
+      const name = service.metadata.name ?? "";
+      const malformed = validateClusterIps(service);
+      if (malformed.length > 0) throw invalid(serviceKind, name, malformed);
       const errors = fillFamilies(service, old?.spec, ranges.ipFamilies);
-      if (errors.length > 0) throw invalid(serviceKind, service.metadata.name ?? "", errors);
-      const transaction = new AllocationTransaction(service.metadata.uid!, dryRun);
+      if (errors.length > 0) throw invalid(serviceKind, name, errors);
+      const transaction = new AllocationTransaction({ service: nameOf(service), dryRun, now: clock() });
       try {
         takeAddresses(ranges, service, old, transaction);
         takePorts(ranges, service, old, transaction);
@@ -64,11 +48,26 @@ export function createServiceAllocation(ranges: ServiceRanges): Allocation {
     },
 
     beginDelete(service: Service): Reservation {
-      const transaction = new AllocationTransaction(service.metadata.uid!, false);
-      release(ranges, service, {}, transaction);
+      const transaction = new AllocationTransaction({
+        service: nameOf(service),
+        dryRun: false,
+        now: clock(),
+      });
+      releaseAddresses(ranges, service, [], transaction);
+      for (const port of heldNodePorts(service.spec ?? {})) transaction.release(ranges.nodePorts, port);
       return transaction;
     },
   };
+}
+
+/** The addresses that an object holds, as text. "None" is no address. */
+export function heldAddresses(spec: ServiceSpec | undefined): string[] {
+  if (!hasAddresses(spec)) return [];
+  return (spec.clusterIPs ?? []).filter((address) => address !== "None" && address !== "");
+}
+
+export function nameOf({ metadata }: Service): HoldingService {
+  return { namespace: metadata.namespace ?? "", name: metadata.name ?? "" };
 }
 
 function takeAddresses(
@@ -78,20 +77,28 @@ function takeAddresses(
   transaction: AllocationTransaction,
 ): void {
   const { spec } = service;
-  if (old !== undefined) release(ranges, old, spec ?? {}, transaction);
+  if (old !== undefined)
+    releaseAddresses(ranges, old, hasAddresses(spec) ? (spec.clusterIPs ?? []) : [], transaction);
   if (!hasAddresses(spec) || isHeadless(spec)) return;
-  const held = old === undefined ? [] : [...heldAddresses(ranges, old.spec).values()];
+  const held = heldAddresses(old?.spec);
   const wasHeadless = old?.spec !== undefined && hasAddresses(old.spec) && isHeadless(old.spec);
   const addresses: string[] = [];
   for (const [i, family] of (spec.ipFamilies ?? []).entries()) {
     const asked = spec.clusterIPs?.[i] ?? "";
     // The first address may not change: validation says so, and nothing is taken for it here.
     const settled = (i === 0 && (held.length > 0 || wasHeadless)) || held.includes(asked);
-    const range = ranges.addresses.get(family);
-    if (settled || range === undefined) addresses.push(asked);
+    const space = ranges.addresses.get(family);
+    if (settled || space === undefined) addresses.push(asked);
     else
       addresses.push(
-        take(service, asked, () => transaction[asked === "" ? "takeAny" : "take"](range, asked)),
+        saying(service, asked, () => {
+          if (asked === "") return space.text(transaction.takeAny(space));
+          const place = placeOfAddress(ranges, asked);
+          if (place === undefined || place.space !== space)
+            throw new NotInRangeError("the provided network does not match the current range");
+          transaction.take(space, place.address);
+          return asked;
+        }),
       );
   }
   if (addresses.length > 0) {
@@ -102,9 +109,9 @@ function takeAddresses(
 }
 
 /** Runs one take, and says what went wrong as the API says it. */
-function take(service: Service, asked: string, run: () => string): string {
+function saying(service: Service, asked: string, take: () => string): string {
   try {
-    return run();
+    return take();
   } catch (error) {
     if (error instanceof RangeFullError)
       throw internalError(`failed to allocate a serviceIP: ${error.message}`, { cause: error });
@@ -135,31 +142,18 @@ function takePorts(
   if (errors.length > 0) throw invalid(serviceKind, service.metadata.name ?? "", errors);
   const kept = heldNodePorts(service.spec!);
   for (const port of heldNodePorts(old?.spec ?? {}))
-    if (!kept.has(port)) transaction.release(ranges.nodePorts, port, old!.metadata.uid!);
+    if (!kept.has(port)) transaction.release(ranges.nodePorts, port);
 }
 
-/** Gives back the addresses (and, of an object that goes, the ports) that `next` does not keep. */
-function release(
+/** Gives back the addresses that are not in `kept`. */
+function releaseAddresses(
   ranges: ServiceRanges,
-  old: Service,
-  next: ServiceSpec,
+  { spec }: Service,
+  kept: readonly string[],
   transaction: AllocationTransaction,
 ): void {
-  const owner = old.metadata.uid!;
-  const kept = hasAddresses(next) ? (next.clusterIPs ?? []) : [];
-  for (const [family, address] of heldAddresses(ranges, old.spec))
-    if (!kept.includes(address)) transaction.release(ranges.addresses.get(family)!, address, owner);
-  if (Object.keys(next).length === 0)
-    for (const port of heldNodePorts(old.spec ?? {})) transaction.release(ranges.nodePorts, port, owner);
-}
-
-/** The addresses an object holds, by family. */
-function heldAddresses(ranges: ServiceRanges, spec: ServiceSpec | undefined): Map<"IPv4" | "IPv6", string> {
-  const held = new Map<"IPv4" | "IPv6", string>();
-  if (!hasAddresses(spec)) return held;
-  for (const address of spec.clusterIPs ?? []) {
-    const family = address.includes(":") ? "IPv6" : "IPv4";
-    if (address !== "None" && address !== "" && ranges.addresses.has(family)) held.set(family, address);
+  for (const text of heldAddresses(spec)) {
+    const place = kept.includes(text) ? undefined : placeOfAddress(ranges, text);
+    if (place !== undefined) transaction.release(place.space, place.address);
   }
-  return held;
 }

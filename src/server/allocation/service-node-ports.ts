@@ -2,7 +2,7 @@
 import { type FieldError, invalidValue } from "../../api/field-error.ts";
 import type { ServicePort, ServiceSpec } from "../../api/service/type.ts";
 import { NotInRangeError, TakenError } from "./errors.ts";
-import type { PortRange } from "./port-range.ts";
+import type { PortSpace } from "./port-space.ts";
 import type { AllocationTransaction } from "./transaction.ts";
 
 function mayHaveNodePorts(spec: ServiceSpec): boolean {
@@ -53,13 +53,13 @@ export function keepNodePorts(spec: ServiceSpec, old: ServiceSpec): void {
 export function takeNodePorts(
   spec: ServiceSpec,
   held: ReadonlySet<number>,
-  range: PortRange,
+  space: PortSpace,
   transaction: AllocationTransaction,
 ): FieldError[] {
   const errors: FieldError[] = [];
   const take = (field: string, nodePort: number): void => {
     try {
-      transaction.take(range, nodePort);
+      transaction.take(space, nodePort);
     } catch (error) {
       if (!(error instanceof TakenError || error instanceof NotInRangeError)) throw error;
       errors.push(invalidValue(field, nodePort, error.message));
@@ -75,13 +75,13 @@ export function takeNodePorts(
     if (asked !== 0) {
       if (!seen.has(asked)) take(`spec.ports[${i}].nodePort`, asked);
       port.nodePort = asked;
-    } else port.nodePort = shared ?? transaction.takeAny(range);
+    } else port.nodePort = shared ?? transaction.takeAny(space);
     seen.add(port.nodePort);
     if (shared === undefined) chosen.set(port.port, port.nodePort);
   }
   if (wantsHealthCheckPort(spec)) {
     const asked = spec.healthCheckNodePort ?? 0;
-    if (asked === 0) spec.healthCheckNodePort = transaction.takeAny(range);
+    if (asked === 0) spec.healthCheckNodePort = transaction.takeAny(space);
     else if (!held.has(asked)) take("spec.healthCheckNodePort", asked);
   }
   return errors;

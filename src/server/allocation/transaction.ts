@@ -1,86 +1,106 @@
 /**
- * What one write takes and gives back, all or nothing. Numbers are taken at once, so that nobody else gets them while
- * the write is under way; those given back stay taken until the write is known to be done.
+ * What one write takes and gives back, all or nothing: kept from other writes of this process while the write is under
+ * way, and recorded in the write's own commit, where the store keeps it from everybody.
  */
-import type { Owner, Pool } from "./pool.ts";
+import type { ConflictError, Operation, Revision } from "../../store/store.ts";
+import type { Reservation } from "../registry/kind-rules.ts";
+import { RangeFullError } from "./errors.ts";
+import { holderOf, type HoldingService, type NumberSpace } from "./number-space.ts";
 
-/** A pool whose numbers have names: addresses or ports. */
-export interface NumberRange<Name> {
-  readonly pool: Pool;
-  /** Throws NotInRangeError. */
-  number(name: Name): number;
-  text(number: number): Name;
-  taken(): Error;
-  full(): Error;
+/** One number taken or given back, with its type forgotten. */
+interface Step {
+  readonly key: string;
+  readonly operation: Operation;
+  /** Ends the reservation, and writes into the ledger what the commit at `revision` made of the number. */
+  done(revision: Revision): void;
+  undone(conflict: ConflictError | undefined): void;
 }
 
-export class AllocationTransaction {
-  readonly #owner: Owner;
-  readonly #dryRun: boolean;
-  readonly #takes: { readonly pool: Pool; readonly number: number }[] = [];
-  readonly #releases: { readonly pool: Pool; readonly number: number; readonly owner: Owner }[] = [];
-  #done = false;
+export interface TransactionOptions {
+  readonly service: HoldingService;
+  /** The answers are the same and nothing is taken. */
+  readonly dryRun: boolean;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
 
-  /** With `dryRun` the answers are the same and nothing is taken. */
-  constructor(owner: Owner, dryRun: boolean) {
-    this.#owner = owner;
-    this.#dryRun = dryRun;
+export class AllocationTransaction implements Reservation {
+  readonly #options: TransactionOptions;
+  readonly #steps: Step[] = [];
+  /** What a dry run has taken. */
+  readonly #tried = new Map<object, Set<unknown>>();
+
+  constructor(options: TransactionOptions) {
+    this.#options = options;
+  }
+
+  get operations(): readonly Operation[] {
+    return this.#steps.map(({ operation }) => operation);
   }
 
   /** Takes the named one. Throws NotInRangeError or TakenError; the caller then reverts. */
-  take<Name>(range: NumberRange<Name>, name: Name): Name {
-    const { pool } = range;
-    const number = range.number(name);
-    const free = this.#dryRun
-      ? pool.owner(number) === undefined && !this.#has(pool, number)
-      : pool.take(number, this.#owner);
-    if (!free) throw range.taken();
-    this.#takes.push({ pool, number });
-    return range.text(number);
+  take<Key>(space: NumberSpace<Key>, key: Key): void {
+    space.check(key);
+    if (!this.#isFree(space, key)) throw space.taken();
+    this.#reserve(space, key);
   }
 
   /** Takes any free one. Throws RangeFullError; the caller then reverts. */
-  takeAny<Name>(range: NumberRange<Name>): Name {
-    const { pool } = range;
-    const number = this.#dryRun ? pool.peekAny(this.#numbersIn(pool)) : pool.takeAny(this.#owner);
-    if (number === undefined) throw range.full();
-    this.#takes.push({ pool, number });
-    return range.text(number);
+  takeAny<Key>(space: NumberSpace<Key>): Key {
+    const key = space.pick((candidate) => this.#isFree(space, candidate));
+    if (key === undefined) throw new RangeFullError();
+    this.#reserve(space, key);
+    return key;
   }
 
-  /** Gives the named one back when the write is done. A name outside the range was never taken: nothing to do. */
-  release<Name>(range: NumberRange<Name>, name: Name, owner: Owner): void {
-    let number: number;
-    try {
-      number = range.number(name);
-    } catch {
-      // The installation's range has changed since this number was given out: this pool does not hold it.
+  /** Gives the number back with the write, unless somebody else is known to hold it. */
+  release<Key>(space: NumberSpace<Key>, key: Key): void {
+    const { ledger } = space;
+    if ((ledger.holder(key) ?? holderOf(this.#options.service)) !== holderOf(this.#options.service)) return;
+    const at = space.storeKey(key);
+    this.#steps.push({
+      key: at,
+      operation: { type: "delete", key: at },
+      done: (revision) => ledger.learn(key, undefined, revision),
+      undone: () => {},
+    });
+  }
+
+  commit(revision: Revision): void {
+    for (const step of this.#steps.splice(0)) step.done(revision);
+  }
+
+  revert(conflict?: ConflictError): void {
+    for (const step of this.#steps.splice(0)) step.undone(conflict);
+  }
+
+  #isFree<Key>(space: NumberSpace<Key>, key: Key): boolean {
+    return space.ledger.isFree(key) && this.#tried.get(space)?.has(key) !== true;
+  }
+
+  #reserve<Key>(space: NumberSpace<Key>, key: Key): void {
+    const { service, dryRun, now } = this.#options;
+    const { ledger } = space;
+    if (dryRun) {
+      this.#tried.set(space, (this.#tried.get(space) ?? new Set()).add(key));
       return;
     }
-    this.#releases.push({ pool: range.pool, number, owner });
-  }
-
-  /** The write is done. */
-  commit(): void {
-    if (this.#done) return;
-    this.#done = true;
-    if (this.#dryRun) return;
-    for (const { pool, number, owner } of this.#releases) pool.release(number, owner);
-  }
-
-  /** The write did not happen: everything is as before. After commit it does nothing. */
-  revert(): void {
-    if (this.#done) return;
-    this.#done = true;
-    if (this.#dryRun) return;
-    for (const { pool, number } of this.#takes) pool.release(number, this.#owner);
-  }
-
-  #has(pool: Pool, number: number): boolean {
-    return this.#takes.some((take) => take.pool === pool && take.number === number);
-  }
-
-  #numbersIn(pool: Pool): ReadonlySet<number> {
-    return new Set(this.#takes.filter((take) => take.pool === pool).map((take) => take.number));
+    const holder = holderOf(service);
+    ledger.reserve(key, holder);
+    const operation = space.record(key, service, now);
+    this.#steps.push({
+      key: operation.key,
+      operation,
+      done(revision) {
+        ledger.letGo(key);
+        ledger.learn(key, holder, revision);
+      },
+      undone(conflict) {
+        ledger.letGo(key);
+        // Another server was first: remembered at once, so that the next attempt does not meet it again.
+        const { current } = conflict?.key === operation.key ? conflict : {};
+        if (current !== undefined) ledger.learn(key, space.holder(current), current.modRevision);
+      },
+    });
   }
 }

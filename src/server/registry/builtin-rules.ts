@@ -6,11 +6,13 @@ import { namespaceKind } from "../../api/namespace/kind.ts";
 import type { Namespace } from "../../api/namespace/type.ts";
 import { podKind } from "../../api/pod/kind.ts";
 import type { Pod } from "../../api/pod/type.ts";
+import { serviceCIDRKind } from "../../api/servicecidr/kind.ts";
 import { serviceKind } from "../../api/service/kind.ts";
 import type { Service } from "../../api/service/type.ts";
 import { forbidden } from "../../api/status-errors.ts";
 import type { ServiceRanges } from "../allocation/ranges.ts";
 import { createServiceAllocation } from "../allocation/service-allocator.ts";
+import { serviceCIDRRules } from "../allocation/service-cidrs.ts";
 import { keyOf } from "./metadata.ts";
 import { NAMESPACE_FINALIZER } from "./namespace-finalizer.ts";
 import { NOTHING_RESERVED, RulesByKind } from "./kind-rules.ts";
@@ -20,7 +22,8 @@ const IMMORTAL = new Set(["default", "kube-system", "kube-public"]);
 /** Seconds, where neither the request nor the pod says. */
 const DEFAULT_GRACE_PERIOD = 30;
 
-export function builtinRules(ranges: ServiceRanges): RulesByKind {
+/** `clock` in milliseconds since the epoch. */
+export function builtinRules(ranges: ServiceRanges, clock: () => number): RulesByKind {
   return new RulesByKind()
     .add(namespaceKind, {
       beginWrite(namespace: Namespace, old: Namespace | undefined) {
@@ -39,11 +42,12 @@ export function builtinRules(ranges: ServiceRanges): RulesByKind {
       },
     })
     .add(serviceKind, {
-      ...createServiceAllocation(ranges),
+      ...createServiceAllocation(ranges, clock),
       createOnUpdate: true,
       returnsDeleted: true,
       deletesAlso: (service: Service) => [{ kind: endpointsKind, key: keyOf(service) }],
     })
+    .add(serviceCIDRKind, serviceCIDRRules(clock))
     .add(endpointsKind, { createOnUpdate: true })
     .add(eventKind, { createOnUpdate: true })
     .add(podKind, { returnsDeleted: true, gracePeriod: podGracePeriod });

@@ -1,17 +1,17 @@
 /** Puts the verbs together over a store. */
 import { silentLog, type Log } from "../../base/log.ts";
-import type { Kind } from "../../api/kind.ts";
+import type { Kind, ValidationContext } from "../../api/kind.ts";
 import type { KindCatalog } from "../../api/kind-catalog.ts";
 import { namespaceKind } from "../../api/namespace/kind.ts";
 import type { DeleteOptions, KubeObject } from "../../api/meta/type.ts";
-import { serviceKind } from "../../api/service/kind.ts";
+import { podKind } from "../../api/pod/kind.ts";
 import { ApiError } from "../../api/api-error.ts";
 import { applyPatch } from "../../api/patch/patch.ts";
 import { notFound, unsupportedMediaType } from "../../api/status-errors.ts";
 import { isLoopback } from "../../api/validation/addresses.ts";
 import type { Store } from "../../store/store.ts";
+import { startAllocation } from "../allocation/allocation-watch.ts";
 import type { ServiceRanges } from "../allocation/ranges.ts";
-import { adoptService } from "../allocation/service-allocator.ts";
 import type {
   CallContext,
   ObjectKey,
@@ -25,11 +25,12 @@ import { BOOKMARK_INTERVAL, BookmarkClock } from "./bookmark-clock.ts";
 import { builtinRules } from "./builtin-rules.ts";
 import { Deleter } from "./deleter.ts";
 import { GarbageCollector } from "./garbage-collector.ts";
-import { keyPrefix, ROOT, storeKey } from "./keys.ts";
+import { ROOT, storeKey } from "./keys.ts";
 import type { KindRules, RulesByKind } from "./kind-rules.ts";
-import { listObjects } from "./list.ts";
+import { type EntryList, listEntries, listObjects } from "./list.ts";
 import { checkName, keyOf } from "./metadata.ts";
 import { NamespaceFinalizer } from "./namespace-finalizer.ts";
+import { podBindingRules } from "./pod-binding.ts";
 import { NamespaceGate } from "./namespace-gate.ts";
 import { decodeEntry } from "./stored-object.ts";
 import { watchObjects } from "./watch.ts";
@@ -46,6 +47,11 @@ export interface RegistryOptions {
   readonly log?: Log;
   /** Milliseconds between bookmarks. @default 60_000 */
   readonly bookmarkInterval?: number;
+  /**
+   * Milliseconds that a ServiceCIDR stays after it was asked to go and nothing of it is in use.
+   * @default 2000
+   */
+  readonly serviceCidrDeletionDelay?: number;
 }
 
 /** A registry with its background work: garbage collection and the end of namespaces. Disposing ends that. */
@@ -54,10 +60,18 @@ export interface OwnedRegistry extends Registry, AsyncDisposable {
   readonly writer: Writer;
   /** The rules in use. Those that need the registry itself are added once it is there. */
   readonly rules: RulesByKind;
+  /** As list, without making objects of what the store holds. */
+  listEntries<T extends KubeObject>(kind: Kind<T>, query: RegistryListQuery): Promise<EntryList>;
+  /** What validation may know of this installation. */
+  readonly validation: ValidationContext;
   /** Kinds with special answers. */
   rulesOf<T extends KubeObject>(kind: Kind<T>): KindRules<T>;
 }
 
+/**
+ * Upstream waits ten seconds for its allocators to hear of it, through two caches; ours watch the store themselves.
+ */
+const SERVICE_CIDR_DELETION_DELAY = 2000;
 /** Namespaces that are there from the start. */
 const FIRST_NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"];
 const SYSTEM: CallContext = { user: { name: "system:fairlead", groups: ["system:masters"] } };
@@ -65,20 +79,25 @@ const SYSTEM: CallContext = { user: { name: "system:fairlead", groups: ["system:
 /** Reads what is allocated, makes the first namespaces, and begins the background work. */
 export async function createRegistry(options: RegistryOptions): Promise<OwnedRegistry> {
   const { store, kinds, ranges, clock = Date.now, log = silentLog } = options;
-  const rules = builtinRules(ranges);
+  const rules = builtinRules(ranges, clock);
   const gate = new NamespaceGate(store);
-  const loopbackEndpoints = [...ranges.addresses.values()].some(({ cidr }) => isLoopback(cidr.base));
-  const validation = { ipFamilies: ranges.ipFamilies, loopbackEndpoints };
+  const loopbackEndpoints = ranges.serviceCidrs.some(({ base }) => isLoopback(base));
+  const validation: ValidationContext = { ipFamilies: ranges.ipFamilies, loopbackEndpoints };
   const writer = new Writer({ store, rules, namespaces: gate, validation, clock });
+  rules.add(podKind, podBindingRules(writer, clock));
   const deleter = new Deleter({ store, rules, clock });
-  await adoptServices(store, ranges, log);
   for (const name of FIRST_NAMESPACES) await createIfMissing(writer, name);
+  const allocation = await startAllocation({
+    ...{ store, ranges, writer, log, clock },
+    deletionDelay: options.serviceCidrDeletionDelay ?? SERVICE_CIDR_DELETION_DELAY,
+  });
   const background = await startBackground({ store, kinds, writer, deleter, gate, log });
   const bookmarks = new BookmarkClock(store, options.bookmarkInterval ?? BOOKMARK_INTERVAL);
 
   return {
     writer,
     rules,
+    validation,
     rulesOf: (kind) => rules.of(kind),
 
     async get<T extends KubeObject>(kind: Kind<T>, key: ObjectKey): Promise<T> {
@@ -89,6 +108,9 @@ export async function createRegistry(options: RegistryOptions): Promise<OwnedReg
 
     list: async <T extends KubeObject>(kind: Kind<T>, query: RegistryListQuery) =>
       listObjects(store, kind, query),
+
+    listEntries: async <T extends KubeObject>(kind: Kind<T>, query: RegistryListQuery) =>
+      listEntries(store, kind, query),
 
     watch: async <T extends KubeObject>(kind: Kind<T>, query: RegistryWatchQuery) =>
       watchObjects({ store, bookmarks }, kind, query),
@@ -173,19 +195,13 @@ export async function createRegistry(options: RegistryOptions): Promise<OwnedReg
     async [Symbol.asyncDispose](): Promise<void> {
       bookmarks[Symbol.dispose]();
       await background[Symbol.asyncDispose]();
+      await allocation[Symbol.asyncDispose]();
     },
   };
 }
 
 function isReason(error: unknown, reason: string): boolean {
   return error instanceof ApiError && error.reason === reason;
-}
-
-async function adoptServices(store: Store, ranges: ServiceRanges, log: Log): Promise<void> {
-  const { entries } = await store.list(keyPrefix(serviceKind));
-  for (const entry of entries)
-    for (const problem of adoptService(ranges, decodeEntry(serviceKind, entry)))
-      log.warn({ key: entry.key }, `a Service holds what is not its own: ${problem}`);
 }
 
 async function createIfMissing(writer: Writer, name: string): Promise<void> {

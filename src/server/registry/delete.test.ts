@@ -81,8 +81,8 @@ test("finalizers keep an object until the last is taken away; then it and what i
   await registry.create(serviceKind, "default", held, {}, ALICE);
   const going = await registry.delete(serviceKind, WEB, {}, ALICE);
   assert.equal(going.metadata.deletionTimestamp, "2026-01-02T03:04:05Z");
-  const { pool } = ranges.addresses.get("IPv4")!;
-  assert.equal(pool.taken, 1);
+  const { ledger } = ranges.addresses.get("IPv4")!;
+  assert.equal(ledger.size, 1);
   assert.match(
     await refusal(
       registry.patch(
@@ -103,7 +103,7 @@ test("finalizers keep an object until the last is taken away; then it and what i
     ALICE,
   );
   assert.match(await refusal(registry.get(serviceKind, WEB)), /^404/);
-  assert.equal(pool.taken, 0);
+  assert.equal(ledger.size, 0);
 });
 
 test("a Service takes its Endpoints along at once, and its slices soon after", async (t) => {
@@ -200,7 +200,7 @@ test("a namespace empties before it goes, and takes nothing new meanwhile", asyn
   );
   await registry.delete(podKind, { namespace: "shop", name: "bound" }, { gracePeriodSeconds: 0 }, ALICE);
   await eventually(store, async () => !(await exists(fixture, namespaceKind, "shop")));
-  assert.equal(ranges.addresses.get("IPv4")!.pool.taken, 0);
+  assert.equal(ranges.addresses.get("IPv4")!.ledger.size, 0);
 });
 
 test("creates that race with a namespace's end leave nothing behind", async (t) => {

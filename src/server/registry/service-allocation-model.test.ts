@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { ApiError } from "../../api/api-error.ts";
 import { serviceKind } from "../../api/service/kind.ts";
 import type { ServiceSpec } from "../../api/service/type.ts";
+import { placeOfAddress } from "../allocation/ranges.ts";
 import { ALICE, type Fixture, service, startRegistry } from "./registry-fixture.ts";
 
 const number = fc.integer({ min: 0, max: 15 });
@@ -83,7 +84,7 @@ async function check({ registry, ranges }: Fixture): Promise<void> {
     (spec?.clusterIPs ?? []).filter((address) => address !== "None"),
   );
   assert.equal(new Set(addresses).size, addresses.length, `one address, two Services: ${addresses.join()}`);
-  const taken = [...ranges.addresses.values()].reduce((sum, { pool }) => sum + pool.taken, 0);
+  const taken = [...ranges.addresses.values()].reduce((sum, { ledger }) => sum + ledger.size, 0);
   assert.equal(taken, addresses.length, "addresses");
   const exposed = items.filter(({ spec }) => spec?.type === "NodePort" || spec?.type === "LoadBalancer");
   const ports = exposed.map(
@@ -95,15 +96,15 @@ async function check({ registry, ranges }: Fixture): Promise<void> {
       ),
   );
   assert.equal(
-    ranges.nodePorts.pool.taken,
+    ranges.nodePorts.ledger.size,
     ports.reduce((sum, { size }) => sum + size, 0),
     "node ports",
   );
   for (const { metadata, spec } of items)
     for (const address of spec?.clusterIPs ?? []) {
       if (address === "None") continue;
-      const range = ranges.addresses.get(address.includes(":") ? "IPv6" : "IPv4")!;
-      assert.equal(range.pool.owner(range.number(address)), metadata.uid);
+      const { space, address: number } = placeOfAddress(ranges, address)!;
+      assert.equal(space.ledger.holder(number), `services/default/${metadata.name}`);
     }
 }
 

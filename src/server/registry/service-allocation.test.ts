@@ -18,8 +18,8 @@ async function patch({ registry }: Fixture, name: string, spec: object): Promise
 
 /** How many addresses and ports are taken. */
 function taken({ ranges }: Fixture): string {
-  const addresses = [...ranges.addresses.values()].map(({ pool }) => pool.taken).join("+");
-  return `${addresses} addresses, ${ranges.nodePorts.pool.taken} ports`;
+  const addresses = [...ranges.addresses.values()].map(({ ledger }) => ledger.size).join("+");
+  return `${addresses} addresses, ${ranges.nodePorts.ledger.size} ports`;
 }
 
 test("a hundred creators at once never get the same address", async (t) => {
@@ -39,7 +39,7 @@ test("an address asked for is had, once", async (t) => {
   );
   assert.equal(
     await refusal(create(fixture, "other", { clusterIP: "10.97.0.3" })),
-    '422 Invalid: Service "other" is invalid: spec.clusterIPs: Invalid value: ["10.97.0.3"]: failed to allocate IP 10.97.0.3: the provided IP (10.97.0.3) is not in the valid range. The range of valid IPs is 10.96.0.0/24',
+    '422 Invalid: Service "other" is invalid: spec.clusterIPs: Invalid value: ["10.97.0.3"]: failed to allocate IP 10.97.0.3: the provided network does not match the current range',
   );
   assert.equal(taken(fixture), "1 addresses, 0 ports");
 });

@@ -170,7 +170,7 @@ test("a dry run answers as the real one would, and leaves nothing behind", async
   assert.match(dry.spec!.clusterIP!, /^10\.96\.0\./);
   assert.equal(dry.metadata.resourceVersion, undefined);
   assert.equal(store.revision, before);
-  assert.equal(ranges.addresses.get("IPv4")!.pool.taken, 0);
+  assert.equal(ranges.addresses.get("IPv4")!.ledger.size, 0);
   await registry.create(serviceKind, "default", service("web"), {}, ALICE);
   assert.match(
     await refusal(registry.create(serviceKind, "default", service("web"), { dryRun: true }, ALICE)),
@@ -184,7 +184,7 @@ test("a dry run answers as the real one would, and leaves nothing behind", async
     ALICE,
   );
   assert.ok(patched.spec!.ports![0]!.nodePort! >= 30000);
-  assert.equal(ranges.nodePorts.pool.taken, 0);
+  assert.equal(ranges.nodePorts.ledger.size, 0);
   assert.equal((await registry.get(serviceKind, WEB)).spec!.ports![0]!.nodePort, undefined);
 });
 
