@@ -4,6 +4,7 @@ import type { Log } from "../base/log.ts";
 import type { Client } from "../client/client.ts";
 import type { EventRecorder } from "../client/recorder.ts";
 import { createWorkQueue, type WorkDone, type WorkQueue } from "../base/workqueue.ts";
+import type { IdentityInformers } from "./identity-informers.ts";
 import type { SharedInformers } from "./informers.ts";
 
 export interface ControllerContext {
@@ -15,6 +16,22 @@ export interface ControllerContext {
   readonly signal: AbortSignal;
   /** For metrics: every finished piece of work. */
   readonly onDone?: (controller: string, done: WorkDone) => void;
+}
+
+/** What the loops that keep identities need of the server beside its API. */
+export interface Identity {
+  /** The certificate authority's certificate, PEM. */
+  readonly ca: string;
+  /** Signs the token that a Secret is to hold. */
+  readonly issueLegacyToken: (
+    namespace: string,
+    account: { readonly name: string; readonly uid: string },
+    secretName: string,
+  ) => Promise<string>;
+}
+
+export interface IdentityContext extends ControllerContext, Identity {
+  readonly identity: IdentityInformers;
 }
 
 /**
@@ -64,4 +81,9 @@ export function ignoreNotFound(error: unknown): void {
 export function isNamespaceTerminating(error: unknown): boolean {
   if (!(error instanceof ApiError) || error.code !== 403) return false;
   return error.status.details?.causes?.some(({ reason }) => reason === "NamespaceTerminating") ?? false;
+}
+
+/** Creating in a namespace that is going is refused, and wanted no more. */
+export function ignoreNamespaceTerminating(error: unknown): void {
+  if (!isNamespaceTerminating(error)) throw error;
 }

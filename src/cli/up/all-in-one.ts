@@ -74,7 +74,12 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
   await server.writeKubeconfig(options.kubeconfig);
 
   const client = createInProcessClient(server.registry, OUR_USER);
-  const controllers = startControllers({ client, signal, log });
+  const controllers = startControllers({
+    client,
+    signal,
+    log,
+    identity: { ca: server.ca, issueLegacyToken: server.serviceAccountTokens.issueLegacy },
+  });
   stack.defer(async () => {
     stop();
     await controllers.done;

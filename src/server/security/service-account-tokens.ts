@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import type { JWTPayload } from "jose";
 import type { KubeObject } from "../../api/meta/type.ts";
+import type { Pod } from "../../api/pod/type.ts";
 import type { Secret } from "../../api/secret/type.ts";
 import { type TokenAuthenticator, TokenRefusal, type User } from "./authenticate.ts";
 import {
@@ -27,7 +28,7 @@ const CLOCK_LEEWAY = 60;
 export interface BoundObjects {
   serviceAccount(namespace: string, name: string): Promise<KubeObject | undefined>;
   secret(namespace: string, name: string): Promise<Secret | undefined>;
-  pod(namespace: string, name: string): Promise<KubeObject | undefined>;
+  pod(namespace: string, name: string): Promise<Pod | undefined>;
   node(name: string): Promise<KubeObject | undefined>;
 }
 

@@ -1,6 +1,5 @@
 /** A ServiceAccount's /token: gives tokens (pkg/registry/core/serviceaccount/storage/token.go). */
 import type { KubeObject } from "../../api/meta/type.ts";
-import type { Pod } from "../../api/pod/type.ts";
 import { serviceAccountKind } from "../../api/serviceaccount/kind.ts";
 import type { FieldError } from "../../api/field-error.ts";
 import { invalidValue } from "../../api/field-error.ts";
@@ -86,7 +85,7 @@ async function boundTo(
   // The group of a reference is what stands before the slash of its apiVersion.
   switch (apiVersion.includes("/") ? "" : kind) {
     case "Pod": {
-      const pod = (await objects.pod(namespace, name)) as Pod | undefined;
+      const pod = await objects.pod(namespace, name);
       const id = found(pod, "pods");
       // A pod that names none is of the account "default".
       if ((pod?.spec?.serviceAccountName || "default") !== account)
