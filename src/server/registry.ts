@@ -18,6 +18,8 @@ export interface CallContext {
   readonly user: UserInfo;
   /** Receives the texts for `Warning:` headers. */
   readonly warn?: (text: string) => void;
+  /** Called before an update or an apply creates what it did not find. Throws ApiError if the caller may not. */
+  readonly authorizeCreate?: () => void;
 }
 
 export interface ObjectKey {

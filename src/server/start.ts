@@ -5,6 +5,7 @@ import { kinds as builtinKinds } from "../api/kinds.ts";
 import { cidr, cidrAddress, formatIp, parseIp } from "../base/ip.ts";
 import { silentLog } from "../base/log.ts";
 import { createServiceRanges } from "./allocation/ranges.ts";
+import { startAuthorization } from "./authorization/authorization.ts";
 import { createApiHandler } from "./http/api-handler.ts";
 import { listen } from "./http/front.ts";
 import type { HealthCheck } from "./http/health.ts";
@@ -52,6 +53,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     clock,
     log,
   });
+  const { policy } = stack.use(await startAuthorization({ store, registry, log }));
   const front = await listen({
     bind,
     server: pki.server,
@@ -62,6 +64,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       clock,
       health: healthChecks(store),
       authenticate: authentication.authenticate,
+      policy,
       address: () => address,
       otherPaths: async (request) => authentication.openIdAnswer(request),
       onError: (err) => log.error({ err }, "a watch failed by our fault"),

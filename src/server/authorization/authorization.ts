@@ -199,7 +199,7 @@ class PolicyFollower implements AsyncDisposable {
   async #aggregateAll(): Promise<void> {
     while (this.#changed && !this.#stopping.signal.aborted) {
       this.#changed = false;
-      for (const role of [...this.#clusterRoles.values()]) {
+      for (const role of this.#clusterRoles.values()) {
         try {
           await this.#aggregateOne(role);
         } catch (error) {

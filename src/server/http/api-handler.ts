@@ -1,12 +1,16 @@
 /** The whole API on one internal request type: who may ask, and which handler answers. */
 import { derivedFrom, type KindCatalog } from "../../api/kind-catalog.ts";
-import { forbidden, pathNotFound, unauthorized } from "../../api/status-errors.ts";
-import { ANONYMOUS, type Authenticate, isPublicPath, type User } from "../security/authenticate.ts";
+import { pathNotFound } from "../../api/status-errors.ts";
+import type { AuditNotes } from "../audit/notes.ts";
+import { type Attributes, forbiddenRequest } from "../authorization/attributes.ts";
+import type { Policy } from "../authorization/policy.ts";
+import { ANONYMOUS, type Authenticate, type User } from "../security/authenticate.ts";
 import { impersonationOf } from "../security/impersonation.ts";
 import { Discovery } from "./discovery.ts";
 import { type Handler, jsonResponse, type Request, type Response, textResponse } from "./exchange.ts";
 import { type HealthCheck, healthResponse } from "./health.ts";
 import { OpenApi } from "./openapi.ts";
+import { attributesOf } from "./request-attributes.ts";
 import { handleResource, type ResourceParts } from "./resource-handler.ts";
 import { ResourcePaths } from "./resource-path.ts";
 import { VERSION } from "./version.ts";
@@ -15,6 +19,8 @@ export interface ApiParts extends ResourceParts {
   readonly kinds: KindCatalog;
   readonly health: readonly HealthCheck[];
   readonly authenticate: Authenticate;
+  /** Who may do what. */
+  readonly policy: Policy;
   /** "127.0.0.1:6443" */
   readonly address: () => string;
   /** Answers paths that are neither resources nor about them: /metrics. Undefined: no such path. */
@@ -28,42 +34,69 @@ export function createApiHandler(parts: ApiParts): Handler {
   const openApi = new OpenApi(parts.kinds);
 
   return async (received) => {
-    const request = { ...received, user: await identify(received, parts.authenticate) };
-    const { path, user } = request;
-    if (isPublicPath(path)) return readOnly(request, async () => publicResponse(request, parts.health));
-    if (user === ANONYMOUS) throw unauthorized();
-    checkMaster(user);
+    const { audit } = received;
+    const user = await identify(received, parts);
+    const { path } = received;
     const resource = paths().resolve(path);
-    if (resource !== undefined) return handleResource(parts, request, resource);
+    const attributes = attributesOf(received, resource);
+    if (audit !== undefined) noteAttributes(audit, attributes);
+    demand(parts.policy, user, attributes);
+    if (resource !== undefined) {
+      // A new object by PUT or by apply is a create, which may be another's right than to change one.
+      const authorizeCreate = (): void => demand(parts.policy, user, { ...attributes, verb: "create" });
+      return handleResource(parts, { ...received, user, authorizeCreate }, resource);
+    }
+    const request = { ...received, user };
+    if (isHealthPath(path))
+      return readOnly(request, async () => healthResponse(path, request.query, parts.health));
     const response =
-      discovery.answer(request) ?? openApi.answer(request) ?? (await parts.otherPaths?.(request));
+      discovery.answer(request) ??
+      openApi.answer(request) ??
+      version(path) ??
+      (await parts.otherPaths?.(request));
     if (response === undefined) throw pathNotFound();
     return readOnly(request, async () => response);
   };
 }
 
 /** As whom the request is made. Throws ApiError 401 for bad credentials, 403 for an impersonation that is not allowed. */
-async function identify(request: Request, authenticate: Authenticate): Promise<User> {
+async function identify(request: Request, { authenticate, policy }: ApiParts): Promise<User> {
   const user = (await authenticate(request)) ?? ANONYMOUS;
   if (request.audit !== undefined) request.audit.user = user;
   const impersonation = impersonationOf(request);
   if (impersonation === undefined) return user;
-  checkMaster(user);
+  for (const check of impersonation.checks)
+    demand(policy, user, { namespace: "", subresource: "", ...check });
   if (request.audit !== undefined) request.audit.impersonatedUser = impersonation.user;
   return impersonation.user;
 }
 
-function checkMaster(user: User): void {
-  if (!user.groups.includes("system:masters"))
-    throw forbidden(
-      { group: "", plural: "" },
-      "",
-      `User "${user.name}" cannot use this server: it is not in the group system:masters`,
-    );
+/** Throws ApiError 403 if `user` may not. */
+function demand(policy: Policy, user: User, attributes: Attributes): void {
+  const decision = policy.authorize(user, attributes);
+  if (!decision.allowed) throw forbiddenRequest(user, attributes, decision);
 }
 
-async function publicResponse({ path, query }: Request, checks: readonly HealthCheck[]): Promise<Response> {
-  return path === "/version" ? jsonResponse(200, VERSION) : healthResponse(path, query, checks);
+function noteAttributes(audit: AuditNotes, attributes: Attributes): void {
+  audit.verb = attributes.verb;
+  if ("path" in attributes) return;
+  const { resource, namespace, name, group, version, subresource } = attributes;
+  audit.objectRef = {
+    resource,
+    ...(namespace !== "" && { namespace }),
+    ...(name !== "" && { name }),
+    ...(group !== "" && { apiGroup: group }),
+    apiVersion: version,
+    ...(subresource !== "" && { subresource }),
+  };
+}
+
+function isHealthPath(path: string): boolean {
+  return /^\/(healthz|livez|readyz)(\/|$)/.test(path);
+}
+
+function version(path: string): Response | undefined {
+  return path === "/version" || path === "/version/" ? jsonResponse(200, VERSION) : undefined;
 }
 
 /** The front leaves the body away for HEAD. */

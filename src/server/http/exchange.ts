@@ -15,8 +15,12 @@ export interface Request {
   headerNames(): readonly string[];
   /** Who the client's certificate says is asking; undefined if there is none of ours. */
   readonly user: User | undefined;
+  /** Throws ApiError 403 if the user may not create what the request would then create instead of changing it. */
+  readonly authorizeCreate?: () => void;
   /** The address that the connection comes from, "127.0.0.1". */
   readonly remoteAddress: string;
+  /** Names the request in the audit and in the header Audit-Id of its answer. */
+  readonly auditId: string;
   /** What the handler tells the audit about a request as it learns it. */
   readonly audit?: AuditNotes;
   /** Reads the body, once. Throws ApiError 413 or 408. */

@@ -137,6 +137,7 @@ export async function createRegistry(options: RegistryOptions): Promise<OwnedReg
         } catch (error) {
           if (!creates || !isReason(error, "NotFound")) throw error;
         }
+        context.authorizeCreate?.();
         const { resourceVersion: _version, ...metadata } = object.metadata;
         const fresh = { ...object, metadata };
         checkName(fresh, key.name);

@@ -96,11 +96,6 @@ function withAuthenticatedGroup(user: User): User {
   return { ...user, groups: [...user.groups, ALL_AUTHENTICATED] };
 }
 
-/** Paths that anyone may read: what a load balancer or `kubectl version` asks before it has credentials. */
-export function isPublicPath(path: string): boolean {
-  return path === "/version" || /^\/(healthz|livez|readyz)(\/|$)/.test(path);
-}
-
 /** Users already read, by connection: a connection's certificate does not change. */
 const users = new WeakMap<TLSSocket, User>();
 
