@@ -13,6 +13,7 @@ import { endpointSliceKind } from "./endpointslice/kind.ts";
 import { deploymentKind } from "./deployment/kind.ts";
 import { endpointsKind } from "./endpoints/kind.ts";
 import { eventKind } from "./event/kind.ts";
+import { eventV1Kind } from "./eventsv1/kind.ts";
 import { ingressKind } from "./ingress/kind.ts";
 import { ingressClassKind } from "./ingressclass/kind.ts";
 import { ipAddressKind } from "./ipaddress/kind.ts";
@@ -53,6 +54,7 @@ export const kinds: readonly Kind[] = [
   replicaSetKind,
   leaseKind,
   endpointSliceKind,
+  eventV1Kind,
   ingressKind,
   ingressClassKind,
   ipAddressKind,

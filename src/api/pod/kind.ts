@@ -23,6 +23,8 @@ export const podKind: Kind<Pod> = {
   subresources: { status: true, others: [{ name: "binding", kind: bindingKind, verbs: ["create"] }] },
   generation: true,
   selectableFields: {
+    // The name of v1beta3, which upstream still takes.
+    "spec.host": ({ spec }) => spec?.nodeName ?? "",
     "spec.hostNetwork": ({ spec }) => String(spec?.hostNetwork ?? false),
     "spec.nodeName": ({ spec }) => spec?.nodeName ?? "",
     "spec.restartPolicy": ({ spec }) => spec?.restartPolicy ?? "",
@@ -31,6 +33,8 @@ export const podKind: Kind<Pod> = {
     "status.nominatedNodeName": ({ status }) => status?.nominatedNodeName ?? "",
     "status.phase": ({ status }) => status?.phase ?? "",
     "status.podIP": ({ status }) => status?.podIPs?.[0]?.ip ?? status?.podIP ?? "",
+    // Upstream takes this one and gives it no value (ToSelectableFields).
+    "status.podIPs": () => "",
   },
   setDefaults: setPodDefaults,
   prepareForCreate: preparePodForCreate,

@@ -3,7 +3,6 @@
  * of the kind; metadata.name and metadata.namespace are known everywhere.
  */
 import type { Kind } from "../kind.ts";
-import { apiVersionOf } from "../kind.ts";
 import type { KubeObject } from "../meta/type.ts";
 import { SelectorError } from "./label-selector.ts";
 
@@ -60,18 +59,21 @@ export function formatFieldSelector(terms: FieldSelectorTerms): string {
 }
 
 /**
- * Refuses terms on fields that the kind does not know, with upstream's sentence.
+ * Refuses terms on fields that the kind does not know, with upstream's sentence. A kind with selectable fields of its own
+ * has a list of all its fields (AddFieldLabelConversionFunc); the others share one list, and one sentence about it
+ * (runtime.DefaultMetaV1FieldSelectorConversion), which knows metadata.namespace even where objects have none.
  * Throws SelectorError, which the server answers with 400.
  */
 export function checkFieldSelector(kind: Kind, terms: FieldSelectorTerms): void {
+  const ownList = Object.keys(kind.selectableFields).length > 0;
   for (const { field } of terms) {
     if (field === "metadata.name" || Object.hasOwn(kind.selectableFields, field)) continue;
-    if (field === "metadata.namespace" && kind.namespaced) continue;
-    const sentence =
-      apiVersionOf(kind) === "v1" && field !== "metadata.namespace"
+    if (field === "metadata.namespace" && (kind.namespaced || !ownList)) continue;
+    throw new SelectorError(
+      ownList
         ? `field label not supported: ${field}`
-        : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`;
-    throw new SelectorError(sentence);
+        : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`,
+    );
   }
 }
 

@@ -1,6 +1,8 @@
 /** The rules of the built-in kinds (pkg/registry/core/<kind>/strategy.go and storage of each). */
 import { endpointsKind } from "../../api/endpoints/kind.ts";
 import { eventKind } from "../../api/event/kind.ts";
+import { eventV1Kind } from "../../api/eventsv1/kind.ts";
+import { leaseKind } from "../../api/lease/kind.ts";
 import type { DeleteOptions } from "../../api/meta/type.ts";
 import { namespaceKind } from "../../api/namespace/kind.ts";
 import type { Namespace } from "../../api/namespace/type.ts";
@@ -50,6 +52,8 @@ export function builtinRules(ranges: ServiceRanges, clock: () => number): RulesB
     .add(serviceCIDRKind, serviceCIDRRules(clock))
     .add(endpointsKind, { createOnUpdate: true })
     .add(eventKind, { createOnUpdate: true })
+    .add(eventV1Kind, { createOnUpdate: true })
+    .add(leaseKind, { createOnUpdate: true })
     .add(podKind, { returnsDeleted: true, gracePeriod: podGracePeriod });
 }
 
