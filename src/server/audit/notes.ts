@@ -1,15 +1,6 @@
-/** What the audit says of a request and only its handler knows. Filled in on the way; what is absent is left out. */
+/** What the audit says of a request and only its handler learns. Filled in on the way; what is absent is left out. */
 import type { User } from "../security/authenticate.ts";
-
-/** audit.k8s.io/v1 ObjectReference: which object a request is about. */
-export interface AuditObjectReference {
-  readonly resource: string;
-  readonly namespace?: string;
-  readonly name?: string;
-  readonly apiGroup?: string;
-  readonly apiVersion: string;
-  readonly subresource?: string;
-}
+import type { ObjectReference } from "./request-info.ts";
 
 export interface AuditNotes {
   /** Who asked, before any impersonation. */
@@ -18,5 +9,7 @@ export interface AuditNotes {
   impersonatedUser?: User;
   /** The API's word for what was asked: "create", "deletecollection". */
   verb?: string;
-  objectRef?: AuditObjectReference;
+  objectRef?: ObjectReference;
+  /** The name of what was created, which the path does not say. */
+  createdName?: string;
 }

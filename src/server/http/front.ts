@@ -3,6 +3,7 @@
  * becomes its Status, a mistake of ours a 500 that is logged. Nothing a client does or leaves undone holds on to more
  * than its own connection, and that not for ever.
  */
+import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
   createSecureServer,
@@ -134,9 +135,11 @@ async function answer(
   response.once("close", () => gone.abort());
   request.on("error", (err) => log.debug({ err }, "a request broke off"));
   response.on("error", (err: Error) => log.debug({ err }, "an answer could not be sent"));
+  const received = requestOf(request, AbortSignal.any([gone.signal, closing]));
+  response.setHeader("audit-id", received.auditId);
   let outcome: Response;
   try {
-    outcome = await handler(requestOf(request, AbortSignal.any([gone.signal, closing])));
+    outcome = await handler(received);
   } catch (error) {
     outcome = refusal(error, request, log);
   }
@@ -187,9 +190,16 @@ function requestOf(request: AnyRequest, signal: AbortSignal): Request {
     headerNames: () => Object.keys(request.headers),
     user: userOfConnection(connection),
     remoteAddress: connection.remoteAddress ?? "",
+    auditId: auditIdOf(request),
     body: async () => readBody(request),
     signal,
   };
+}
+
+/** The one that the client gave, so that its own log can be matched to ours, or else a new one. */
+function auditIdOf({ headers }: AnyRequest): string {
+  const given = headers["audit-id"];
+  return typeof given === "string" && /^[-A-Za-z0-9]{1,64}$/.test(given) ? given : randomUUID();
 }
 
 /** `raw` is names and values in turn, as they came. */
