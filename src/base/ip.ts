@@ -26,9 +26,12 @@ const BITS = { 4: 32, 6: 128 } as const;
 /** The address that `text` writes, or undefined if it writes none. IPv4 with leading zeros and zone ids are none. */
 export function parseIp(text: string): Ip | undefined {
   if (isIPv4(text)) {
-    let value = 0n;
-    for (const part of text.split(".")) value = (value << 8n) | BigInt(part);
-    return { family: 4, value };
+    // One big number at the end: allocation reads addresses on every write.
+    const [a, b, c, d] = text.split(".");
+    return {
+      family: 4,
+      value: BigInt(Number(a) * 0x1000000 + Number(b) * 0x10000 + Number(c) * 0x100 + Number(d)),
+    };
   }
   if (!isIPv6(text) || text.includes("%")) return undefined;
   return { family: 6, value: parseIpv6Value(text) };
@@ -61,7 +64,10 @@ function parseIpv6Value(text: string): bigint {
 
 /** The canonical text: dotted quad, or RFC 5952 (lower case, longest run of zero groups compressed). */
 export function formatIp({ family, value }: Ip): string {
-  if (family === 4) return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 0xffn).join(".");
+  if (family === 4) {
+    const number = Number(value);
+    return `${number >>> 24}.${(number >>> 16) & 0xff}.${(number >>> 8) & 0xff}.${number & 0xff}`;
+  }
   const groups = Array.from({ length: 8 }, (_, i) => Number((value >> BigInt(112 - 16 * i)) & 0xffffn));
   let bestStart = -1;
   let bestLength = 1;

@@ -34,7 +34,13 @@ export async function startRegistry(t: TestContext, options: FixtureOptions = {}
     serviceCidrs: (options.serviceCidrs ?? ["10.96.0.0/24"]).map(cidr),
     nodePorts: options.nodePorts ?? { first: 30000, last: 32767 },
   });
-  const registry = await createRegistry({ store, kinds: fixedCatalog(kinds), ranges, clock: () => NOW });
+  const registry = await createRegistry({
+    store,
+    kinds: fixedCatalog(kinds),
+    ranges,
+    clock: () => NOW,
+    serviceCidrDeletionDelay: 0,
+  });
   t.after(async () => {
     await registry[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
