@@ -24,6 +24,7 @@ import type {
 import { BOOKMARK_INTERVAL, BookmarkClock } from "./bookmark-clock.ts";
 import { builtinRules } from "./builtin-rules.ts";
 import { Deleter } from "./deleter.ts";
+import { startEventExpiry } from "./event-expiry.ts";
 import { GarbageCollector } from "./garbage-collector.ts";
 import { ROOT, storeKey } from "./keys.ts";
 import type { KindRules, RulesByKind } from "./kind-rules.ts";
@@ -45,6 +46,8 @@ export interface RegistryOptions {
   readonly clock?: () => number;
   /** @default says nothing */
   readonly log?: Log;
+  /** Milliseconds that Events stay after their last write. @default an hour */
+  readonly eventLifetime?: number;
   /** Milliseconds between bookmarks. @default 60_000 */
   readonly bookmarkInterval?: number;
   /**
@@ -92,6 +95,7 @@ export async function createRegistry(options: RegistryOptions): Promise<OwnedReg
     deletionDelay: options.serviceCidrDeletionDelay ?? SERVICE_CIDR_DELETION_DELAY,
   });
   const background = await startBackground({ store, kinds, writer, deleter, gate, log });
+  const expiry = await startEventExpiry({ store, clock, log }, options.eventLifetime);
   const bookmarks = new BookmarkClock(store, options.bookmarkInterval ?? BOOKMARK_INTERVAL);
 
   return {
@@ -195,6 +199,7 @@ export async function createRegistry(options: RegistryOptions): Promise<OwnedReg
 
     async [Symbol.asyncDispose](): Promise<void> {
       bookmarks[Symbol.dispose]();
+      await expiry[Symbol.asyncDispose]();
       await background[Symbol.asyncDispose]();
       await allocation[Symbol.asyncDispose]();
     },
