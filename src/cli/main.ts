@@ -51,7 +51,7 @@ function explain(error: unknown): string {
   const remedy = "remedy" in error && typeof error.remedy === "string" ? error.remedy : undefined;
   if (remedy !== undefined) return `${error.message}: ${remedy}`;
   // Names rather than classes: a message of these is written for users, whichever layer it comes from.
-  if (/^(User|Api|DataPlane|Engine|Kubeconfig|Store\w*|Pki|Bind)Error$/.test(error.name))
+  if (/^(User|Api|DataPlane|Engine|Kubeconfig|Store\w*|Pki|Bind|TokenFile|AuditLog)Error$/.test(error.name))
     return error.message;
   return error.stack ?? error.message;
 }

@@ -43,6 +43,11 @@ export interface ServerOptions {
    * @default https://kubernetes.default.svc.cluster.local
    */
   readonly serviceAccountIssuer?: string;
+  /**
+   * The file that gets an audit line for each write. It is rotated: path.1 to path.4 are older ones.
+   * @default no audit
+   */
+  readonly auditLog?: string | undefined;
   /** @default says nothing */
   readonly log?: Log;
   /** Milliseconds since the epoch. @default Date.now */

@@ -6,6 +6,8 @@ import { cidr, cidrAddress, formatIp, parseIp } from "../base/ip.ts";
 import { silentLog } from "../base/log.ts";
 import { createServiceRanges } from "./allocation/ranges.ts";
 import { startAuthorization } from "./authorization/authorization.ts";
+import { withAudit } from "./audit/audit.ts";
+import { openAuditLog } from "./audit/audit-log.ts";
 import { createApiHandler } from "./http/api-handler.ts";
 import { listen } from "./http/front.ts";
 import type { HealthCheck } from "./http/health.ts";
@@ -20,7 +22,7 @@ import type { RunningServer, ServerOptions } from "./server.ts";
 const NODE_PORTS = { first: 30000, last: 32767 };
 const UNSPECIFIED = new Set(["0.0.0.0", "::"]);
 
-/** Throws PkiError or BindError with a message that says what to do. */
+/** Throws PkiError, TokenFileError, AuditLogError or BindError with a message that says what to do. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const {
     store,
@@ -54,21 +56,27 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     log,
   });
   const { policy } = stack.use(await startAuthorization({ store, registry, log }));
+  const handler = createApiHandler({
+    registry,
+    kinds,
+    clock,
+    health: healthChecks(store),
+    authenticate: authentication.authenticate,
+    policy,
+    address: () => address,
+    otherPaths: async (request) => authentication.openIdAnswer(request),
+    onError: (err) => log.error({ err }, "a watch failed by our fault"),
+  });
+  // Closed after the front: the last requests leave their lines too.
+  const sink =
+    options.auditLog === undefined
+      ? undefined
+      : stack.use(await openAuditLog({ path: options.auditLog, log }));
   const front = await listen({
     bind,
     server: pki.server,
     authority: pki.authority.certificate,
-    handler: createApiHandler({
-      registry,
-      kinds,
-      clock,
-      health: healthChecks(store),
-      authenticate: authentication.authenticate,
-      policy,
-      address: () => address,
-      otherPaths: async (request) => authentication.openIdAnswer(request),
-      onError: (err) => log.error({ err }, "a watch failed by our fault"),
-    }),
+    handler: sink === undefined ? handler : withAudit(handler, { sink, clock }),
     log,
   });
   stack.defer(async () => front.close());

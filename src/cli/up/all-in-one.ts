@@ -68,6 +68,8 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
     bind: options.bind,
     dataDir: options.dataDir,
     serviceCidrs,
+    tokenAuthFile: options.tokenAuthFile,
+    auditLog: options.auditLog,
     log,
   });
   stack.defer(() => server.close());

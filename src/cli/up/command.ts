@@ -41,6 +41,14 @@ export function upCommand(version: string): Command {
     .option("--node-name <NAME>", "this machine's Node (default: its host name)")
     .option("--netns <NAME>", "program and run pods in this network namespace, not in the caller's")
     .option(
+      "--token-auth-file <FILE>",
+      'users with fixed tokens, a line each: token,user,uid,"group1,group2"',
+    )
+    .option(
+      "--audit-log <FILE>",
+      "where each write leaves a line of JSON, or none (default: audit.log in the data directory; 5 files of 64 MiB at most)",
+    )
+    .option(
       "--cleanup",
       "on a clean stop, take back everything put into the kernel and end the pods' processes",
     )

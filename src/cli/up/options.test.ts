@@ -37,3 +37,11 @@ test("ranges and addresses are read", () => {
   assert.deepEqual(options.bind, { host: "::1", port: 0 });
   assert.deepEqual(options.serviceCidrs?.map(formatCidr), ["100.1.1.0/24", "fd00:96::/112"]);
 });
+
+test("the audit is in the data directory unless it is put elsewhere or turned off", () => {
+  const auditLog = (change: Partial<UpFlags>): string | undefined =>
+    parseUpOptions({ ...flags, dataDir: "/data", ...change }).auditLog;
+  assert.equal(auditLog({}), "/data/audit.log");
+  assert.equal(auditLog({ auditLog: "/var/log/audit" }), "/var/log/audit");
+  assert.equal(auditLog({ auditLog: "none" }), undefined);
+});

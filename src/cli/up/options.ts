@@ -19,6 +19,8 @@ export interface UpFlags {
   readonly nodeName?: string;
   readonly netns?: string;
   readonly cleanup?: boolean;
+  readonly tokenAuthFile?: string;
+  readonly auditLog?: string;
   readonly logLevel: string;
 }
 
@@ -34,6 +36,10 @@ export interface UpOptions {
   readonly nodeName: string;
   readonly netns: string | undefined;
   readonly cleanup: boolean;
+  /** Users with fixed tokens. */
+  readonly tokenAuthFile?: string | undefined;
+  /** Undefined: no audit. */
+  readonly auditLog?: string | undefined;
   readonly logLevel: string;
 }
 
@@ -57,6 +63,8 @@ export function parseUpOptions(flags: UpFlags): UpOptions {
     nodeName: parseNodeName(flags.nodeName ?? hostname().toLowerCase()),
     netns: flags.netns,
     cleanup: flags.cleanup ?? false,
+    tokenAuthFile: flags.tokenAuthFile,
+    auditLog: flags.auditLog === "none" ? undefined : (flags.auditLog ?? join(dataDir, "audit.log")),
     logLevel: flags.logLevel,
   };
 }
