@@ -20,23 +20,25 @@ function service(name: string, spec: object = {}): object {
   return { apiVersion: "v1", kind: "Service", metadata: { name }, spec: { ports: [{ port: 80 }], ...spec } };
 }
 
-test("strangers see health and version, and get 401 for the rest", async (t) => {
+test("strangers see health and version, and are forbidden the rest", async (t) => {
   const { call } = await startApi(t);
-  for (const path of ["/healthz", "/livez", "/readyz", "/readyz/ping", "/version"])
+  for (const path of ["/healthz", "/livez", "/readyz", "/version"])
     assert.equal((await call(path, { anonymous: true })).status, 200, path);
-  for (const path of ["/", "/api", "/apis", SERVICES, "/openapi/v3", "/nothing"]) {
+  for (const path of ["/", "/api", "/apis", "/readyz/ping", "/openapi/v3", "/nothing"]) {
     const reply = await call(path, { anonymous: true });
-    assert.equal(reply.status, 401, path);
+    assert.equal(reply.status, 403, path);
     assert.deepEqual(reply.json(), {
       kind: "Status",
       apiVersion: "v1",
       metadata: {},
       status: "Failure",
-      message: "Unauthorized",
-      reason: "Unauthorized",
-      code: 401,
+      message: `forbidden: User "system:anonymous" cannot get path "${path}"`,
+      reason: "Forbidden",
+      details: {},
+      code: 403,
     });
   }
+  assert.equal((await call(SERVICES, { anonymous: true })).status, 403);
 });
 
 test("health tells each check when asked", async (t) => {
