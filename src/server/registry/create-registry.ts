@@ -3,6 +3,7 @@ import { silentLog, type Log } from "../../base/log.ts";
 import type { Kind, ValidationContext } from "../../api/kind.ts";
 import type { KindCatalog } from "../../api/kind-catalog.ts";
 import { namespaceKind } from "../../api/namespace/kind.ts";
+import { ingressKind } from "../../api/ingress/kind.ts";
 import type { DeleteOptions, KubeObject } from "../../api/meta/type.ts";
 import { podKind } from "../../api/pod/kind.ts";
 import { ApiError } from "../../api/api-error.ts";
@@ -23,6 +24,7 @@ import type {
 } from "../registry.ts";
 import { BOOKMARK_INTERVAL, BookmarkClock } from "./bookmark-clock.ts";
 import { builtinRules } from "./builtin-rules.ts";
+import { ingressRules } from "./default-ingress-class.ts";
 import { Deleter } from "./deleter.ts";
 import { startEventExpiry } from "./event-expiry.ts";
 import { GarbageCollector } from "./garbage-collector.ts";
@@ -87,6 +89,7 @@ export async function createRegistry(options: RegistryOptions): Promise<OwnedReg
   const loopbackEndpoints = ranges.serviceCidrs.some(({ base }) => isLoopback(base));
   const validation: ValidationContext = { ipFamilies: ranges.ipFamilies, loopbackEndpoints };
   const writer = new Writer({ store, rules, namespaces: gate, validation, clock });
+  rules.add(ingressKind, ingressRules(store));
   rules.add(podKind, podBindingRules(writer, clock));
   const deleter = new Deleter({ store, rules, clock });
   for (const name of FIRST_NAMESPACES) await createIfMissing(writer, name);

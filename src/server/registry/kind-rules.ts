@@ -42,6 +42,11 @@ export interface KindRules<T extends KubeObject = KubeObject> {
    * before anything is taken or validated. Throws ApiError.
    */
   authorizeWrite?(object: T, old: T | undefined, context: CallContext): void;
+  /**
+   * Completes a new object by what other objects say, before anything else is done about it (mutating admission).
+   * Throws ApiError.
+   */
+  completeNew?(object: T): Promise<void>;
   /** By the subresource's name. */
   readonly subresources?: Readonly<Record<string, SubresourceRules>>;
   /**
@@ -55,6 +60,8 @@ export interface KindRules<T extends KubeObject = KubeObject> {
   deletesAlso?(object: T): readonly { readonly kind: KindName; readonly key: ObjectKey }[];
   /** Throws ApiError if this object may not be deleted. */
   checkDelete?(object: T): void;
+  /** What becomes of dependents where a delete does not say: they stay (DefaultGarbageCollectionPolicy). */
+  readonly orphansByDefault?: boolean;
   /** Seconds that the object stays after it was asked to go; 0 if not here. */
   gracePeriod?(object: T, options: DeleteOptions): number;
   /** Whether something beside metadata.finalizers keeps an object that is going. */

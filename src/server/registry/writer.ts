@@ -3,6 +3,8 @@
  * Order of work as in apiserver registry/generic/registry/store.go.
  */
 import { isDeepStrictEqual } from "node:util";
+import { type Author, managersAfterWrite, applyToObject } from "../../api/apply/field-manager.ts";
+import { sameButForTimes } from "../../api/apply/managers.ts";
 import type { FieldError } from "../../api/field-error.ts";
 import { formatFieldError } from "../../api/field-error.ts";
 import type { Kind, ValidationContext } from "../../api/kind.ts";
@@ -95,6 +97,7 @@ export class Writer {
       return (await rules.answer(draft, context)) as T;
     }
     using _entered = await namespaces.enter(kind, draft);
+    await rules.completeNew?.(draft);
     for (let attempt = 1; ; attempt++) {
       const candidate = generated ? structuredClone(draft) : draft;
       if (generated) candidate.metadata.name = generateName(metadata.generateName!);
