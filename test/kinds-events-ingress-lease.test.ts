@@ -246,10 +246,8 @@ class Candidate {
       const held = now < Number(new Date(renewTime as never)) / 1000 + this.#duration;
       if (holderIdentity !== this.#name && held) return false;
       const transitions = holderIdentity === this.#name ? leaseTransitions : leaseTransitions + 1;
-      await this.#api.replaceNamespacedLease({
-        ...where,
-        body: { ...lease, spec: this.#spec(time, transitions) },
-      });
+      lease.spec = this.#spec(time, transitions);
+      await this.#api.replaceNamespacedLease({ ...where, body: lease });
       return this.#won();
     } catch (error) {
       // Somebody was faster: with the create, or between the read and the write.
