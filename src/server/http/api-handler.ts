@@ -4,6 +4,7 @@ import { pathNotFound } from "../../api/status-errors.ts";
 import type { AuditNotes } from "../audit/notes.ts";
 import { type Attributes, forbiddenRequest } from "../authorization/attributes.ts";
 import type { Policy } from "../authorization/policy.ts";
+import { FlowControl } from "../flow-control/flow-control.ts";
 import { ANONYMOUS, type Authenticate, type User } from "../security/authenticate.ts";
 import { impersonationOf } from "../security/impersonation.ts";
 import { Discovery } from "./discovery.ts";
@@ -12,8 +13,12 @@ import { type HealthCheck, healthResponse } from "./health.ts";
 import { OpenApi } from "./openapi.ts";
 import { attributesOf } from "./request-attributes.ts";
 import { handleResource, type ResourceParts } from "./resource-handler.ts";
-import { ResourcePaths } from "./resource-path.ts";
+import { requestTimeout, withinTime } from "./request-timeout.ts";
+import { type ResourcePath, ResourcePaths } from "./resource-path.ts";
 import { VERSION } from "./version.ts";
+
+/** The part of its time that a request may wait for its turn, as upstream's priority and fairness has it. */
+const PATIENCE = 0.25;
 
 export interface ApiParts extends ResourceParts {
   readonly kinds: KindCatalog;
@@ -21,6 +26,8 @@ export interface ApiParts extends ResourceParts {
   readonly authenticate: Authenticate;
   /** Who may do what. */
   readonly policy: Policy;
+  /** @default the limits of kube-apiserver */
+  readonly flow?: FlowControl;
   /** "127.0.0.1:6443" */
   readonly address: () => string;
   /** Answers paths that are neither resources nor about them: /metrics. Undefined: no such path. */
@@ -32,23 +39,12 @@ export function createApiHandler(parts: ApiParts): Handler {
   const paths = derivedFrom(parts.kinds, (kinds) => new ResourcePaths(kinds));
   const discovery = new Discovery(parts.kinds, parts.address);
   const openApi = new OpenApi(parts.kinds);
+  const { policy, flow = new FlowControl() } = parts;
 
-  return async (received) => {
-    const { audit } = received;
-    const user = await identify(received, parts);
-    const { path } = received;
-    const resource = paths().resolve(path);
-    const attributes = attributesOf(received, resource);
-    if (audit !== undefined) noteAttributes(audit, attributes);
-    demand(parts.policy, user, attributes);
-    if (resource !== undefined) {
-      // A new object by PUT or by apply is a create, which may be another's right than to change one.
-      const authorizeCreate = (): void => demand(parts.policy, user, { ...attributes, verb: "create" });
-      return handleResource(parts, { ...received, user, authorizeCreate }, resource);
-    }
-    const request = { ...received, user };
-    if (isHealthPath(path))
-      return readOnly(request, async () => healthResponse(path, request.query, parts.health));
+  const handle = async (request: Request, resource: ResourcePath | undefined): Promise<Response> => {
+    if (resource !== undefined) return handleResource(parts, request, resource);
+    const { path, query } = request;
+    if (isHealthPath(path)) return readOnly(request, async () => healthResponse(path, query, parts.health));
     const response =
       discovery.answer(request) ??
       openApi.answer(request) ??
@@ -56,6 +52,28 @@ export function createApiHandler(parts: ApiParts): Handler {
       (await parts.otherPaths?.(request));
     if (response === undefined) throw pathNotFound();
     return readOnly(request, async () => response);
+  };
+
+  return async (received) => {
+    const { audit, query, signal } = received;
+    const user = await identify(received, parts);
+    const resource = paths().resolve(received.path);
+    const attributes = attributesOf(received, resource);
+    if (audit !== undefined) noteAttributes(audit, attributes);
+    demand(policy, user, attributes);
+    // A new object by PUT or by apply is a create, which may be another's right than to change one.
+    const authorizeCreate = (): void => demand(policy, user, { ...attributes, verb: "create" });
+    if (attributes.verb === "watch") return handle({ ...received, user, authorizeCreate }, resource);
+    const timeout = requestTimeout(query);
+    return withinTime(timeout, async () => {
+      const place = await flow.enter(user, attributes, { signal, patience: timeout * PATIENCE });
+      const body = async (): Promise<Uint8Array> => place.outside(async () => received.body());
+      try {
+        return await handle({ ...received, user, authorizeCreate, body }, resource);
+      } finally {
+        place.leave();
+      }
+    });
   };
 }
 
