@@ -16,6 +16,7 @@ function request(method: string, url: string, headers: Record<string, string> = 
     headerLines: (name) => (headers[name] === undefined ? [] : [headers[name]]),
     headerNames: () => Object.keys(headers),
     user: undefined,
+    becomeKnown() {},
     remoteAddress: "192.0.2.7",
     auditId: "the-id",
     body: async () => new Uint8Array(),

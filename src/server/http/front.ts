@@ -9,6 +9,7 @@ import {
   createSecureServer,
   type Http2ServerRequest,
   type Http2ServerResponse,
+  type Http2Session,
   type ServerHttp2Session,
 } from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
@@ -25,8 +26,6 @@ import { send } from "./send.ts";
 /** Milliseconds for a TLS handshake, and for the headers of a request. */
 const HANDSHAKE_TIMEOUT = 10_000;
 const HEADERS_TIMEOUT = 15_000;
-/** How long a connection that has shown no certificate of ours may be quiet, milliseconds. */
-const STRANGER_IDLE = 30_000;
 /** Connections at once; a client-go program uses one or two. */
 const MAX_CONNECTIONS = 4096;
 /** Requests at once on one HTTP/2 connection. Each informer of a program holds one open. */
@@ -41,6 +40,11 @@ export interface FrontOptions {
   readonly authority: string;
   readonly handler: Handler;
   readonly log: Log;
+  /**
+   * How long a connection may be quiet that has shown neither a certificate of ours nor a good token, milliseconds.
+   * @default 30_000
+   */
+  readonly strangerIdle?: number;
 }
 
 export interface Front {
@@ -58,7 +62,7 @@ export class BindError extends Error {
 }
 
 export async function listen(options: FrontOptions): Promise<Front> {
-  const { bind, log } = options;
+  const { bind, log, strangerIdle = 30_000 } = options;
   const closing = new AbortController();
   const sessions = new Set<ServerHttp2Session>();
   const sockets = new Set<Socket>();
@@ -88,13 +92,13 @@ export async function listen(options: FrontOptions): Promise<Front> {
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
     session.on("close", () => sessions.delete(session));
-    if (!(session.socket as TLSSocket).authorized) session.setTimeout(STRANGER_IDLE, () => session.close());
+    if (!(session.socket as TLSSocket).authorized) session.setTimeout(strangerIdle, () => session.close());
     session.on("error", (err: Error) => log.debug({ err }, "an HTTP/2 connection failed"));
   });
   server.on("secureConnection", (socket: TLSSocket) => {
     // HTTP/2 counts its own time: it reads past the socket.
     if (!socket.authorized && socket.alpnProtocol !== "h2")
-      socket.setTimeout(STRANGER_IDLE, () => socket.destroy());
+      socket.setTimeout(strangerIdle, () => socket.destroy());
   });
   server.on("tlsClientError", (err) => log.debug({ err }, "a TLS handshake failed"));
   server.on("request", (request: AnyRequest, response: AnyResponse) => {
@@ -189,6 +193,7 @@ function requestOf(request: AnyRequest, signal: AbortSignal): Request {
     headerLines: (name) => linesOf(request.rawHeaders, name),
     headerNames: () => Object.keys(request.headers),
     user: userOfConnection(connection),
+    becomeKnown: () => void (sessionOf(request) ?? connection).setTimeout(0),
     remoteAddress: connection.remoteAddress ?? "",
     auditId: auditIdOf(request),
     body: async () => readBody(request),
@@ -210,9 +215,12 @@ function linesOf(raw: readonly string[], name: string): string[] {
   return lines;
 }
 
+function sessionOf(request: AnyRequest): Http2Session | undefined {
+  return "stream" in request ? request.stream.session : undefined;
+}
+
 function connectionOf(request: AnyRequest): TLSSocket {
-  const session = "stream" in request ? request.stream.session : undefined;
-  return (session?.socket ?? request.socket) as TLSSocket;
+  return (sessionOf(request)?.socket ?? request.socket) as TLSSocket;
 }
 
 function bindError({ host, port }: FrontOptions["bind"], error: NodeJS.ErrnoException): Error {

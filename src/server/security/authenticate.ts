@@ -19,6 +19,8 @@ export interface Credentials {
   readonly user: User | undefined;
   /** Names in lower case. */
   header(name: string): string | undefined;
+  /** Told when a token was good. */
+  becomeKnown(): void;
 }
 
 /**
@@ -71,7 +73,10 @@ export function createAuthenticate(tokens: TokenAuthenticator, audiences: readon
     if (token === undefined) return undefined;
     try {
       const found = await tokens.authenticateToken(token, audiences);
-      if (found !== undefined) return found.user;
+      if (found !== undefined) {
+        request.becomeKnown();
+        return found.user;
+      }
     } catch (error) {
       // The client is told no more than that: why is for who may review tokens.
       if (!(error instanceof TokenRefusal)) throw error;
