@@ -8,6 +8,7 @@ import { namespaceKind } from "../../api/namespace/kind.ts";
 import type { Namespace } from "../../api/namespace/type.ts";
 import { podKind } from "../../api/pod/kind.ts";
 import type { Pod } from "../../api/pod/type.ts";
+import { replicationControllerKind } from "../../api/replicationcontroller/kind.ts";
 import { serviceCIDRKind } from "../../api/servicecidr/kind.ts";
 import { serviceKind } from "../../api/service/kind.ts";
 import type { Service } from "../../api/service/type.ts";
@@ -51,6 +52,7 @@ export function builtinRules(ranges: ServiceRanges, clock: () => number): RulesB
     })
     .add(serviceCIDRKind, serviceCIDRRules(clock))
     .add(endpointsKind, { createOnUpdate: true })
+    .add(replicationControllerKind, { orphansByDefault: true })
     .add(eventKind, { createOnUpdate: true })
     .add(eventV1Kind, { createOnUpdate: true })
     .add(leaseKind, { createOnUpdate: true })

@@ -8,7 +8,7 @@ import type { DeleteOptions, KubeObject } from "../../api/meta/type.ts";
 import { podKind } from "../../api/pod/kind.ts";
 import { ApiError } from "../../api/api-error.ts";
 import { applyPatch } from "../../api/patch/patch.ts";
-import { notFound, unsupportedMediaType } from "../../api/status-errors.ts";
+import { notFound } from "../../api/status-errors.ts";
 import { isLoopback } from "../../api/validation/addresses.ts";
 import type { Store } from "../../store/store.ts";
 import { startAllocation } from "../allocation/allocation-watch.ts";
@@ -94,10 +94,14 @@ export async function createRegistry(options: RegistryOptions): Promise<OwnedReg
   const deleter = new Deleter({ store, rules, clock });
   for (const name of FIRST_NAMESPACES) await createIfMissing(writer, name);
   const allocation = await startAllocation({
-    ...{ store, ranges, writer, log, clock },
+    store,
+    ranges,
+    writer,
+    log,
+    clock,
     deletionDelay: options.serviceCidrDeletionDelay ?? SERVICE_CIDR_DELETION_DELAY,
   });
-  const background = await startBackground({ store, kinds, writer, deleter, gate, log });
+  const background = await startBackground({ store, kinds, writer, deleter, gate, log, clock });
   const expiry = await startEventExpiry({ store, clock, log }, options.eventLifetime);
   const bookmarks = new BookmarkClock(store, options.bookmarkInterval ?? BOOKMARK_INTERVAL);
 
@@ -164,7 +168,7 @@ export async function createRegistry(options: RegistryOptions): Promise<OwnedReg
       options: RegistryWriteOptions,
       context: CallContext,
     ): Promise<{ readonly object: T; readonly created: boolean }> {
-      if (patch.type === "apply") throw unsupportedMediaType(["application/json-patch+json"]);
+      if (patch.type === "apply") return writer.apply(kind, key, patch.patch, patch.force, options, context);
       const change = (current: T): T =>
         applyPatch(kind, current, patch, {
           fieldValidation: options.fieldValidation ?? "Warn",
@@ -228,6 +232,7 @@ interface BackgroundParts {
   readonly deleter: Deleter;
   readonly gate: NamespaceGate;
   readonly log: Log;
+  readonly clock: () => number;
 }
 
 /** Garbage collection and namespace finalization, fed by one watch over everything. */
@@ -240,8 +245,8 @@ async function startBackground(parts: BackgroundParts): Promise<AsyncDisposable>
   const run = async (): Promise<void> => {
     try {
       for await (const events of watch) {
-        for (const event of events) await collector.handle(event);
-        await finalizer.handle(events);
+        for (const event of events) collector.handle(event);
+        finalizer.handle(events);
       }
     } catch (error) {
       log.error({ err: error }, "garbage collection has stopped; restart fairlead");
@@ -252,6 +257,8 @@ async function startBackground(parts: BackgroundParts): Promise<AsyncDisposable>
     async [Symbol.asyncDispose]() {
       watch.close();
       await running;
+      await collector[Symbol.asyncDispose]();
+      await finalizer[Symbol.asyncDispose]();
     },
   };
 }

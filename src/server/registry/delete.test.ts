@@ -43,11 +43,11 @@ test("preconditions must hold", async (t) => {
   const { uid } = web.metadata;
   assert.equal(
     await refusal(registry.delete(serviceKind, WEB, { preconditions: { uid: "other" } }, ALICE)),
-    `409 Conflict: Operation cannot be fulfilled on services "web": Precondition failed: UID in precondition: other, UID in object meta: ${uid}`,
+    `409 Conflict: Operation cannot be fulfilled on services "web": the UID in the precondition (other) does not match the UID in record (${uid}). The object might have been deleted and then recreated`,
   );
   assert.match(
     await refusal(registry.delete(serviceKind, WEB, { preconditions: { resourceVersion: "1" } }, ALICE)),
-    /^409 Conflict: .*ResourceVersion in precondition: 1/,
+    /^409 Conflict: .*: the ResourceVersion in the precondition \(1\) does not match the ResourceVersion in record \(\d+\)\. The object might have been modified$/,
   );
   await registry.delete(serviceKind, WEB, { preconditions: { uid: uid! } }, ALICE);
   assert.equal(
@@ -190,17 +190,55 @@ test("a namespace empties before it goes, and takes nothing new meanwhile", asyn
     await refusal(registry.create(serviceKind, "shop", service("late"), {}, ALICE)),
     '403 Forbidden: services "late" is forbidden: unable to create new content in namespace shop because it is being terminated',
   );
-  await eventually(store, async () => !(await exists(fixture, serviceKind, "web")));
-  assert.equal(await exists(fixture, namespaceKind, "shop"), true, "a pod is still ending");
-  await eventually(
-    store,
-    async () =>
-      (await registry.get(podKind, { namespace: "shop", name: "bound" })).metadata.deletionTimestamp !==
-      undefined,
-  );
+  const conditions = async (): Promise<string[]> => {
+    const { status } = await registry.get(namespaceKind, { name: "shop" });
+    return (status?.conditions ?? []).map(({ type, status: is, reason, message }) =>
+      [type, is, reason, message].join(" | "),
+    );
+  };
+  await eventually(store, async () => (await conditions()).length > 0);
+  // What serves the pods stays until they have ended.
+  assert.deepEqual(await conditions(), [
+    "NamespaceDeletionDiscoveryFailure | False | ResourcesDiscovered | All resources successfully discovered",
+    "NamespaceDeletionGroupVersionParsingFailure | False | ParsedGroupVersions | All legacy kube types successfully parsed",
+    "NamespaceDeletionContentFailure | False | ContentDeleted | All content successfully deleted, may be waiting on finalization",
+    "NamespaceContentRemaining | True | SomeResourcesRemain | Some resources are remaining: pods. has 1 resource instances",
+    "NamespaceFinalizersRemaining | False | ContentRemoved | All content successfully removed",
+  ]);
+  assert.equal(await exists(fixture, serviceKind, "web"), true);
+  const { metadata } = await registry.get(podKind, { namespace: "shop", name: "bound" });
+  assert.notEqual(metadata.deletionTimestamp, undefined);
   await registry.delete(podKind, { namespace: "shop", name: "bound" }, { gracePeriodSeconds: 0 }, ALICE);
   await eventually(store, async () => !(await exists(fixture, namespaceKind, "shop")));
   assert.equal(ranges.addresses.get("IPv4")!.ledger.size, 0);
+});
+
+test("a namespace says which finalizers keep it, and goes when the last one is taken away", async (t) => {
+  const fixture = await startRegistry(t);
+  const { registry, store } = fixture;
+  await registry.create(namespaceKind, undefined, { metadata: { name: "shop" } }, {}, ALICE);
+  const held = service("web");
+  held.metadata.finalizers = ["example.com/a", "example.com/b"];
+  await registry.create(serviceKind, "shop", held, {}, ALICE);
+  await registry.delete(namespaceKind, { name: "shop" }, {}, ALICE);
+  const said = async (): Promise<(string | undefined)[]> => {
+    const { status } = await registry.get(namespaceKind, { name: "shop" });
+    return (status?.conditions ?? []).filter((one) => one.status === "True").map(({ message }) => message);
+  };
+  await eventually(store, async () => (await said()).length === 2);
+  assert.deepEqual(await said(), [
+    "Some resources are remaining: services. has 1 resource instances",
+    "Some finalizers are remaining: example.com/a in 1 resource instances, example.com/b in 1 resource instances",
+  ]);
+  const key = { namespace: "shop", name: "web" };
+  const only = async (...finalizers: string[]): Promise<void> => {
+    const patch = { metadata: { finalizers } };
+    await registry.patch(serviceKind, key, { type: "merge", patch }, {}, ALICE);
+  };
+  await only("example.com/b");
+  await eventually(store, async () => (await said())[1]?.includes("example.com/a") === false);
+  await only();
+  await eventually(store, async () => !(await exists(fixture, namespaceKind, "shop")));
 });
 
 test("creates that race with a namespace's end leave nothing behind", async (t) => {

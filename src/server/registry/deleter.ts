@@ -1,4 +1,5 @@
 /** The delete verb: preconditions, grace periods, finalizers and what goes along (apiserver registry/generic Delete). */
+import { isDeepStrictEqual } from "node:util";
 import type { Kind } from "../../api/kind.ts";
 import type { DeleteOptions, KubeObject } from "../../api/meta/type.ts";
 import { conflict, notFound } from "../../api/status-errors.ts";
@@ -92,35 +93,62 @@ export class Deleter {
     }
   }
 
-  /** The object with its deletion begun; the same object if that changes nothing. */
-  #mark<T extends KubeObject>(kind: Kind<T>, rules: KindRules<T>, object: T, options: DeleteOptions): T {
-    const grace = Math.max(0, rules.gracePeriod?.(object, options) ?? 0);
-    const { deletionTimestamp, deletionGracePeriodSeconds } = object.metadata;
+  /** The object with its deletion begun, or hastened; the same object if that changes nothing. */
+  #mark<T extends KubeObject>(kind: Kind<T>, rules: KindRules<T>, object: T, given: DeleteOptions): T {
+    const { gracePeriodSeconds } = given;
+    // Less than nothing is the shortest wait there is (rest.BeforeDelete).
+    const options = (gracePeriodSeconds ?? 0) < 0 ? { ...given, gracePeriodSeconds: 1 } : given;
     const marked = draftOf(kind, object);
     const { metadata } = marked;
-    const finalizer = finalizerFor(options);
-    if (finalizer !== undefined && metadata.finalizers?.includes(finalizer) !== true)
-      metadata.finalizers = [...(metadata.finalizers ?? []), finalizer];
-    if (deletionTimestamp !== undefined) {
-      // A second request can only shorten the wait.
-      if (grace >= (deletionGracePeriodSeconds ?? 0)) return object;
+    const finalizers = finalizersFor(metadata.finalizers ?? [], rules, options);
+    if (finalizers.length > 0) metadata.finalizers = finalizers;
+    else delete metadata.finalizers;
+    if (metadata.deletionTimestamp === undefined) {
+      const grace = Math.max(0, rules.gracePeriod?.(object, options) ?? 0);
+      metadata.deletionTimestamp = formatTime(this.#parts.clock() + grace * 1000);
+      metadata.deletionGracePeriodSeconds = grace;
+      if (kind.generation) metadata.generation = (metadata.generation ?? 0) + 1;
+      rules.markDeleted?.(marked);
+      return marked;
+    }
+    const before = metadata.deletionGracePeriodSeconds ?? 0;
+    // A second request can only shorten the wait, and only if it says so itself.
+    if (options.gracePeriodSeconds !== undefined && options.gracePeriodSeconds < before) {
+      const grace = Math.max(0, rules.gracePeriod?.(object, options) ?? 0);
+      const asked = Date.parse(metadata.deletionTimestamp) - before * 1000;
+      metadata.deletionTimestamp = formatTime(asked + grace * 1000);
       metadata.deletionGracePeriodSeconds = grace;
       return marked;
     }
-    metadata.deletionTimestamp = formatTime(this.#parts.clock() + grace * 1000);
-    metadata.deletionGracePeriodSeconds = grace;
-    if (kind.generation) metadata.generation = (metadata.generation ?? 0) + 1;
-    rules.markDeleted?.(marked);
-    return marked;
+    return isDeepStrictEqual(finalizers, object.metadata.finalizers ?? []) ? object : marked;
   }
 }
 
-function finalizerFor({ propagationPolicy, orphanDependents }: DeleteOptions): string | undefined {
-  if (propagationPolicy === "Foreground") return FOREGROUND;
-  return propagationPolicy === "Orphan" || orphanDependents === true ? ORPHAN : undefined;
+/**
+ * The finalizers of an object that begins to go: what the request says of dependents, or else what is on the object
+ * already, or else the kind's custom (deletionFinalizersForGarbageCollection).
+ */
+function finalizersFor<T extends KubeObject>(
+  existing: readonly string[],
+  rules: KindRules<T>,
+  { propagationPolicy, orphanDependents }: DeleteOptions,
+): string[] {
+  const others = existing.filter((one) => one !== FOREGROUND && one !== ORPHAN);
+  if (orphanDependents !== undefined) return orphanDependents ? [...others, ORPHAN] : others;
+  switch (propagationPolicy) {
+    case "Foreground":
+      return [...others, FOREGROUND];
+    case "Orphan":
+      return [...others, ORPHAN];
+    case "Background":
+      return others;
+    default:
+      if (others.length < existing.length) return [...existing];
+      return rules.orphansByDefault === true ? [...others, ORPHAN] : others;
+  }
 }
 
-/** Throws ApiError 409. */
+/** Throws ApiError 409 (rest.BeforeDelete). */
 function checkPreconditions<T extends KubeObject>(
   kind: Kind<T>,
   { metadata }: T,
@@ -131,12 +159,12 @@ function checkPreconditions<T extends KubeObject>(
     throw conflict(
       kind,
       metadata.name!,
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}`,
+      `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`,
     );
   if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion)
     throw conflict(
       kind,
       metadata.name!,
-      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`,
+      `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`,
     );
 }
