@@ -66,7 +66,8 @@ function node24() {
 }
 
 /**
- * Brings what the whole-system tests drive: kubectl, the Docker engine, nft and conntrack as independent witnesses.
+ * Brings what the whole-system tests drive: kubectl and clients in other languages, the Docker engine, nft and conntrack
+ * as independent witnesses.
  * Without root nothing is installed; the tests that need it are then skipped by name.
  */
 function installDebianPackages() {
@@ -80,9 +81,14 @@ function installDebianPackages() {
     busybox: "busybox-static",
   };
   const path = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", ...(process.env.PATH ?? "").split(":")];
-  const missing = Object.entries(wanted)
-    .filter(([program]) => !path.some((folder) => existsSync(join(folder, program))))
-    .map(([, debianPackage]) => debianPackage);
+  // Client libraries of other languages have no program; Debian keeps each package's papers in a folder of its name.
+  const libraries = ["python3-kubernetes", "ruby-kubeclient"];
+  const missing = [
+    ...Object.entries(wanted)
+      .filter(([program]) => !path.some((folder) => existsSync(join(folder, program))))
+      .map(([, debianPackage]) => debianPackage),
+    ...libraries.filter((debianPackage) => !existsSync(join("/usr/share/doc", debianPackage))),
+  ];
   if (missing.length === 0) return;
   if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) {
     say(
