@@ -97,10 +97,14 @@ export interface Kind<T extends KubeObject = KubeObject> extends KindName {
    * @default true
    */
   readonly protobuf?: boolean;
+  /** Whether a CustomResourceDefinition describes it: then it comes and goes while the server runs. */
+  readonly custom?: boolean;
   /** Whether metadata.generation counts changes of spec. */
   readonly generation: boolean;
   /** Fields usable in `fieldSelector` beyond metadata.name and metadata.namespace, with their value in an object. */
   readonly selectableFields: Readonly<Record<string, FieldReader<T>>>;
+  /** Paths in metadata that an update of /status does not change either (GetResetFields), for managedFields. */
+  readonly statusResets?: readonly (readonly string[])[];
   /** Fills in what the client left out. Mutates `object`; idempotent. Applied on create, update and read. */
   setDefaults(object: T): void;
   /** Mutates a new object before validation, e.g. wipes status. */

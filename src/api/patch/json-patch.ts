@@ -30,7 +30,7 @@ export function applyJsonPatch(target: unknown, patch: unknown): unknown {
 function checkedOperations(patch: unknown): Operation[] {
   if (!Array.isArray(patch)) throw badRequest("a JSON patch is a list of operations");
   if (patch.length > MAX_OPERATIONS) {
-    const message = `The allowed maximum operations in a JSON patch is ${MAX_OPERATIONS}, got ${patch.length}`;
+    const message = `Request entity too large: The allowed maximum operations in a JSON patch is ${MAX_OPERATIONS}, got ${patch.length}`;
     throw new ApiError(failure(413, "RequestEntityTooLarge", message));
   }
   for (const [index, operation] of (patch as unknown[]).entries()) {

@@ -79,7 +79,7 @@ test("JSON patch: operations, and what is refused", () => {
     ],
     [
       Array.from({ length: 10_001 }, () => ({ op: "test", path: "/a" })),
-      "413 The allowed maximum operations in a JSON patch is 10000, got 10001",
+      "413 Request entity too large: The allowed maximum operations in a JSON patch is 10000, got 10001",
     ],
   ];
   for (const [patch, expected] of rows)

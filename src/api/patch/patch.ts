@@ -9,6 +9,7 @@ import type { DecodeOptions } from "../schema/body.ts";
 import { badRequest, invalid, unsupportedMediaType } from "../status-errors.ts";
 import { apiVersionOf } from "../kind.ts";
 import { goFormat } from "./go-format.ts";
+import { parseApplyConfig } from "./apply-config.ts";
 import { applyJsonPatch } from "./json-patch.ts";
 import { applyMergePatch } from "./merge-patch.ts";
 import { applyStrategicMerge } from "./strategic-merge.ts";
@@ -20,11 +21,18 @@ export interface Patch {
   readonly patch: unknown;
 }
 
+/** What is to be applied on the server; src/api/apply says what that means. */
+export interface ApplyConfig {
+  readonly type: "apply";
+  readonly patch: unknown;
+}
+
 /** The media types of patch bodies. */
-export const PATCH_MEDIA_TYPES: Readonly<Record<string, PatchType>> = {
+export const PATCH_MEDIA_TYPES: Readonly<Record<string, PatchType | "apply">> = {
   "application/json-patch+json": "json",
   "application/merge-patch+json": "merge",
   "application/strategic-merge-patch+json": "strategic",
+  "application/apply-patch+yaml": "apply",
 };
 
 /**
@@ -35,10 +43,11 @@ export function parsePatch(
   mediaType: string,
   body: Uint8Array,
   { fieldValidation, warn }: DecodeOptions,
-): Patch {
+): Patch | ApplyConfig {
   const type = Object.hasOwn(PATCH_MEDIA_TYPES, mediaType) ? PATCH_MEDIA_TYPES[mediaType] : undefined;
   if (type === undefined) throw unsupportedMediaType(Object.keys(PATCH_MEDIA_TYPES));
-  const text = new TextDecoder().decode(body);
+  const text = decodeText(body);
+  if (type === "apply") return { type, patch: parseApplyConfig(text, { fieldValidation, warn }) };
   let patch: unknown;
   try {
     patch = JSON.parse(text);
@@ -52,6 +61,16 @@ export function parsePatch(
     for (const duplicate of duplicates) warn?.(duplicate);
   }
   return { type, patch };
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function decodeText(body: Uint8Array): string {
+  try {
+    return utf8.decode(body);
+  } catch {
+    throw badRequest("error decoding patch: the body is not valid UTF-8");
+  }
 }
 
 /**

@@ -3,7 +3,8 @@
  * once: the parsed form is kept for as long as the store keeps the bytes, and shared by all readers. The same goes for
  * what a kind that is a view (Kind.view) shows of it.
  */
-import type { Kind, KindView } from "../../api/kind.ts";
+import { shareFields } from "../../api/apply/managers.ts";
+import { apiVersionOf, type Kind, type KindView } from "../../api/kind.ts";
 import type { KubeObject } from "../../api/meta/type.ts";
 import { objectFromValue } from "../../api/schema/body.ts";
 import type { DeleteEvent, Entry, PutEvent, Revision } from "../../store/store.ts";
@@ -11,6 +12,8 @@ import type { DeleteEvent, Entry, PutEvent, Revision } from "../../store/store.t
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** Bytes whose object has nothing to be filled in: they are what everybody sees, but for the resourceVersion. */
+const complete = new WeakSet<Uint8Array>();
 /** By the bytes in the store. An object without resourceVersion was written by us and not read yet. */
 const parsed = new WeakMap<Uint8Array, KubeObject>();
 /** The last state of deleted objects, by the event or entry that ended them. */
@@ -24,7 +27,46 @@ export function encodeObject<T extends KubeObject>(kind: Kind<T>, object: T): Ui
   delete stored.metadata.resourceVersion;
   const bytes = encoder.encode(JSON.stringify(stored));
   parsed.set(bytes, stored);
+  complete.add(bytes);
   return bytes;
+}
+
+/**
+ * The JSON of an entry as it is in the store, if it is what the kind shows but for the missing resourceVersion: from it
+ * the object can be sent without being parsed. Undefined: use {@link decodeEntry}.
+ */
+export function storedJson<T extends KubeObject>(kind: Kind<T>, { value }: Entry): StoredJson | undefined {
+  if (kind.view !== undefined) return undefined;
+  const head = headOf(kind);
+  if (value.length < head.length || head.compare(value, 0, head.length) !== 0) return undefined;
+  if (!complete.has(value)) {
+    // Written by another process, perhaps by another version of this program with other defaults.
+    const text = decoder.decode(value);
+    const object = JSON.parse(text) as T;
+    kind.setDefaults(object);
+    if (JSON.stringify(object) !== text) return undefined;
+    complete.add(value);
+  }
+  return { json: value, metadata: head.length };
+}
+
+export interface StoredJson {
+  readonly json: Uint8Array;
+  /** Where the first field of the metadata begins. */
+  readonly metadata: number;
+}
+
+const heads = new WeakMap<Kind, Buffer>();
+
+/** How the JSON of an object in canonical form begins. */
+function headOf(kind: Kind): Buffer {
+  let head = heads.get(kind);
+  if (head === undefined) {
+    const type = JSON.stringify({ apiVersion: apiVersionOf(kind), kind: kind.kind });
+    head = Buffer.from(`${type.slice(0, -1)},"metadata":{`);
+    heads.set(kind, head);
+  }
+  return head;
 }
 
 function storedForm<T extends KubeObject>({ of, toStored }: KindView<T>, object: T): KubeObject {
@@ -41,6 +83,14 @@ export function decodeEntry<T extends KubeObject>(kind: Kind<T>, entry: Entry): 
   if (object === undefined) {
     object = JSON.parse(decoder.decode(value)) as T;
     kind.setDefaults(object as T);
+    if (object.metadata.managedFields !== undefined) shareFields(object.metadata.managedFields);
+    parsed.set(value, object);
+  }
+  // The version that custom resources are stored in can change while their bytes stay.
+  if (kind.custom === true && object.apiVersion !== apiVersionOf(kind)) {
+    object = structuredClone(object);
+    kind.setDefaults(object as T);
+    if (object.metadata.managedFields !== undefined) shareFields(object.metadata.managedFields);
     parsed.set(value, object);
   }
   object.metadata.resourceVersion ??= String(modRevision);

@@ -3,12 +3,12 @@
  * Order of work as in apiserver registry/generic/registry/store.go.
  */
 import { isDeepStrictEqual } from "node:util";
-import { type Author, managersAfterWrite, applyToObject } from "../../api/apply/field-manager.ts";
+import { applyToObject, type Author, managersAfterWrite } from "../../api/apply/field-manager.ts";
 import { sameButForTimes } from "../../api/apply/managers.ts";
 import type { FieldError } from "../../api/field-error.ts";
 import { formatFieldError } from "../../api/field-error.ts";
 import type { Kind, ValidationContext } from "../../api/kind.ts";
-import type { KubeObject } from "../../api/meta/type.ts";
+import type { KubeObject, ManagedFieldsEntry } from "../../api/meta/type.ts";
 import {
   alreadyExists,
   badRequest,
@@ -26,6 +26,7 @@ import { storeKey } from "./keys.ts";
 import {
   checkName,
   countGeneration,
+  formatTime,
   generateName,
   keepMetadata,
   keyOf,
@@ -47,6 +48,8 @@ export interface WriterOptions extends RegistryWriteOptions {
   readonly trusted?: boolean;
   /** The object is taken as it is: what no client can change on any path (a namespace's finalizers) is not restored. */
   readonly finalize?: boolean;
+  /** The managedFields to store, where server-side apply has worked them out. */
+  readonly managedFields?: readonly ManagedFieldsEntry[];
 }
 
 export interface WriterParts {
@@ -86,6 +89,14 @@ export class Writer {
       // A review is not stored: it has no metadata of the server's.
       if (rules.answer === undefined) startMetadata(draft, clock(), kind.generation);
       kind.setDefaults(draft);
+      if (rules.answer === undefined) {
+        const { managedFields } = object.metadata;
+        setManagers(
+          draft,
+          options.managedFields ??
+            managersAfterWrite(kind, undefined, draft, managedFields, this.#author(options, context)),
+        );
+      }
       return draft;
     };
     let draft = start();
@@ -159,6 +170,65 @@ export class Writer {
     }
   }
 
+  /**
+   * Server-side apply: puts what `config` says over the object at `key`, which is made if it is missing.
+   * Throws ApiError, 409 if others own what would change and `force` is not set.
+   */
+  async apply<T extends KubeObject>(
+    kind: Kind<T>,
+    key: ObjectKey,
+    config: unknown,
+    force: boolean,
+    options: WriterOptions,
+    context: CallContext,
+  ): Promise<{ readonly object: T; readonly created: boolean }> {
+    const at = storeKey(kind, key);
+    const { name, namespace } = key;
+    for (let attempt = 1; ; attempt++) {
+      const entry = await this.#parts.store.get(at);
+      const old = entry === undefined ? undefined : decodeEntry(kind, entry);
+      if (old === undefined && options.subresource !== undefined) throw notFound(kind, name);
+      const author = this.#author(options, context);
+      const { object, managedFields } = applyToObject(kind, old, config, force, author);
+      checkAppliedName(object, key);
+      try {
+        if (entry !== undefined && old !== undefined)
+          return {
+            object: await this.#replace(kind, entry, old, object, { ...options, managedFields }, context),
+            created: false,
+          };
+        const { resourceVersion: _none, uid = "", ...metadata } = object.metadata;
+        if (uid !== "")
+          throw conflict(
+            kind,
+            name,
+            `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+          );
+        context.authorizeCreate?.();
+        const fresh = { ...object, metadata };
+        return {
+          object: await this.create(kind, namespace, fresh, { ...options, managedFields }, context),
+          created: true,
+        };
+      } catch (error) {
+        const first =
+          error instanceof ConflictError ||
+          (entry === undefined && error instanceof ApiError && error.reason === "AlreadyExists");
+        if (!first) throw error;
+        if (attempt >= WRITE_ATTEMPTS) throw conflict(kind, name);
+      }
+    }
+  }
+
+  /** Whose the fields are that a write changes; our own controllers go by the name they call as. */
+  #author({ fieldManager, subresource, finalize }: WriterOptions, { user }: CallContext): Author {
+    return {
+      manager: fieldManager ?? user.name.slice(user.name.lastIndexOf(":") + 1),
+      time: formatTime(this.#parts.clock()),
+      ...(finalize === true ? { subresource: "finalize" } : subresource !== undefined && { subresource }),
+    };
+  }
+
   /** Replaces the object at `key` by what `change` makes of it. Throws ApiError. */
   async update<T extends KubeObject>(
     kind: Kind<T>,
@@ -196,8 +266,12 @@ export class Writer {
     checkVersion(kind, draft, old);
     checkName(draft, old.metadata.name!);
     if (kind.namespaced) placeInNamespace(kind, old.metadata.namespace, draft);
+    const { managedFields: sent } = draft.metadata;
     keepMetadata(draft, old);
     kind.setDefaults(draft);
+    const managers =
+      options.managedFields ?? managersAfterWrite(kind, old, draft, sent, this.#author(options, context));
+    setManagers(draft, managers);
     const onStatus = options.subresource === "status";
     if (onStatus) kind.prepareForStatusUpdate?.(draft, old);
     else if (options.finalize !== true) kind.prepareForUpdate(draft, old);
@@ -232,8 +306,7 @@ export class Writer {
         ]);
         return atRevision(draft, revision);
       }
-      const { resourceVersion: _version, ...metadata } = old.metadata;
-      if (isDeepStrictEqual(draft, { ...old, metadata })) return old;
+      if (changesNothing(draft, old, managers)) return old;
       revision = await store.commit([
         { type: "put", key, value: encodeObject(kind, draft), expect },
         ...(reservation.operations ?? []),
@@ -251,6 +324,23 @@ export class Writer {
       else fate.commit(revision);
     }
   }
+}
+
+function setManagers({ metadata }: KubeObject, managers: readonly ManagedFieldsEntry[]): void {
+  if (managers.length === 0) delete metadata.managedFields;
+  else metadata.managedFields = [...managers];
+}
+
+/** Whether all that would change is when managers changed something last (IgnoreManagedFieldsTimestampsTransformer). */
+function changesNothing(
+  draft: KubeObject,
+  old: KubeObject,
+  managers: readonly ManagedFieldsEntry[],
+): boolean {
+  const { resourceVersion: _version, managedFields = [], ...metadata } = old.metadata;
+  if (!sameButForTimes(managers, managedFields)) return false;
+  const { managedFields: _managers, ...rest } = draft.metadata;
+  return isDeepStrictEqual({ ...draft, metadata: rest }, { ...old, metadata });
 }
 
 /** The deletion of what goes in the same commit as `object`. */
@@ -286,6 +376,20 @@ function checkVersion<T extends KubeObject>(kind: Kind<T>, draft: T, old: T): vo
   if (!/^\d+$/.test(resourceVersion))
     throw badRequest(`metadata.resourceVersion: Invalid value: ${JSON.stringify(resourceVersion)}`);
   throw conflict(kind, name);
+}
+
+/** What is applied must say which object it is about (apiserver handlers/rest.go checkName). Throws ApiError 400. */
+function checkAppliedName({ metadata }: KubeObject, { name, namespace = "" }: ObjectKey): void {
+  const given = metadata.name ?? "";
+  if (given === "")
+    throw badRequest(
+      `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
+    );
+  if (given !== name)
+    throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`);
+  const own = metadata.namespace ?? "";
+  if (namespace !== "" && own !== "" && own !== namespace)
+    throw badRequest("the namespace of the provided object does not match the namespace sent on the request");
 }
 
 /** Throws ApiError 422 if there are errors; each is said once. */
