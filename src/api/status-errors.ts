@@ -168,7 +168,7 @@ export function tooOldResourceVersion(requested: string | number, oldest: string
 /** 504 with the cause ResourceVersionTooLarge: a version of the future; clients wait and try again. */
 export function tooLargeResourceVersion(requested: string | number, current: string | number): ApiError {
   return new ApiError(
-    failure(504, "Timeout", `Too large resource version: ${requested}, current: ${current}`, {
+    failure(504, "Timeout", `Timeout: Too large resource version: ${requested}, current: ${current}`, {
       causes: [{ reason: "ResourceVersionTooLarge", message: "Too large resource version" }],
       retryAfterSeconds: 1,
     }),
@@ -196,7 +196,7 @@ export function notAcceptable(offered: readonly string[]): ApiError {
 /** 413: the body is larger than `limit` bytes. */
 export function requestEntityTooLarge(limit: number): ApiError {
   return new ApiError(
-    failure(413, "RequestEntityTooLarge", `Request entity is too large: limit is ${limit}`),
+    failure(413, "RequestEntityTooLarge", `Request entity too large: limit is ${limit}`),
   );
 }
 

@@ -7,38 +7,44 @@ import { failure, requestEntityTooLarge, unsupportedMediaType } from "../../api/
 /** As kube-apiserver has it (MaxRequestBodyBytes), bytes. */
 export const MAX_BODY: number = 3 * 1024 * 1024;
 /** From the first byte asked for to the last, milliseconds. */
-const BODY_TIMEOUT = 30_000;
+export const BODY_TIMEOUT = 30_000;
 
-/** Throws ApiError: 408, 413 or 415. */
-export async function readBody(request: IncomingMessage | Http2ServerRequest): Promise<Uint8Array> {
+/**
+ * Throws ApiError: 408, 413 or 415. What is still to come of a refused body is dropped as it comes, so that the client
+ * gets to read the refusal; when it has been sent, the front ends what does not end by itself.
+ */
+export async function readBody(
+  request: IncomingMessage | Http2ServerRequest,
+  timeout: number = BODY_TIMEOUT,
+): Promise<Uint8Array> {
   const encoding = request.headers["content-encoding"];
   if (encoding !== undefined && encoding !== "identity") throw unsupportedMediaType(["uncompressed bodies"]);
   if (Number(request.headers["content-length"] ?? 0) > MAX_BODY) throw requestEntityTooLarge(MAX_BODY);
-  const timeout = setTimeout(() => request.destroy(timedOut()), BODY_TIMEOUT);
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  const pieces: Buffer[] = [];
+  let length = 0;
+  const take = (piece: Buffer): void => {
+    length += piece.length;
+    if (length > MAX_BODY) reject(requestEntityTooLarge(MAX_BODY));
+    else pieces.push(piece);
+  };
+  const finish = (): void => resolve(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
+  const fail = (error: Error): void => reject(brokenOff(error));
+  // Before its end: afterwards the promise is settled.
+  const closed = (): void => reject(brokenOff(new Error("the connection was closed")));
+  const timer = setTimeout(() => reject(timedOut(timeout)), timeout);
+  request.on("data", take).once("end", finish).once("error", fail).once("close", closed);
   try {
-    const pieces: Buffer[] = [];
-    let length = 0;
-    // Not destroyed when too long: the client must be able to read the refusal, which it does after it has sent everything.
-    for await (const piece of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      length += piece.length;
-      if (length > MAX_BODY) throw requestEntityTooLarge(MAX_BODY);
-      pieces.push(piece);
-    }
-    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
-  } catch (error) {
-    // The rest is read and dropped, or the connection could not be used for the next request.
-    request.resume();
-    if (error instanceof ApiError) throw error;
-    throw brokenOff(error as Error);
+    return await promise;
   } finally {
-    clearTimeout(timeout);
+    clearTimeout(timer);
+    request.off("data", take).off("end", finish).off("error", fail).off("close", closed);
+    request.resume();
   }
 }
 
-function timedOut(): ApiError {
-  return new ApiError(
-    failure(408, "Timeout", `the body did not arrive within ${BODY_TIMEOUT / 1000} seconds`),
-  );
+function timedOut(timeout: number): ApiError {
+  return new ApiError(failure(408, "Timeout", `the body did not arrive within ${timeout / 1000} seconds`));
 }
 
 /** The client left in the middle; nobody will read this, but it is no fault of ours. */

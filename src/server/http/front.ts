@@ -4,8 +4,9 @@
  * than its own connection, and that not for ever.
  */
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerOptions as Http1Options, ServerResponse } from "node:http";
 import {
+  constants,
   createSecureServer,
   type Http2ServerRequest,
   type Http2ServerResponse,
@@ -17,6 +18,7 @@ import type { TLSSocket } from "node:tls";
 import { ApiError } from "../../api/api-error.ts";
 import { internalError } from "../../api/status-errors.ts";
 import type { Log } from "../../base/log.ts";
+import { Connections } from "../flow-control/connections.ts";
 import type { KeyPair } from "../security/certificates.ts";
 import { userOfConnection } from "../security/authenticate.ts";
 import { readBody } from "./body-reader.ts";
@@ -26,12 +28,18 @@ import { send } from "./send.ts";
 /** Milliseconds for a TLS handshake, and for the headers of a request. */
 const HANDSHAKE_TIMEOUT = 10_000;
 const HEADERS_TIMEOUT = 15_000;
+/** How often node:http looks for headers that are late, milliseconds. */
+const CHECK_INTERVAL = 5000;
 /** Connections at once; a client-go program uses one or two. */
 const MAX_CONNECTIONS = 4096;
+/** Bytes of all headers together. Label selectors in a URL, and users with many groups, make them long. */
+const MAX_HEADERS = 128 * 1024;
 /** Requests at once on one HTTP/2 connection. Each informer of a program holds one open. */
 const MAX_STREAMS = 1000;
 /** After this much time, what has not ended by itself is cut off, milliseconds. */
 const CLOSE_GRACE = 2000;
+/** How long a client may go on sending a body that has been refused, milliseconds. */
+const LINGER = 2000;
 
 export interface FrontOptions {
   readonly bind: { readonly host: string; readonly port: number };
@@ -45,6 +53,12 @@ export interface FrontOptions {
    * @default 30_000
    */
   readonly strangerIdle?: number;
+  /** Milliseconds for the headers of a request. @default 15_000 */
+  readonly headersTimeout?: number;
+  /** Milliseconds for the body of a request. @default 30_000 */
+  readonly bodyTimeout?: number;
+  /** @default 4096 */
+  readonly maxConnections?: number;
 }
 
 export interface Front {
@@ -65,7 +79,13 @@ export async function listen(options: FrontOptions): Promise<Front> {
   const { bind, log, strangerIdle = 30_000 } = options;
   const closing = new AbortController();
   const sessions = new Set<ServerHttp2Session>();
-  const sockets = new Set<Socket>();
+  const connections = new Connections(options.maxConnections ?? MAX_CONNECTIONS);
+  const headersTimeout = options.headersTimeout ?? HEADERS_TIMEOUT;
+  const http1Options: Http1Options = {
+    maxHeaderSize: MAX_HEADERS,
+    connectionsCheckingInterval: Math.min(CHECK_INTERVAL, headersTimeout),
+  };
+  const parts = { ...options, connections };
   const server = createSecureServer({
     allowHTTP1: true,
     key: options.server.key,
@@ -76,17 +96,12 @@ export async function listen(options: FrontOptions): Promise<Front> {
     // Who has no certificate, or another's, is answered with a Status instead of a broken handshake.
     rejectUnauthorized: false,
     handshakeTimeout: HANDSHAKE_TIMEOUT,
-    settings: { maxConcurrentStreams: MAX_STREAMS },
+    settings: { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: MAX_HEADERS },
+    http1Options,
   });
-  server.maxConnections = MAX_CONNECTIONS;
-  Object.assign(server, {
-    headersTimeout: HEADERS_TIMEOUT,
-    requestTimeout: 60_000,
-    keepAliveTimeout: 90_000,
-  });
+  Object.assign(server, { headersTimeout, requestTimeout: 60_000, keepAliveTimeout: 90_000 });
   server.on("connection", (socket: Socket) => {
-    sockets.add(socket);
-    socket.on("close", () => sockets.delete(socket));
+    connections.add(socket);
     socket.setNoDelay(true);
   });
   server.on("session", (session: ServerHttp2Session) => {
@@ -96,13 +111,14 @@ export async function listen(options: FrontOptions): Promise<Front> {
     session.on("error", (err: Error) => log.debug({ err }, "an HTTP/2 connection failed"));
   });
   server.on("secureConnection", (socket: TLSSocket) => {
+    if (socket.authorized) connections.introduce(socket);
     // HTTP/2 counts its own time: it reads past the socket.
     if (!socket.authorized && socket.alpnProtocol !== "h2")
       socket.setTimeout(strangerIdle, () => socket.destroy());
   });
   server.on("tlsClientError", (err) => log.debug({ err }, "a TLS handshake failed"));
   server.on("request", (request: AnyRequest, response: AnyResponse) => {
-    void answer(request, response, options, closing.signal);
+    void answer(request, response, parts, closing.signal);
   });
 
   await new Promise<void>((resolve, reject) => {
@@ -120,7 +136,7 @@ export async function listen(options: FrontOptions): Promise<Front> {
       closing.abort();
       for (const session of sessions) session.close();
       const cut = setTimeout(() => {
-        for (const socket of sockets) socket.destroy();
+        connections.destroyAll();
       }, CLOSE_GRACE);
       await closed;
       clearTimeout(cut);
@@ -128,18 +144,23 @@ export async function listen(options: FrontOptions): Promise<Front> {
   };
 }
 
+interface AnswerParts extends FrontOptions {
+  readonly connections: Connections;
+}
+
 async function answer(
   request: AnyRequest,
   response: AnyResponse,
-  { handler, log }: FrontOptions,
+  parts: AnswerParts,
   closing: AbortSignal,
 ): Promise<void> {
+  const { handler, log } = parts;
   const started = performance.now();
   const gone = new AbortController();
   response.once("close", () => gone.abort());
   request.on("error", (err) => log.debug({ err }, "a request broke off"));
   response.on("error", (err: Error) => log.debug({ err }, "an answer could not be sent"));
-  const received = requestOf(request, AbortSignal.any([gone.signal, closing]));
+  const received = requestOf(request, parts, AbortSignal.any([gone.signal, closing]));
   response.setHeader("audit-id", received.auditId);
   let outcome: Response;
   try {
@@ -149,6 +170,7 @@ async function answer(
   }
   try {
     await send(request, response, outcome);
+    if (!request.complete) endUnlessComplete(request, response);
     // What a watch has kept open until now would otherwise stay for the next request.
     if (closing.aborted && request.httpVersionMajor === 1) endWhenSent(request, response);
   } catch (err) {
@@ -159,6 +181,24 @@ async function answer(
   const { status } = outcome;
   const ms = Math.round(performance.now() - started);
   log.debug({ method: request.method, path: request.url, status, ms }, "answered");
+}
+
+/**
+ * The client still sends a body that nobody wants. It may go on for a while, or closing would take the answer from it
+ * before it is read; then the connection ends, or the stream where there are others beside it.
+ */
+function endUnlessComplete(request: AnyRequest, response: AnyResponse): void {
+  const end = (): void => {
+    if (request.complete) return;
+    if ("stream" in request) request.stream.close(constants.NGHTTP2_NO_ERROR);
+    else request.socket.destroy();
+  };
+  const timer = setTimeout(end, LINGER);
+  request.once("end", () => clearTimeout(timer));
+  // Also of what has ended otherwise.
+  if ("stream" in request) request.stream.once("close", () => clearTimeout(timer));
+  else request.socket.once("close", () => clearTimeout(timer));
+  if (response.destroyed) clearTimeout(timer);
 }
 
 function endWhenSent({ socket }: AnyRequest, response: AnyResponse): void {
@@ -177,7 +217,7 @@ function refusal(error: unknown, request: AnyRequest, log: Log): Response {
   return jsonResponse(status.code ?? 500, status, headers);
 }
 
-function requestOf(request: AnyRequest, signal: AbortSignal): Request {
+function requestOf(request: AnyRequest, parts: AnswerParts, signal: AbortSignal): Request {
   // The base is only there to make a relative reference readable.
   const text = request.url ?? "/";
   const mark = text.indexOf("?");
@@ -193,10 +233,13 @@ function requestOf(request: AnyRequest, signal: AbortSignal): Request {
     headerLines: (name) => linesOf(request.rawHeaders, name),
     headerNames: () => Object.keys(request.headers),
     user: userOfConnection(connection),
-    becomeKnown: () => void (sessionOf(request) ?? connection).setTimeout(0),
+    becomeKnown() {
+      parts.connections.introduce(connection);
+      (sessionOf(request) ?? connection).setTimeout(0);
+    },
     remoteAddress: connection.remoteAddress ?? "",
     auditId: auditIdOf(request),
-    body: async () => readBody(request),
+    body: async () => readBody(request, parts.bodyTimeout),
     signal,
   };
 }
