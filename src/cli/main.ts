@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { demoCommand } from "./demo/command.ts";
 import { statusCommand } from "./status/command.ts";
 import { traceCommand } from "./trace/command.ts";
+import { userCommand } from "./user/command.ts";
 import { upCommand } from "./up/command.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
@@ -20,6 +21,7 @@ function program(): Command {
     .addCommand(upCommand(version))
     .addCommand(statusCommand())
     .addCommand(traceCommand())
+    .addCommand(userCommand())
     .addCommand(demoCommand(version))
     .showSuggestionAfterError()
     .addHelpText(

@@ -18,7 +18,7 @@ export interface KeyPair {
 export interface Subject {
   readonly commonName: string;
   /** Kubernetes reads a client's groups from here. */
-  readonly organization?: string;
+  readonly organizations?: readonly string[];
 }
 
 /** A self-signed authority that is valid for `days` from `now` (milliseconds since the epoch). */
@@ -81,9 +81,10 @@ export async function issueCertificate(authority: KeyPair, options: IssueOptions
   return { certificate: pem(certificate.toString("pem")), key: await exportKey(keys.privateKey) };
 }
 
-function name({ commonName, organization }: Subject): x509.Name {
-  const attributes: x509.JsonAttributeAndValue[] = [];
-  if (organization !== undefined) attributes.push({ O: [organization] });
+function name({ commonName, organizations = [] }: Subject): x509.Name {
+  const attributes: x509.JsonAttributeAndValue[] = organizations.map((organization) => ({
+    O: [organization],
+  }));
   attributes.push({ CN: [commonName] });
   return new x509.Name(attributes);
 }

@@ -60,11 +60,47 @@ export async function openPki({ dataDir, names, now }: PkiOptions): Promise<Pki>
       ...validity,
     }),
     admin: await leaf("admin", {
-      subject: { commonName: "fairlead-admin", organization: "system:masters" },
+      subject: { commonName: "fairlead-admin", organizations: ["system:masters"] },
       usage: "client",
       ...validity,
     }),
   };
+}
+
+/** The most characters of a common name and of an organization (RFC 5280, appendix A.1). */
+const MAX_NAME = 64;
+
+export interface ClientCertificateOptions {
+  readonly dataDir: string;
+  /** The user's name. */
+  readonly name: string;
+  readonly groups: readonly string[];
+  /** How long it is good. It never outlives the authority. */
+  readonly days: number;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/**
+ * A certificate by which the API knows `name` as a member of `groups`, and the authority's own certificate (PEM). It is
+ * kept nowhere. Throws PkiError if there is no authority yet, or a name that no certificate can hold.
+ */
+export async function issueClientCertificate(
+  options: ClientCertificateOptions,
+): Promise<{ readonly authority: string; readonly user: KeyPair }> {
+  const { dataDir, name, groups, days, now } = options;
+  for (const text of [name, ...groups])
+    if (text === "" || text.length > MAX_NAME)
+      throw new PkiError(
+        `${JSON.stringify(text)} cannot be the name of a user or group: it must have 1 to ${MAX_NAME} characters`,
+      );
+  const directory = join(dataDir, "pki");
+  const authority = await read(directory, "ca");
+  if (authority === undefined)
+    throw new PkiError(`there is no certificate authority in ${directory} yet: \`fairlead up\` makes it`);
+  const subject = { commonName: name, organizations: groups };
+  const user = await issueCertificate(authority, { subject, usage: "client", days, now });
+  return { authority: authority.certificate, user };
 }
 
 function isGood(pair: KeyPair, authority: KeyPair, { names = [], now }: IssueOptions): boolean {
