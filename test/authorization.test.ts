@@ -248,7 +248,10 @@ test("rights end at the namespace of a RoleBinding, at verbs, names and subresou
     headers: { "content-type": "application/apply-patch+yaml" },
     body: JSON.stringify(service("web")),
   };
-  assert.match(await jane.outcome(`${NS}/services/web?fieldManager=t`, apply), /^4\d\d: /);
+  assert.match(
+    await jane.outcome(`${NS}/services/web?fieldManager=t`, apply),
+    /^403: services "web" is forbidden: User "jane" cannot create resource "services"/,
+  );
   assert.equal((await api.call(`${NS}/services/web`)).status, 404);
 });
 

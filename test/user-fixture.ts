@@ -22,7 +22,7 @@ export async function createUser(t: Scope, api: ApiFixture, name: string, group?
   const pki = async (file: string): Promise<string> => readFile(join(api.directory, "pki", file), "utf8");
   const authority = { certificate: await pki("ca.crt"), key: await pki("ca.key") };
   const credentials = await issueCertificate(authority, {
-    subject: { commonName: name, ...(group !== undefined && { organization: group }) },
+    subject: { commonName: name, organizations: group === undefined ? [] : [group] },
     usage: "client",
     days: 1,
     now: Date.now(),

@@ -3,6 +3,7 @@ import type { Cidr } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import type { KindCatalog } from "../api/kind-catalog.ts";
 import type { Store } from "../store/store.ts";
+import type { FlowControlOptions } from "./flow-control/flow-control.ts";
 import type { Registry } from "./registry.ts";
 import type { ServiceAccountTokens } from "./security/service-account-tokens.ts";
 
@@ -48,10 +49,21 @@ export interface ServerOptions {
    * @default no audit
    */
   readonly auditLog?: string | undefined;
+  /** What clients may take of the server together, and each for how long. */
+  readonly limits?: ServerLimits;
   /** @default says nothing */
   readonly log?: Log;
   /** Milliseconds since the epoch. @default Date.now */
   readonly clock?: () => number;
+}
+
+export interface ServerLimits extends FlowControlOptions {
+  /** Milliseconds for the headers of a request. @default 15_000 */
+  readonly headersTimeout?: number;
+  /** Milliseconds for the body of a request. @default 30_000 */
+  readonly bodyTimeout?: number;
+  /** Connections at once. @default 4096 */
+  readonly maxConnections?: number;
 }
 
 export interface RunningServer {

@@ -8,6 +8,7 @@ import { createServiceRanges } from "./allocation/ranges.ts";
 import { startAuthorization } from "./authorization/authorization.ts";
 import { withAudit } from "./audit/audit.ts";
 import { openAuditLog } from "./audit/audit-log.ts";
+import { FlowControl } from "./flow-control/flow-control.ts";
 import { createApiHandler } from "./http/api-handler.ts";
 import { listen } from "./http/front.ts";
 import type { HealthCheck } from "./http/health.ts";
@@ -73,6 +74,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       ? undefined
       : stack.use(await openAuditLog({ path: options.auditLog, log }));
   const front = await listen({
+    ...options.limits,
     bind,
     server: pki.server,
     authority: pki.authority.certificate,
@@ -84,7 +86,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   // On all addresses: the loopback one is the one that every client on this machine can use.
   const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
   address = reachable.includes(":") ? `[${reachable}]:${port}` : `${reachable}:${port}`;
-  await publishKubernetesService(registry, { clusterIP, host: reachable, port });
+  stack.use(await publishKubernetesService(registry, store, { clusterIP, host: reachable, port, log }));
   const url = `https://${address}`;
   const kubeconfig = formatKubeconfig(url, pki.authority.certificate, pki.admin);
   const owned = stack.move();
