@@ -16,6 +16,7 @@ import { handleResource, type ResourceParts } from "./resource-handler.ts";
 import { requestTimeout, withinTime } from "./request-timeout.ts";
 import { type ResourcePath, ResourcePaths } from "./resource-path.ts";
 import { VERSION } from "./version.ts";
+import { watchByParameter } from "./watch-path.ts";
 
 /** The part of its time that a request may wait for its turn, as upstream's priority and fairness has it. */
 const PATIENCE = 0.25;
@@ -54,7 +55,8 @@ export function createApiHandler(parts: ApiParts): Handler {
     return readOnly(request, async () => response);
   };
 
-  return async (received) => {
+  return async (request) => {
+    const received = watchByParameter(request);
     const { audit, query, signal } = received;
     const user = await identify(received, parts);
     const resource = paths().resolve(received.path);
@@ -120,8 +122,6 @@ function version(path: string): Response | undefined {
 /** The front leaves the body away for HEAD. */
 async function readOnly({ method }: Request, answer: () => Promise<Response>): Promise<Response> {
   if (method === "GET" || method === "HEAD") return answer();
-  return {
-    ...textResponse(405, "method not allowed: this path can only be read\n"),
-    headers: { allow: "GET, HEAD" },
-  };
+  const refused = textResponse(405, "method not allowed: this path can only be read\n");
+  return { ...refused, headers: { ...refused.headers, allow: "GET, HEAD" } };
 }
