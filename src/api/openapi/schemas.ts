@@ -54,7 +54,7 @@ export class ComponentSchemas {
     for (const [name, field] of schema.fields) {
       properties[name] = this.#property(field);
       // A pointer may be null, so that clients need not send it.
-      if (field.required && field.optional !== true) required.push(name);
+      if (isListed(field)) required.push(name);
     }
     if (required.length > 0) result["required"] = required.sort();
     result["properties"] = properties;
@@ -130,6 +130,11 @@ export class ComponentSchemas {
     this.#schemas.set(name, SCALAR_COMPONENTS[name]!);
     return { allOf: [reference(name)] };
   }
+}
+
+/** Whether a client must send the field. */
+function isListed({ required, optional }: FieldSchema): boolean {
+  return optional === undefined ? required : !optional;
 }
 
 /** What a required field is when a client leaves it out. */

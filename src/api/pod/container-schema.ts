@@ -5,11 +5,14 @@ import type {
   Container,
   ContainerPort,
   ContainerResizePolicy,
+  ContainerRestartRule,
+  ContainerRestartRuleOnExitCodes,
   EnvFromSource,
   EnvVar,
   EnvVarSource,
   EphemeralContainer,
   EphemeralContainerCommon,
+  FileKeySelector,
   ResourceClaim,
   ResourceRequirements,
   SecretEnvSource,
@@ -26,8 +29,10 @@ import {
 import { securityContextSchema } from "./security-schema.ts";
 import {
   boolean,
+  demanded,
   inline,
   int32,
+  int32s,
   list,
   object,
   objectSchema,
@@ -39,7 +44,7 @@ import {
   strings,
   withDefault,
 } from "../schema/fields.ts";
-import type { FieldsOf } from "../schema/fields.ts";
+import type { Field, FieldsOf } from "../schema/fields.ts";
 import type { ObjectSchema } from "../schema/schema.ts";
 
 export const containerPortSchema: ObjectSchema<ContainerPort> = objectSchema(
@@ -104,6 +109,18 @@ export const secretKeySelectorSchema: ObjectSchema<SecretKeySelector> = objectSc
   { atomic: true },
 );
 
+export const fileKeySelectorSchema: ObjectSchema<FileKeySelector> = objectSchema(
+  "io.k8s.api.core.v1.FileKeySelector",
+  "A variable in a file of variables.",
+  {
+    volumeName: required(string(1, "The volume that the file is in.")),
+    path: required(string(2, "The file's path in the volume.")),
+    key: required(string(3, "The variable's name in the file.")),
+    optional: withDefault(pointer(boolean(4, "Whether the file or the variable may be missing.")), false),
+  },
+  { atomic: true },
+);
+
 export const envVarSourceSchema: ObjectSchema<EnvVarSource> = objectSchema(
   "io.k8s.api.core.v1.EnvVarSource",
   "Where a value comes from.",
@@ -112,6 +129,7 @@ export const envVarSourceSchema: ObjectSchema<EnvVarSource> = objectSchema(
     resourceFieldRef: pointer(object(2, resourceFieldSelectorSchema, "A resource of a container.")),
     configMapKeyRef: pointer(object(3, configMapKeySelectorSchema, "A key of a ConfigMap.")),
     secretKeyRef: pointer(object(4, secretKeySelectorSchema, "A key of a Secret.")),
+    fileKeyRef: pointer(object(5, fileKeySelectorSchema, "A variable in a file. Not in use yet.")),
   },
 );
 
@@ -153,6 +171,31 @@ export const containerResizePolicySchema: ObjectSchema<ContainerResizePolicy> = 
     resourceName: required(string(1, "The resource.")),
     restartPolicy: required(string(2, "NotRequired or RestartContainer.")),
   },
+);
+
+const restartRuleOnExitCodesSchema: ObjectSchema<ContainerRestartRuleOnExitCodes> = objectSchema(
+  "io.k8s.api.core.v1.ContainerRestartRuleOnExitCodes",
+  "Exit codes that a rule is about.",
+  {
+    operator: demanded(string(1, "In or NotIn: whether the exit code is one of the values.")),
+    values: int32s(2, "The exit codes; at most 255.", { list: { type: "set" } }),
+  },
+);
+
+const restartRuleSchema: ObjectSchema<ContainerRestartRule> = objectSchema(
+  "io.k8s.api.core.v1.ContainerRestartRule",
+  "What happens after some exits of a container.",
+  {
+    action: demanded(string(1, "Restart: the container is started again.")),
+    exitCodes: pointer(object(2, restartRuleOnExitCodesSchema, "The exits that the rule is about.")),
+  },
+);
+
+const restartPolicyRules: Field<ContainerRestartRule[]> = list(
+  25,
+  restartRuleSchema,
+  "What happens after some exits, before the restart policy is asked. Not in use yet.",
+  { list: { type: "atomic" } },
 );
 
 export const volumeMountSchema: ObjectSchema<VolumeMount> = objectSchema(
@@ -212,6 +255,7 @@ export const containerSchema: ObjectSchema<Container> = objectSchema(
       list: { type: "atomic" },
     }),
     restartPolicy: pointer(string(24, "Always makes an init container a sidecar.")),
+    restartPolicyRules,
     volumeMounts: list(9, volumeMountSchema, "Volumes and where they are mounted.", {
       list: { type: "map", keys: ["mountPath"] },
       patch: { strategy: "merge", key: "mountPath" },
@@ -264,6 +308,7 @@ export const ephemeralContainerCommonFields: FieldsOf<EphemeralContainerCommon> 
     list: { type: "atomic" },
   }),
   restartPolicy: pointer(string(24, "Always makes an init container a sidecar.")),
+  restartPolicyRules,
   volumeMounts: list(9, volumeMountSchema, "Volumes and where they are mounted.", {
     list: { type: "map", keys: ["mountPath"] },
     patch: { strategy: "merge", key: "mountPath" },

@@ -29,6 +29,8 @@ export interface Container {
   resizePolicy?: ContainerResizePolicy[];
   /** Always makes an init container a sidecar. */
   restartPolicy?: string;
+  /** Exits after which it is restarted. Dropped, as with the gate ContainerRestartRules off. */
+  restartPolicyRules?: ContainerRestartRule[];
   /** Volumes and where they are mounted. */
   volumeMounts?: VolumeMount[];
   /** Block devices and where they appear. */
@@ -81,6 +83,8 @@ export interface EphemeralContainerCommon {
   resizePolicy?: ContainerResizePolicy[];
   /** Always makes an init container a sidecar. */
   restartPolicy?: string;
+  /** Exits after which it is restarted. Dropped, as with the gate ContainerRestartRules off. */
+  restartPolicyRules?: ContainerRestartRule[];
   /** Volumes and where they are mounted. */
   volumeMounts?: VolumeMount[];
   /** Block devices and where they appear. */
@@ -171,6 +175,8 @@ export interface EnvVarSource {
   configMapKeyRef?: ConfigMapKeySelector;
   /** A key of a Secret. */
   secretKeyRef?: SecretKeySelector;
+  /** A variable in a file. Dropped, as with the gate EnvFiles off. */
+  fileKeyRef?: FileKeySelector;
 }
 
 /** A key of a ConfigMap. */
@@ -195,6 +201,28 @@ export interface ContainerResizePolicy {
   resourceName: string;
   /** NotRequired or RestartContainer. */
   restartPolicy: string;
+}
+
+/** After which exit codes a container is restarted. */
+export interface ContainerRestartRule {
+  /** Restart. */
+  action?: string;
+  exitCodes?: ContainerRestartRuleOnExitCodes;
+}
+
+export interface ContainerRestartRuleOnExitCodes {
+  /** In or NotIn. */
+  operator?: string;
+  values?: number[];
+}
+
+/** A variable in a file of variables. */
+export interface FileKeySelector {
+  volumeName: string;
+  path: string;
+  key: string;
+  /** Whether it may be missing. */
+  optional?: boolean;
 }
 
 /** Resources asked for, and limits. */

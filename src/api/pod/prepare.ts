@@ -1,13 +1,16 @@
 /** What the server does to a Pod before it is validated (pkg/registry/core/pod/strategy.go). */
+import { dropDisabledFields } from "./disabled-fields.ts";
 import { podQosClass } from "./qos.ts";
 import type { Pod } from "./type.ts";
 
 /** A new pod has not run yet, whatever its client wrote. */
 export function preparePodForCreate(pod: Pod): void {
+  if (pod.spec !== undefined) dropDisabledFields(pod.spec);
   pod.status = { phase: "Pending", qosClass: podQosClass(pod) };
 }
 
 export function preparePodForUpdate(pod: Pod, old: Pod): void {
+  if (pod.spec !== undefined) dropDisabledFields(pod.spec, old.spec);
   pod.status = structuredClone(old.status ?? {});
 }
 

@@ -191,5 +191,8 @@ export const podSpecSchema: ObjectSchema<PodSpec> = objectSchema(
       { list: { type: "map", keys: ["name"] }, patch: { strategy: "merge,retainKeys", key: "name" } },
     ),
     resources: pointer(object(40, resourceRequirementsSchema, "Resources of the pod as a whole.")),
+    hostnameOverride: pointer(
+      string(41, "The pod's host name, whatever `hostname` and `subdomain` say. Not in use yet."),
+    ),
   },
 );

@@ -88,6 +88,8 @@ export interface PodSpec {
   resourceClaims?: PodResourceClaim[];
   /** Resources of the pod as a whole. */
   resources?: ResourceRequirements;
+  /** The pod's host name, whatever `hostname` and `subdomain` say. Dropped, as with the gate HostnameOverride off. */
+  hostnameOverride?: string;
 }
 
 /** Settings of resolv.conf. */

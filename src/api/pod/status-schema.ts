@@ -5,11 +5,13 @@ import type {
   ContainerStateRunning,
   ContainerStateTerminated,
   ContainerStateWaiting,
+  ContainerExtendedResourceRequest,
   ContainerStatus,
   ContainerUser,
   HostIP,
   LinuxContainerUser,
   PodCondition,
+  PodExtendedResourceClaimStatus,
   PodIP,
   PodResourceClaimStatus,
   PodStatus,
@@ -191,6 +193,27 @@ export const podResourceClaimStatusSchema: ObjectSchema<PodResourceClaimStatus> 
   },
 );
 
+const extendedResourceRequestSchema: ObjectSchema<ContainerExtendedResourceRequest> = objectSchema(
+  "io.k8s.api.core.v1.ContainerExtendedResourceRequest",
+  "Which request of a claim is for which resource of which container.",
+  {
+    containerName: required(string(1, "The container.")),
+    resourceName: required(string(2, "The container's resource.")),
+    requestName: required(string(3, "The request in the claim.")),
+  },
+);
+
+const extendedResourceClaimStatusSchema: ObjectSchema<PodExtendedResourceClaimStatus> = objectSchema(
+  "io.k8s.api.core.v1.PodExtendedResourceClaimStatus",
+  "The claim that was made for resources that are devices.",
+  {
+    requestMappings: required(
+      list(1, extendedResourceRequestSchema, "What its requests are for.", { list: { type: "atomic" } }),
+    ),
+    resourceClaimName: required(string(2, "The claim's name.")),
+  },
+);
+
 export const podStatusSchema: ObjectSchema<PodStatus> = objectSchema(
   "io.k8s.api.core.v1.PodStatus",
   "What runs at present.",
@@ -232,5 +255,8 @@ export const podStatusSchema: ObjectSchema<PodStatus> = objectSchema(
       list: { type: "map", keys: ["name"] },
       patch: { strategy: "merge,retainKeys", key: "name" },
     }),
+    extendedResourceClaimStatus: pointer(
+      object(18, extendedResourceClaimStatusSchema, "The claim to devices made for resources of containers."),
+    ),
   },
 );

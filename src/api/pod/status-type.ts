@@ -38,6 +38,21 @@ export interface PodStatus {
   resize?: string;
   /** The claims to devices. */
   resourceClaimStatuses?: PodResourceClaimStatus[];
+  /** The claim to devices made for resources of containers. */
+  extendedResourceClaimStatus?: PodExtendedResourceClaimStatus;
+}
+
+/** The claim that was made for resources that are devices. */
+export interface PodExtendedResourceClaimStatus {
+  requestMappings: ContainerExtendedResourceRequest[];
+  resourceClaimName: string;
+}
+
+/** Which request of the claim is for which resource of which container. */
+export interface ContainerExtendedResourceRequest {
+  containerName: string;
+  resourceName: string;
+  requestName: string;
 }
 
 /** One aspect of a pod's state. */

@@ -46,6 +46,7 @@ import type {
   PersistentVolumeClaimSpec,
   PersistentVolumeClaimTemplate,
   PersistentVolumeClaimVolumeSource,
+  PodCertificateProjection,
   ProjectedVolumeSource,
   SecretProjection,
   SecretVolumeSource,
@@ -57,6 +58,7 @@ import type {
 } from "./volume-type.ts";
 import {
   boolean,
+  demanded,
   inline,
   int32,
   int64,
@@ -223,6 +225,21 @@ export const clusterTrustBundleProjectionSchema: ObjectSchema<ClusterTrustBundle
   },
 );
 
+const podCertificateProjectionSchema: ObjectSchema<PodCertificateProjection> = objectSchema(
+  "io.k8s.api.core.v1.PodCertificateProjection",
+  "A private key and the certificate that a signer gives for it.",
+  {
+    signerName: demanded(string(1, "The signer.")),
+    keyType: demanded(
+      string(2, "The kind of key: RSA3072, RSA4096, ECDSAP256, ECDSAP384, ECDSAP521 or ED25519."),
+    ),
+    maxExpirationSeconds: pointer(int32(3, "For how long the certificate may be good.")),
+    credentialBundlePath: string(4, "The file with both."),
+    keyPath: string(5, "The file with the key alone."),
+    certificateChainPath: string(6, "The file with the certificates alone."),
+  },
+);
+
 export const volumeProjectionSchema: ObjectSchema<VolumeProjection> = objectSchema(
   "io.k8s.api.core.v1.VolumeProjection",
   "One source of a projected volume.",
@@ -234,6 +251,9 @@ export const volumeProjectionSchema: ObjectSchema<VolumeProjection> = objectSche
       object(4, serviceAccountTokenProjectionSchema, "A token of the pod's account."),
     ),
     clusterTrustBundle: pointer(object(5, clusterTrustBundleProjectionSchema, "Trusted certificates.")),
+    podCertificate: pointer(
+      object(6, podCertificateProjectionSchema, "A key and its certificate. Not in use yet."),
+    ),
   },
 );
 

@@ -187,6 +187,19 @@ export interface VolumeProjection {
   serviceAccountToken?: ServiceAccountTokenProjection;
   /** Trusted certificates. */
   clusterTrustBundle?: ClusterTrustBundleProjection;
+  /** A key and its certificate. Dropped, as with the gate PodCertificateRequest off. */
+  podCertificate?: PodCertificateProjection;
+}
+
+/** A private key and the certificate that a signer gives for it, as files. */
+export interface PodCertificateProjection {
+  signerName?: string;
+  /** RSA3072, RSA4096, ECDSAP256, ECDSAP384, ECDSAP521 or ED25519. */
+  keyType?: string;
+  maxExpirationSeconds?: number;
+  credentialBundlePath?: string;
+  keyPath?: string;
+  certificateChainPath?: string;
 }
 
 /** A Secret as files. */

@@ -52,8 +52,10 @@ function goType(schema: ValueSchema): string {
   return GO[schema.type] ?? schema.type;
 }
 
-test("names, wire numbers, types and patch keys are those of Kubernetes 1.33", () => {
-  const facts = readFileSync(new URL("kubernetes-1.33-fields.txt", import.meta.url), "utf8");
+test("names, wire numbers, types and patch keys are those of Kubernetes 1.34", () => {
+  const facts = ["1.33", "1.34"]
+    .map((version) => readFileSync(new URL(`kubernetes-${version}-fields.txt`, import.meta.url), "utf8"))
+    .join("\n");
   const expected = new Map<string, string[]>();
   for (const line of facts.split("\n")) {
     if (line === "" || line.startsWith("#")) continue;

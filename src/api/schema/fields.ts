@@ -124,6 +124,10 @@ export function listOfEnum<const V extends string>(
   return field(number, listOf({ type: "string", enum: values }), description, options);
 }
 
+export function int32s(number: number, description: string, options: ListOptions = {}): Field<number[]> {
+  return field(number, listOf(scalar("int32")), description, options);
+}
+
 export function int64s(number: number, description: string, options: ListOptions = {}): Field<number[]> {
   return field(number, listOf(scalar("int64")), description, options);
 }
@@ -171,10 +175,15 @@ export function required<V>(of: Field<V>): RequiredField<V> {
 
 /**
  * The field is always written, empty if need be, but clients may leave it out: OpenAPI does not list it. Upstream's rule:
- * what makes OpenAPI list a field is the absence of both `omitempty` and the comment `+optional`.
+ * a field is listed if it is marked +required, not if it is marked +optional, and otherwise if it has no omitempty.
  */
 export function written<V>(of: Field<V>): RequiredField<V> {
   return { ...required(of), optional: true };
+}
+
+/** OpenAPI lists the field as required, though it is left out when it is empty. */
+export function demanded<V>(of: Field<V>): Field<V> {
+  return { ...of, optional: false };
 }
 
 /** The field distinguishes "not set" from an empty value (a Go pointer). */

@@ -60,7 +60,11 @@ export interface FieldSchema {
   readonly description: string;
   /** Written even when empty; `required` in OpenAPI if not `optional`. */
   readonly required: boolean;
-  /** Written even when empty, and yet a client may leave it out: a Go field marked +optional without omitempty. */
+  /**
+   * Where OpenAPI says otherwise than `required`. True: written even when empty, and yet a client may leave it out (a Go
+   * field marked +optional without omitempty). False: a client must send it, though it is not written when it is empty
+   * (marked +required with omitempty).
+   */
   readonly optional?: boolean;
   /** A Go pointer: an explicit 0, "" or false is something else than nothing, and is kept. */
   readonly pointer: boolean;
