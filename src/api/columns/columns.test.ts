@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { configMapKind } from "../configmap/kind.ts";
 import { endpointSliceKind } from "../endpointslice/kind.ts";
 import { endpointsKind } from "../endpoints/kind.ts";
 import { eventKind } from "../event/kind.ts";
@@ -12,6 +13,8 @@ import { namespaceKind } from "../namespace/kind.ts";
 import { nodeKind } from "../node/kind.ts";
 import { podKind } from "../pod/kind.ts";
 import { structure } from "../schema/json/structure.ts";
+import { secretKind } from "../secret/kind.ts";
+import { serviceAccountKind } from "../serviceaccount/kind.ts";
 import { serviceKind } from "../service/kind.ts";
 import { humanDuration } from "./age.ts";
 
@@ -53,6 +56,18 @@ test("headers are those of kubectl get; * only with -o wide", () => {
     header(eventKind),
     "LAST SEEN TYPE REASON OBJECT SUBOBJECT* SOURCE* MESSAGE FIRST SEEN* COUNT* NAME*",
   );
+});
+
+test("ConfigMaps, Secrets and ServiceAccounts: how many keys and secrets they have", () => {
+  assert.equal(header(configMapKind), "NAME DATA AGE");
+  assert.equal(
+    row(configMapKind, { metadata: BORN, data: { x: "" }, binaryData: { y: "AA==" } }),
+    "a | 2 | 2m",
+  );
+  assert.equal(header(secretKind), "NAME TYPE DATA AGE");
+  assert.equal(row(secretKind, { metadata: BORN, type: "Opaque", data: { x: "" } }), "a | Opaque | 1 | 2m");
+  assert.equal(header(serviceAccountKind), "NAME SECRETS AGE");
+  assert.equal(row(serviceAccountKind, { metadata: BORN, secrets: [{ name: "k" }] }), "a | 1 | 2m");
 });
 
 test("durations", () => {
