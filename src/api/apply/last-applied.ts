@@ -3,6 +3,7 @@
  * (apimachinery util/managedfields/internal/lastapplied*.go).
  */
 import type { KubeObject } from "../meta/type.ts";
+import { isTooDeep } from "../schema/json/depth.ts";
 import { type Comparison, compare } from "./compare.ts";
 import { difference, type FieldSet, NO_FIELDS } from "./field-set.ts";
 import { fieldSetOf } from "./set-of.ts";
@@ -30,6 +31,7 @@ export function fieldsLastApplied(
     // Anybody may write annotations: one that is no JSON tells nothing.
     return NO_FIELDS;
   }
+  if (isTooDeep(config)) return NO_FIELDS;
   if (!isMap(config) || config["apiVersion"] !== apiVersion) return NO_FIELDS;
   const { added, modified, removed }: Comparison = compare(shape, config, liveWithoutManagers);
   return difference(difference(difference(fieldSetOf(shape, config), modified), added), removed);

@@ -2,6 +2,7 @@
 import { parseDocument } from "yaml";
 import type { DecodeOptions } from "../schema/body.ts";
 import { badRequest } from "../status-errors.ts";
+import { isTooDeep, TOO_DEEP } from "../schema/json/depth.ts";
 import { duplicateFields } from "../schema/json/duplicates.ts";
 import { isObject } from "./merge-patch.ts";
 
@@ -14,8 +15,14 @@ export function parseApplyConfig(
   { fieldValidation, warn }: DecodeOptions,
 ): Record<string, unknown> {
   const plain = jsonWithoutRepeats(text);
-  if (plain !== undefined) return plain;
-  const document = parseDocument(text, { uniqueKeys: true, stringKeys: true });
+  if (plain !== undefined) return notTooDeep(plain);
+  let document: ReturnType<typeof parseDocument>;
+  try {
+    document = parseDocument(text, { uniqueKeys: true, stringKeys: true });
+  } catch (error) {
+    // Of a text that nests too deep for the parser.
+    throw badRequest(`error decoding YAML: ${(error as Error).message}`);
+  }
   const duplicates = document.errors.filter((error) => error.code === "DUPLICATE_KEY");
   const broken = document.errors.find((error) => error.code !== "DUPLICATE_KEY");
   if (broken !== undefined) throw badRequest(`error decoding YAML: ${broken.message}`);
@@ -37,6 +44,11 @@ export function parseApplyConfig(
       );
     for (const complaint of complaints) warn?.(complaint);
   }
+  return notTooDeep(config);
+}
+
+function notTooDeep(config: Record<string, unknown>): Record<string, unknown> {
+  if (isTooDeep(config)) throw badRequest(`error decoding YAML: ${TOO_DEEP}`);
   return config;
 }
 

@@ -4,6 +4,7 @@ import { invalidValue } from "../field-error.ts";
 import type { Kind } from "../kind.ts";
 import type { KubeObject } from "../meta/type.ts";
 import { structure, StructureError } from "../schema/json/structure.ts";
+import { isTooDeep, TOO_DEEP } from "../schema/json/depth.ts";
 import { duplicateFields } from "../schema/json/duplicates.ts";
 import type { DecodeOptions } from "../schema/body.ts";
 import { badRequest, invalid, unsupportedMediaType } from "../status-errors.ts";
@@ -54,6 +55,7 @@ export function parsePatch(
   } catch (error) {
     throw badRequest(`error decoding patch: ${(error as Error).message}`);
   }
+  if (isTooDeep(patch)) throw badRequest(`error decoding patch: ${TOO_DEEP}`);
   if (fieldValidation !== "Ignore") {
     const duplicates = duplicateFields(text);
     if (duplicates.length > 0 && fieldValidation === "Strict")

@@ -8,6 +8,7 @@ import type { Kind, KindName } from "../kind.ts";
 import type { ApiError } from "../api-error.ts";
 import type { KubeObject } from "../meta/type.ts";
 import { badRequest, unsupportedMediaType } from "../status-errors.ts";
+import { isTooDeep, TOO_DEEP } from "./json/depth.ts";
 import { duplicateFields } from "./json/duplicates.ts";
 import { structure, StructureError } from "./json/structure.ts";
 import { decodeMessage } from "./protobuf/decode.ts";
@@ -153,15 +154,22 @@ function readJson(kind: KindName, body: Uint8Array): RawBody {
 const MAX_YAML_ALIASES = 100;
 
 function readYaml(kind: KindName, body: Uint8Array): RawBody {
-  const document = parseDocument(decodeText(kind, body), { uniqueKeys: true, stringKeys: true });
-  const duplicates = document.errors.filter((error) => error.code === "DUPLICATE_KEY");
-  const broken = document.errors.find((error) => error.code !== "DUPLICATE_KEY");
   const complain = (why: string): ApiError =>
     unrecognized(
       kind,
       `couldn't get version/kind; json parse error: error converting YAML to JSON: yaml: ${why}`,
       body,
     );
+  const text = decodeText(kind, body);
+  let document: ReturnType<typeof parseDocument>;
+  try {
+    document = parseDocument(text, { uniqueKeys: true, stringKeys: true });
+  } catch (error) {
+    // Of a text that nests too deep for the parser.
+    throw complain((error as Error).message);
+  }
+  const duplicates = document.errors.filter((error) => error.code === "DUPLICATE_KEY");
+  const broken = document.errors.find((error) => error.code !== "DUPLICATE_KEY");
   if (broken !== undefined) throw complain(broken.message);
   let value: unknown;
   try {
@@ -177,6 +185,8 @@ function readYaml(kind: KindName, body: Uint8Array): RawBody {
 function rawBody(kind: KindName, value: unknown, body: Uint8Array, complaints: () => string[]): RawBody {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw unrecognized(kind, "couldn't get version/kind; json parse error: the body is no object", body);
+  if (isTooDeep(value))
+    throw unrecognized(kind, `couldn't get version/kind; json parse error: ${TOO_DEEP}`, body);
   const { apiVersion, kind: given } = value as Json;
   return {
     apiVersion: typeof apiVersion === "string" ? apiVersion : "",
