@@ -55,7 +55,7 @@ export function builtinRules(ranges: ServiceRanges, clock: () => number): RulesB
     .add(replicationControllerKind, { orphansByDefault: true })
     .add(eventKind, { createOnUpdate: true })
     .add(eventV1Kind, { createOnUpdate: true })
-    .add(leaseKind, { createOnUpdate: true })
+    .add(leaseKind, { createOnUpdate: true, versionedUpdate: true })
     .add(podKind, { returnsDeleted: true, gracePeriod: podGracePeriod });
 }
 

@@ -33,6 +33,8 @@ export interface SubresourceRules {
 export interface KindRules<T extends KubeObject = KubeObject> {
   /** PUT of a name that does not exist creates it (AllowCreateOnUpdate). */
   readonly createOnUpdate?: boolean;
+  /** A PUT must say which version it replaces (not AllowUnconditionalUpdate). */
+  readonly versionedUpdate?: boolean;
   /** DELETE answers with the object instead of a Status (ReturnDeletedObject). */
   readonly returnsDeleted?: boolean;
   /** A kind that is never stored (a review): what a create is answered with. The object is validated before. */

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { endpointSliceKind } from "../../api/endpointslice/kind.ts";
 import { endpointsKind } from "../../api/endpoints/kind.ts";
+import { leaseKind } from "../../api/lease/kind.ts";
+import type { Lease } from "../../api/lease/type.ts";
 import { namespaceKind } from "../../api/namespace/kind.ts";
 import { serviceKind } from "../../api/service/kind.ts";
 import { ALICE, refusal, service, startRegistry } from "./registry-fixture.ts";
@@ -195,4 +197,21 @@ test("the first namespaces are there", async (t) => {
     items.map(({ metadata }) => metadata.name),
     ["default", "kube-node-lease", "kube-public", "kube-system"],
   );
+});
+
+test("a Lease is replaced only by who says which version is replaced; a PUT may make it, a patch needs no version", async (t) => {
+  const { registry } = await startRegistry(t);
+  const key = { namespace: "default", name: "leader" };
+  const lease: Lease = { metadata: { name: "leader" }, spec: { holderIdentity: "a" } };
+  const made = await registry.update(leaseKind, key, lease, {}, ALICE);
+  assert.equal(made.created, true);
+  assert.equal(
+    await refusal(registry.update(leaseKind, key, lease, {}, ALICE)),
+    '422 Invalid: leases.coordination.k8s.io "leader" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update',
+  );
+  const merge = { type: "merge", patch: { spec: { holderIdentity: "b" } } } as const;
+  const { object } = await registry.patch(leaseKind, key, merge, {}, ALICE);
+  assert.equal(object.spec?.holderIdentity, "b");
+  await registry.update(leaseKind, key, { ...object, spec: { holderIdentity: "c" } }, {}, ALICE);
+  assert.match(await refusal(registry.update(leaseKind, key, object, {}, ALICE)), /^409 Conflict: /);
 });

@@ -5,8 +5,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { applyToObject, type Author, managersAfterWrite } from "../../api/apply/field-manager.ts";
 import { sameButForTimes } from "../../api/apply/managers.ts";
-import type { FieldError } from "../../api/field-error.ts";
-import { formatFieldError } from "../../api/field-error.ts";
+import { type FieldError, formatFieldError, invalidValue } from "../../api/field-error.ts";
 import type { Kind, ValidationContext } from "../../api/kind.ts";
 import type { KubeObject, ManagedFieldsEntry } from "../../api/meta/type.ts";
 import {
@@ -263,6 +262,7 @@ export class Writer {
   ): Promise<T> {
     const { store, rules: allRules, validation } = this.#parts;
     const rules = allRules.of(kind);
+    if (rules.versionedUpdate === true && options.trusted !== true) demandVersion(kind, draft, old);
     checkVersion(kind, draft, old);
     checkName(draft, old.metadata.name!);
     if (kind.namespaced) placeInNamespace(kind, old.metadata.namespace, draft);
@@ -360,6 +360,13 @@ export function isGone<T extends KubeObject>(rules: KindRules<T>, object: T): bo
     finalizers.length === 0 &&
     rules.isHeld?.(object) !== true
   );
+}
+
+/** Throws ApiError 422 if the update does not say which version it replaces. Upstream names the resource, not the kind. */
+function demandVersion<T extends KubeObject>(kind: Kind<T>, draft: T, old: T): void {
+  if ((draft.metadata.resourceVersion ?? "") !== "") return;
+  const error = invalidValue("metadata.resourceVersion", 0, "must be specified for an update");
+  throw invalid({ group: kind.group, kind: kind.plural }, old.metadata.name!, [error]);
 }
 
 /** Optimistic concurrency: a version or uid in the object must be the stored one's. Throws ApiError 409. */
