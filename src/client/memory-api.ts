@@ -4,6 +4,7 @@
  */
 import type { Kind } from "../api/kind.ts";
 import type { KubeList, KubeObject } from "../api/meta/type.ts";
+import { applyMergePatch } from "../api/patch/merge-patch.ts";
 import { parseLabelSelector } from "../api/selector/label-selector.ts";
 import { matchesLabels } from "../api/selector/requirement.ts";
 import {
@@ -249,8 +250,7 @@ export function createMemoryApi(): MemoryApi {
       if (type !== "merge") throw new Error(`the API in memory knows no ${type} patches`);
       const current = table(kind.plural).get(key);
       if (current === undefined) throw notFound(kind, name);
-      // Only whole fields: enough for what its users write.
-      return put(kind, { ...(current as T), ...(patch as Partial<T>) });
+      return put(kind, applyMergePatch(current, patch) as T);
     },
 
     async delete<T extends KubeObject>(kind: Kind<T>, name: ObjectName): Promise<void> {

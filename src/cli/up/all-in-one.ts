@@ -4,6 +4,7 @@ import { type Cidr, cidr, formatCidr } from "../../base/ip.ts";
 import type { Log } from "../../base/log.ts";
 import { type Agent, startAgent } from "../../agent/agent.ts";
 import { machineAddresses, registerNode } from "../../agent/node.ts";
+import { followServiceRanges } from "../../agent/service-ranges.ts";
 import type { Client } from "../../client/client.ts";
 import { createInProcessClient } from "../../client/in-process.ts";
 import { startControllers } from "../../controllers/controllers.ts";
@@ -123,6 +124,17 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
       signal,
     });
   const running = agent;
+  const rangesFollowed =
+    running === undefined
+      ? Promise.resolve()
+      : followServiceRanges({
+          client,
+          nodeName: options.nodeName,
+          initial: serviceCidrs.map(formatCidr),
+          onChange: (ranges) => running.setServiceRanges(ranges),
+          log,
+          signal,
+        });
 
   const ready = (async () => {
     await Promise.race([containersSynced.promise, failed]);
@@ -151,7 +163,7 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
     finished,
     async stop(cleanup) {
       stop();
-      await Promise.allSettled([containersDone, running?.done, controllers.done]);
+      await Promise.allSettled([containersDone, running?.done, rangesFollowed, controllers.done]);
       if (cleanup) {
         await containers.cleanup();
         await dataPlane?.cleanup();
