@@ -5,6 +5,7 @@ import { setEndpointsDefaults } from "./defaults.ts";
 import { validateEndpoints, validateEndpointsUpdate } from "./validation.ts";
 import { endpointsSchema } from "./schema.ts";
 import type { Endpoints } from "./type.ts";
+import { endpointsWarnings } from "./warnings.ts";
 
 export const endpointsKind: Kind<Endpoints> = {
   group: "",
@@ -25,5 +26,6 @@ export const endpointsKind: Kind<Endpoints> = {
   prepareForUpdate: () => {},
   validate: validateEndpoints,
   validateUpdate: validateEndpointsUpdate,
+  warnings: endpointsWarnings,
   deprecation: "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
 };

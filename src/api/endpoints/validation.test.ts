@@ -1,5 +1,6 @@
+import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkCreates, checkUpdates } from "../validation/complaints-table.ts";
+import { changed, checkCreates, checkUpdates } from "../validation/complaints-table.ts";
 import { endpointsKind } from "./kind.ts";
 
 const GOOD = {
@@ -39,4 +40,17 @@ test("endpoints", () => {
       "subsets[0].addresses[0].nodeName: Forbidden: Cannot change NodeName for 10.1.0.1 to n2",
     ],
   ]);
+});
+
+test("odd addresses earn warnings, unless the controller of Endpoints writes them", () => {
+  const odd = {
+    metadata: { name: "web", namespace: "shop" },
+    subsets: [{ addresses: [{ ip: "fd00::1" }], notReadyAddresses: [{ ip: "fd00:0::2" }] }],
+  };
+  const warnings = (patch: object): string[] => endpointsKind.warnings!(changed(endpointsKind, odd, patch));
+  assert.deepEqual(warnings({}), [
+    'subsets[0].notReadyAddresses[0].ip: IPv6 address "fd00:0::2" should be in RFC 5952 canonical format ("fd00::2")',
+  ]);
+  const labels = { "endpoints.kubernetes.io/managed-by": "endpoint-controller" };
+  assert.deepEqual(warnings({ metadata: { labels } }), []);
 });

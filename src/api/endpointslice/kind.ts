@@ -2,9 +2,11 @@
 import type { Kind } from "../kind.ts";
 import { endpointSliceColumns } from "./columns.ts";
 import { setEndpointSliceDefaults } from "./defaults.ts";
+import { prepareEndpointSliceForCreate, prepareEndpointSliceForUpdate } from "./prepare.ts";
 import { validateEndpointSlice, validateEndpointSliceUpdate } from "./validation.ts";
 import { endpointSliceSchema } from "./schema.ts";
 import type { EndpointSlice } from "./type.ts";
+import { endpointSliceWarnings } from "./warnings.ts";
 
 export const endpointSliceKind: Kind<EndpointSlice> = {
   group: "discovery.k8s.io",
@@ -21,8 +23,9 @@ export const endpointSliceKind: Kind<EndpointSlice> = {
   generation: true,
   selectableFields: {},
   setDefaults: setEndpointSliceDefaults,
-  prepareForCreate: () => {},
-  prepareForUpdate: () => {},
+  prepareForCreate: prepareEndpointSliceForCreate,
+  prepareForUpdate: prepareEndpointSliceForUpdate,
   validate: validateEndpointSlice,
   validateUpdate: validateEndpointSliceUpdate,
+  warnings: endpointSliceWarnings,
 };

@@ -1,5 +1,6 @@
 /** What is worth a warning about a Service that is accepted (pkg/api/service GetWarningsForService). */
-import type { Service } from "./type.ts";
+import { addressWarnings, rangeWarnings } from "../validation/address-warnings.ts";
+import type { Service, ServiceSpec } from "./type.ts";
 
 export function serviceWarnings({ metadata: { annotations = {} }, spec = {} }: Service): string[] {
   const warnings: string[] = [];
@@ -7,9 +8,30 @@ export function serviceWarnings({ metadata: { annotations = {} }, spec = {} }: S
     warnings.push(
       "annotation service.kubernetes.io/topology-aware-hints is deprecated, please use service.kubernetes.io/topology-mode instead",
     );
-  if (spec.type === "ExternalName" && (spec.externalIPs ?? []).length > 0)
+  const { clusterIPs = [], externalIPs = [], loadBalancerIP = "", loadBalancerSourceRanges = [] } = spec;
+  warnings.push(
+    ...clusterIPs.flatMap((text, i) => addressWarnings(`spec.clusterIPs[${i}]`, text)),
+    ...headlessWarnings(spec),
+    ...externalIPs.flatMap((text, i) => addressWarnings(`spec.externalIPs[${i}]`, text)),
+    ...addressWarnings("spec.loadBalancerIP", loadBalancerIP),
+    ...loadBalancerSourceRanges.flatMap((text, i) =>
+      rangeWarnings(`spec.loadBalancerSourceRanges[${i}]`, text),
+    ),
+  );
+  if (spec.type === "ExternalName" && externalIPs.length > 0)
     warnings.push('spec.externalIPs is ignored when spec.type is "ExternalName"');
   if (spec.type !== "ExternalName" && spec.externalName !== undefined)
     warnings.push('spec.externalName is ignored when spec.type is not "ExternalName"');
   return warnings;
+}
+
+/** What has no meaning without a virtual address. */
+function headlessWarnings(spec: ServiceSpec): string[] {
+  if (spec.type !== "ClusterIP" || spec.clusterIP !== "None") return [];
+  const ignored: string[] = [];
+  if ((spec.loadBalancerIP ?? "") !== "") ignored.push("loadBalancerIP");
+  if ((spec.externalIPs ?? []).length > 0) ignored.push("externalIPs");
+  // Upstream writes this one as its Go field is called.
+  if (spec.sessionAffinity !== "None") ignored.push("SessionAffinity");
+  return ignored.map((field) => `spec.${field} is ignored for headless services`);
 }

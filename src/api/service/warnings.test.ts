@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { changed } from "../validation/complaints-table.ts";
+import { serviceKind } from "./kind.ts";
+
+const GOOD = { metadata: { name: "web", namespace: "shop" }, spec: { ports: [{ port: 80 }] } };
+
+test("what is accepted but means little or is written oddly earns warnings", () => {
+  const rows: [object, ...string[]][] = [
+    [{}],
+    [{ spec: { clusterIP: "fd00::1", clusterIPs: ["fd00::1", "10.96.0.9"] } }],
+    [
+      { spec: { clusterIP: "FD00::1", clusterIPs: ["FD00::1"] } },
+      'spec.clusterIPs[0]: IPv6 address "FD00::1" should be in RFC 5952 canonical format ("fd00::1")',
+    ],
+    [
+      { spec: { externalIPs: ["10.1.1.1", "2001:db8:0:0::1"], loadBalancerIP: "fd00:0::2" } },
+      'spec.externalIPs[1]: IPv6 address "2001:db8:0:0::1" should be in RFC 5952 canonical format ("2001:db8::1")',
+      'spec.loadBalancerIP: IPv6 address "fd00:0::2" should be in RFC 5952 canonical format ("fd00::2")',
+    ],
+    [
+      { spec: { type: "LoadBalancer", loadBalancerSourceRanges: ["10.0.0.0/8", "FD00::/8"] } },
+      'spec.loadBalancerSourceRanges[1]: IPv6 CIDR value "FD00::/8" should be in RFC 5952 canonical format ("fd00::/8")',
+    ],
+    [{ spec: { type: "LoadBalancer", loadBalancerIP: "no address" } }],
+    [{ spec: { clusterIP: "None", clusterIPs: ["None"] } }],
+    [
+      {
+        spec: {
+          clusterIP: "None",
+          clusterIPs: ["None"],
+          externalIPs: ["10.1.1.1"],
+          loadBalancerIP: "10.1.1.1",
+          sessionAffinity: "ClientIP",
+        },
+      },
+      "spec.loadBalancerIP is ignored for headless services",
+      "spec.externalIPs is ignored for headless services",
+      "spec.SessionAffinity is ignored for headless services",
+    ],
+    [
+      { spec: { type: "ExternalName", externalName: "a.b", externalIPs: ["10.1.1.1"] } },
+      'spec.externalIPs is ignored when spec.type is "ExternalName"',
+    ],
+    [{ spec: { externalName: "a.b" } }, 'spec.externalName is ignored when spec.type is not "ExternalName"'],
+    [
+      { metadata: { annotations: { "service.kubernetes.io/topology-aware-hints": "auto" } } },
+      "annotation service.kubernetes.io/topology-aware-hints is deprecated, please use service.kubernetes.io/topology-mode instead",
+    ],
+  ];
+  for (const [patch, ...warnings] of rows)
+    assert.deepEqual(
+      serviceKind.warnings!(changed(serviceKind, GOOD, patch)),
+      warnings,
+      JSON.stringify(patch),
+    );
+});
