@@ -180,12 +180,25 @@ suite("authentication", { concurrency: false, timeout: 60_000 }, () => {
     }
   });
 
+  test("who may give tokens is a right of its own", async () => {
+    const path = "/api/v1/namespaces/shop/serviceaccounts/web/token";
+    const refused = await withToken(await tokenOf("web"), path, { method: "POST", body: { spec: {} } });
+    assert.equal(refused.status, 403);
+    assert.equal(
+      refused.json()["message"],
+      'serviceaccounts "web" is forbidden: User "system:serviceaccount:shop:web" cannot create resource "serviceaccounts/token" in API group "" in the namespace "shop"',
+    );
+    const trial = await api.call(`${path}?dryRun=All`, { method: "POST", body: { spec: {} } });
+    assert.equal((trial.json()["status"] as Json)["token"], "", "a dry run gives no token");
+  });
+
   test("a token goes with the ServiceAccount, and one of the same name is another", async () => {
     await created("/api/v1/namespaces/shop/serviceaccounts", { metadata: { name: "brief" } });
     const token = await tokenOf("brief");
     assert.equal(((await whoIs(token)) as Json)["username"], "system:serviceaccount:shop:brief");
     const path = "/api/v1/namespaces/shop/serviceaccounts/brief";
-    assert.equal((await api.call(path, { method: "DELETE" })).status, 200);
+    const gone = await api.call(path, { method: "DELETE" });
+    assert.equal(gone.json()["kind"], "ServiceAccount", "upstream's ReturnDeletedObject");
     assert.equal(await whoIs(token), 401);
     await created("/api/v1/namespaces/shop/serviceaccounts", { metadata: { name: "brief" } });
     assert.equal(await whoIs(token), 401);
@@ -376,6 +389,17 @@ suite("authentication", { concurrency: false, timeout: 60_000 }, () => {
     );
   });
 
+  /** The audit's line of a request; it is written soon after the answer. */
+  async function lineOf(path: string, id: unknown): Promise<Json> {
+    const deadline = Date.now() + 5000;
+    while (Date.now() < deadline) {
+      const lines = (await readFile(path, "utf8")).split("\n").slice(0, -1);
+      const line = lines.map((text) => JSON.parse(text) as Json).find(({ auditID }) => auditID === id);
+      if (line !== undefined) return line;
+    }
+    throw new Error(`the audit has no line of ${String(id)}`);
+  }
+
   test("every write leaves a line, nothing of a token, and every answer is named", async () => {
     const path = join(files, "audit.log");
     const call = { method: "POST", headers: { "impersonate-user": "carol", "user-agent": "the test" } };
@@ -388,13 +412,19 @@ suite("authentication", { concurrency: false, timeout: 60_000 }, () => {
     assert.match(String(id), /^[-0-9a-f]{36}$/);
     const read = await api.call("/api/v1/nodes", { headers: { "audit-id": "mine-1" } });
     assert.equal(read.headers["audit-id"], "mine-1");
-    let line: Json | undefined;
-    const deadline = Date.now() + 5000;
-    while (line === undefined && Date.now() < deadline) {
-      const lines = (await readFile(path, "utf8")).trim().split("\n");
-      line = lines.map((text) => JSON.parse(text) as Json).find(({ auditID }) => auditID === id);
-    }
-    assert.ok(line !== undefined, "no line of the write");
+    const allowed = await api.call("/api/v1/namespaces/shop/configmaps", {
+      method: "POST",
+      body: { metadata: { generateName: "made-" } },
+    });
+    const { metadata } = allowed.json() as { metadata: { name: string } };
+    const made = await lineOf(path, allowed.headers["audit-id"]);
+    assert.deepEqual(made["objectRef"], {
+      resource: "configmaps",
+      namespace: "shop",
+      name: metadata.name,
+      apiVersion: "v1",
+    });
+    const line = await lineOf(path, id);
     assert.equal(line["verb"], "create");
     assert.equal((line["user"] as Json)["username"], "alice");
     assert.equal((line["impersonatedUser"] as Json)["username"], "carol");

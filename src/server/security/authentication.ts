@@ -70,6 +70,7 @@ export async function openAuthentication(options: AuthenticationOptions): Promis
   const tokens = unionOf(authenticators);
   registry.rules
     .add(serviceAccountKind, {
+      returnsDeleted: true,
       subresources: {
         token: tokenRequestRules({ tokens: serviceAccountTokens, objects, audiences, clock }),
       },
