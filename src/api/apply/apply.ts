@@ -84,7 +84,7 @@ function prune(shape: Shape, merged: unknown, managers: Managers, last: FieldSet
 }
 
 /** The set, with every field of a struct that has something below it in it as well. */
-function withNamedParents(shape: Shape | undefined, fields: FieldSet): FieldSet {
+function withNamedParents(shape: Shape | undefined, fields: FieldSet): MutableFieldSet {
   const result: MutableFieldSet = {};
   for (const element in fields) {
     const part = fields[element]!;
@@ -93,7 +93,7 @@ function withNamedParents(shape: Shape | undefined, fields: FieldSet): FieldSet 
       continue;
     }
     const inner = shape === undefined ? undefined : shapeBelow(shape, element);
-    const below = withNamedParents(inner, part) as MutableFieldSet;
+    const below = withNamedParents(inner, part);
     if (shape?.type === "struct" && inner !== undefined && element.startsWith("f:")) below[SELF] = {};
     result[element] = below;
   }

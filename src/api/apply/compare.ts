@@ -49,7 +49,7 @@ class Comparer implements Comparison {
           this.#parts(shape, left, right);
           this.#itself(before, after);
           // Free JSON may turn from an object into something else.
-          if (shape.type === "free" && before != null && after != null && !(isMap(before) && isMap(after)))
+          if (shape.type === "free" && isThere(before) && isThere(after) && isMap(before) !== isMap(after))
             insertPath(this.modified, this.#path);
         }
       }
@@ -129,6 +129,10 @@ function byElement(
 }
 
 const NOTHING: Record<string, unknown> = Object.freeze({});
+
+function isThere(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
 
 function mapOf(value: unknown): Record<string, unknown> {
   return isMap(value) ? value : NOTHING;

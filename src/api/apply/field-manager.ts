@@ -146,9 +146,10 @@ function kubectlTakesOver<T extends KubeObject>(
 function checkConfig<T extends KubeObject>(kind: Kind<T>, config: Record<string, unknown>): void {
   const { apiVersion, kind: given, metadata } = config;
   if (given !== kind.kind || apiVersion !== apiVersionOf(kind))
-    throw badRequest(`invalid object type: ${typeName(String(apiVersion ?? ""), String(given ?? ""))}`);
+    throw badRequest(`invalid object type: ${typeName(text(apiVersion), text(given))}`);
   const meta = isMap(metadata) ? metadata : {};
-  if (meta["managedFields"] != null) throw badRequest("metadata.managedFields must be nil");
+  if (meta["managedFields"] !== undefined && meta["managedFields"] !== null)
+    throw badRequest("metadata.managedFields must be nil");
   const complaints = checkApplied(shapeOfValue(kind.schema), config);
   if (complaints.length === 0) return;
   const [only = ""] = complaints;
@@ -158,11 +159,14 @@ function checkConfig<T extends KubeObject>(kind: Kind<T>, config: Record<string,
 
 /** Upstream answers this with a 500; it is the client's mistake. */
 function cannotType(metadata: Record<string, unknown>, type: string, why: string): ApiError {
-  const text = (value: unknown): string => (typeof value === "string" ? value : "");
   const { namespace, name } = metadata;
   return badRequest(
     `failed to create typed patch object (${text(namespace)}/${text(name)}; ${type}): ${why}`,
   );
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 /** As Go prints a GroupVersionKind: "/v1, Kind=Service". */
@@ -190,8 +194,8 @@ function resetFields<T extends KubeObject>(kind: Kind<T>, subresource: string): 
   if (subresource !== "status") return STATUS;
   let fields = resets.get(kind);
   if (fields === undefined) {
-    const kept = ["apiVersion", "kind", "metadata", "status"];
-    const own = [...kind.schema.fields.keys()].filter((name) => !kept.includes(name));
+    const kept = new Set(["apiVersion", "kind", "metadata", "status"]);
+    const own = [...kind.schema.fields.keys()].filter((name) => !kept.has(name));
     const paths = [...own.map((name) => [name]), ...(kind.statusResets ?? [])];
     fields = setOfPaths(...paths.map((path) => path.map((name) => `f:${name}`)));
     resets.set(kind, fields);
@@ -211,7 +215,7 @@ function emptyObject<T extends KubeObject>(kind: Kind<T>): KubeObject {
   return empty;
 }
 
-function withoutManagers<T extends KubeObject>(object: T): KubeObject {
+function withoutManagers(object: KubeObject): KubeObject {
   const { managedFields, ...metadata } = object.metadata;
   return managedFields === undefined ? object : { ...object, metadata };
 }

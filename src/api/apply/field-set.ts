@@ -96,7 +96,7 @@ function combineParts(a: FieldSet, b: FieldSet, combine: Combine): MutableFieldS
     const part = combine(undefined, b[element]);
     if (part !== undefined) result[element] = part;
   }
-  return result as MutableFieldSet;
+  return result;
 }
 
 const unionNodes: Combine = (a, b) => {

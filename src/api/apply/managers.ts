@@ -81,7 +81,7 @@ export function writeManagers(managers: Managers): ManagedFieldsEntry[] {
     entry.apiVersion = manager.apiVersion;
     if (manager.time !== undefined) entry.time = manager.time;
     entry.fieldsType = "FieldsV1";
-    entry.fieldsV1 = finish(manager.fields) as Record<string, unknown>;
+    entry.fieldsV1 = finish(manager.fields);
     if (manager.subresource !== "") entry.subresource = manager.subresource;
     return entry;
   });
