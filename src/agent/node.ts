@@ -1,6 +1,6 @@
 /** This machine as a Node object: what `kubectl get nodes` shows, and what pods are bound to. */
 import { readFileSync } from "node:fs";
-import { arch, networkInterfaces, release } from "node:os";
+import { arch, cpus, networkInterfaces, release, totalmem } from "node:os";
 import { ApiError } from "../api/api-error.ts";
 import { nodeKind } from "../api/node/kind.ts";
 import type { Node, NodeAddress } from "../api/node/type.ts";
@@ -74,6 +74,9 @@ function nodeOf(description: NodeDescription, now: Date): Node {
         : { podCIDR: description.podCidr, podCIDRs: [description.podCidr] },
     status: {
       addresses,
+      // Nothing is kept back from pods.
+      capacity: machineResources(),
+      allocatable: machineResources(),
       conditions: [
         {
           type: "Ready",
@@ -98,6 +101,11 @@ function nodeOf(description: NodeDescription, now: Date): Node {
       },
     },
   };
+}
+
+/** As a kubelet counts them: logical processors, and memory in KiB. */
+function machineResources(): Record<string, string> {
+  return { cpu: String(cpus().length), memory: `${Math.floor(totalmem() / 1024)}Ki` };
 }
 
 /** These files are for people's information only: a machine without one is still a node. */
