@@ -158,7 +158,7 @@ test(
   TIMEOUT,
   async (t) => {
     const api = await startApi(
-      { after: (undo) => void t.after(undo) },
+      { after: (undo) => t.after(undo) },
       { serviceCidrs: [cidr("10.96.0.0/24"), cidr("fd00::/112")] },
     );
     const clients = Array.from({ length: CREATORS }, () => connect(api.server.url, api.server.kubeconfig()));
