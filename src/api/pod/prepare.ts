@@ -7,6 +7,15 @@ import type { Pod } from "./type.ts";
 export function preparePodForCreate(pod: Pod): void {
   if (pod.spec !== undefined) dropDisabledFields(pod.spec);
   pod.status = { phase: "Pending", qosClass: podQosClass(pod) };
+  if ((pod.spec?.schedulingGates ?? []).length > 0)
+    pod.status.conditions = [
+      {
+        type: "PodScheduled",
+        status: "False",
+        reason: "SchedulingGated",
+        message: "Scheduling is blocked due to non-empty scheduling gates",
+      },
+    ];
 }
 
 export function preparePodForUpdate(pod: Pod, old: Pod): void {
