@@ -10,6 +10,7 @@ import { configMapKind } from "./configmap/kind.ts";
 import { clusterRoleKind } from "./clusterrole/kind.ts";
 import { clusterRoleBindingKind } from "./clusterrolebinding/kind.ts";
 import { endpointSliceKind } from "./endpointslice/kind.ts";
+import { customResourceDefinitionKind } from "./customresourcedefinition/kind.ts";
 import { deploymentKind } from "./deployment/kind.ts";
 import { endpointsKind } from "./endpoints/kind.ts";
 import { eventKind } from "./event/kind.ts";
@@ -50,6 +51,7 @@ export const kinds: readonly Kind[] = [
   secretKind,
   serviceAccountKind,
   serviceKind,
+  customResourceDefinitionKind,
   deploymentKind,
   replicaSetKind,
   leaseKind,

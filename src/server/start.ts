@@ -1,6 +1,6 @@
 /** Starts the Kubernetes API over a store: certificates, registry, listener; and stops them in the opposite order. */
 import { hostname } from "node:os";
-import { fixedCatalog } from "../api/kind-catalog.ts";
+import { ChangingCatalog, fixedCatalog } from "../api/kind-catalog.ts";
 import { kinds as builtinKinds } from "../api/kinds.ts";
 import { cidr, cidrAddress, formatIp, parseIp } from "../base/ip.ts";
 import { silentLog } from "../base/log.ts";
@@ -9,6 +9,8 @@ import { startAuthorization } from "./authorization/authorization.ts";
 import { withAudit } from "./audit/audit.ts";
 import { openAuditLog } from "./audit/audit-log.ts";
 import { FlowControl } from "./flow-control/flow-control.ts";
+import { startCustomResources } from "./custom-resources/controller.ts";
+import { ServedKinds, storedDefinitions } from "./custom-resources/served-kinds.ts";
 import { createApiHandler } from "./http/api-handler.ts";
 import { listen } from "./http/front.ts";
 import type { HealthCheck } from "./http/health.ts";
@@ -29,7 +31,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     store,
     bind,
     dataDir,
-    kinds = fixedCatalog(builtinKinds),
+    kinds: { kinds: builtin } = fixedCatalog(builtinKinds),
     log = silentLog,
     clock = Date.now,
   } = options;
@@ -45,7 +47,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     now: clock(),
   });
   await using stack = new AsyncDisposableStack();
+  const served = new ServedKinds(builtin);
+  // The garbage collector must know the kind of everything that is in the store when it starts.
+  const kinds = new ChangingCatalog(served.kinds(await storedDefinitions(store)));
   const registry = stack.use(await createRegistry({ store, kinds, ranges, log, clock }));
+  stack.use(await startCustomResources({ registry, catalog: kinds, builtin, served, clock, log }));
   let address = "";
   const authentication = await openAuthentication({
     dataDir,
@@ -64,6 +70,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     health: healthChecks(store),
     authenticate: authentication.authenticate,
     policy,
+    flow: new FlowControl(options.limits),
     address: () => address,
     otherPaths: async (request) => authentication.openIdAnswer(request),
     onError: (err) => log.error({ err }, "a watch failed by our fault"),

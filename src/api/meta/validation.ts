@@ -12,6 +12,11 @@ export interface ObjectMetaRules {
   readonly namespaced: boolean;
   /** The syntax of the kind's names. */
   readonly nameComplaints: (name: string) => readonly string[];
+  /**
+   * Finalizers need no domain: so outside of the core's own kinds (of pkg/apis/core/validation ValidateObjectMeta).
+   * @default false
+   */
+  readonly plainFinalizers?: boolean;
 }
 
 export function validateObjectMeta(metadata: ObjectMeta, rules: ObjectMetaRules): FieldError[] {
@@ -35,13 +40,17 @@ export function validateObjectMeta(metadata: ObjectMeta, rules: ObjectMetaRules)
     ...checkLabels("metadata.labels", metadata.labels),
     ...checkAnnotations("metadata.annotations", metadata.annotations),
     ...checkOwners(metadata.ownerReferences ?? []),
-    ...checkFinalizers(metadata.finalizers ?? []),
+    ...checkFinalizers(metadata.finalizers ?? [], rules.plainFinalizers),
   );
   return errors;
 }
 
 /** What an update may not change. Both are as stored: the server has filled in what the client left out. */
-export function validateObjectMetaUpdate(metadata: ObjectMeta, old: ObjectMeta): FieldError[] {
+export function validateObjectMetaUpdate(
+  metadata: ObjectMeta,
+  old: ObjectMeta,
+  { plainFinalizers }: Pick<ObjectMetaRules, "plainFinalizers"> = {},
+): FieldError[] {
   const errors: FieldError[] = [];
   const fixed = [
     "name",
@@ -59,7 +68,7 @@ export function validateObjectMetaUpdate(metadata: ObjectMeta, old: ObjectMeta):
     ...checkLabels("metadata.labels", metadata.labels),
     ...checkAnnotations("metadata.annotations", metadata.annotations),
     ...checkOwners(metadata.ownerReferences ?? []),
-    ...checkFinalizers(metadata.finalizers ?? []),
+    ...checkFinalizers(metadata.finalizers ?? [], plainFinalizers),
   );
   return errors;
 }
@@ -104,11 +113,11 @@ function checkOwners(owners: readonly OwnerReference[]): FieldError[] {
 /** Finalizers that need no domain. */
 const STANDARD_FINALIZERS: ReadonlySet<string> = new Set(["kubernetes", "orphan", "foregroundDeletion"]);
 
-function checkFinalizers(finalizers: readonly string[]): FieldError[] {
+function checkFinalizers(finalizers: readonly string[], plain = false): FieldError[] {
   const field = "metadata.finalizers";
   const errors = finalizers.flatMap((name) => {
     const syntax = checkSyntax(field, name, qualifiedNameComplaints);
-    if (!name.includes("/") && !STANDARD_FINALIZERS.has(name)) {
+    if (!plain && !name.includes("/") && !STANDARD_FINALIZERS.has(name)) {
       const detail = "name is neither a standard finalizer name nor is it fully qualified";
       syntax.push(invalidValue(field, name, detail));
     }

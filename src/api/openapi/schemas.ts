@@ -1,5 +1,5 @@
 /** The components.schemas of OpenAPI v3 documents, from the kinds' schemas. */
-import type { FieldSchema, ObjectSchema, ScalarSchema, ValueSchema } from "../schema/schema.ts";
+import type { CustomSchema, FieldSchema, ObjectSchema, ScalarSchema, ValueSchema } from "../schema/schema.ts";
 
 export type Json = Record<string, unknown>;
 
@@ -49,6 +49,7 @@ export class ComponentSchemas {
     if (this.#schemas.has(schema.name)) return;
     const result: Json = { description: schema.description, type: "object" };
     this.#schemas.set(schema.name, result);
+    if (schema.custom !== undefined) return this.#addCustom(schema, schema.custom, result, extra);
     const required: string[] = [];
     const properties: Json = {};
     for (const [name, field] of schema.fields) {
@@ -60,6 +61,15 @@ export class ComponentSchemas {
     result["properties"] = properties;
     if (schema.atomic) result["x-kubernetes-map-type"] = "atomic";
     Object.assign(result, extra);
+  }
+
+  /** What a CustomResourceDefinition says, with the fields that every kind has. */
+  #addCustom(schema: ObjectSchema<unknown>, custom: CustomSchema, result: Json, extra: Json): void {
+    const { properties, ...rest } = custom.openApi;
+    const common: Json = {};
+    for (const name of ["apiVersion", "kind", "metadata"])
+      common[name] = this.#property(schema.fields.get(name)!);
+    Object.assign(result, rest, { properties: { ...common, ...(properties as Json) } }, extra);
   }
 
   #property(field: FieldSchema): Json {
@@ -119,6 +129,8 @@ export class ComponentSchemas {
         return this.#component(QUANTITY);
       case "intOrString":
         return this.#component(INT_OR_STRING);
+      case "any":
+        return { "x-kubernetes-preserve-unknown-fields": true };
       case "json":
         return this.#component(FREE_JSON);
       default:

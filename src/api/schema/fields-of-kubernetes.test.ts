@@ -65,6 +65,8 @@ test("names, wire numbers, types and patch keys are those of Kubernetes 1.34", (
   }
   let compared = 0;
   for (const [name, schema] of allSchemas()) {
+    // kubectl, which the facts were taken from, does not have these types; they are sent as JSON only.
+    if (name.startsWith("io.k8s.apiextensions-apiserver.")) continue;
     const facts = expected.get(name);
     if (name.endsWith(".Preconditions")) continue;
     assert.ok(facts !== undefined, `no facts about ${name}`);

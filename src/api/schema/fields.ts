@@ -100,6 +100,16 @@ export function intOrString(number: number, description: string): Field<IntOrStr
   return field(number, scalar("intOrString"), description);
 }
 
+/** A floating-point number. */
+export function double(number: number, description: string): Field<number> {
+  return field(number, scalar("double"), description);
+}
+
+/** Any JSON value, kept as it is. Only where nothing is sent as protobuf. */
+export function any(number: number, description: string): Field<unknown> {
+  return field(number, scalar("any"), description, { pointer: true });
+}
+
 /** Any JSON object, kept as it is. */
 export function json(number: number, description: string): Field<Record<string, unknown>> {
   return field(number, scalar("json"), description);

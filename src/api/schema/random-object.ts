@@ -58,6 +58,8 @@ function anyScalar(schema: ScalarSchema): fc.Arbitrary<unknown> {
         .map(([n, suffix]) => `${n}${suffix}`);
     case "intOrString":
       return fc.oneof(fc.integer(), fc.string({ maxLength: 10 }));
+    case "any":
+      return fc.jsonValue({ maxDepth: 1 });
     case "json":
       return fc
         .dictionary(fc.string({ maxLength: 5 }), fc.jsonValue({ maxDepth: 1 }), { maxKeys: 2 })

@@ -6,7 +6,10 @@
  * k8s.io/api). schema.ts has the types; fields.ts builds them, checked against the hand-written TypeScript types.
  */
 
-/** A value without parts. `json` is any JSON (FieldsV1, RawExtension); on the wire a message with the raw text in field 1. */
+/**
+ * A value without parts. `json` is any JSON object (FieldsV1, RawExtension); on the wire a message with the raw text in
+ * field 1. `any` is any JSON value at all, and occurs only where nothing is sent as protobuf.
+ */
 export type ScalarType =
   | "string"
   | "boolean"
@@ -18,7 +21,8 @@ export type ScalarType =
   | "microTime"
   | "quantity"
   | "intOrString"
-  | "json";
+  | "json"
+  | "any";
 
 export interface ScalarSchema {
   readonly type: ScalarType;
@@ -87,7 +91,20 @@ export interface ObjectSchema<out T> {
   /** The fields by their wire number, for decoding. */
   readonly wire: WireFields;
   readonly atomic: boolean;
+  /** Of a kind that a CustomResourceDefinition describes: how its JSON is read and published. */
+  readonly custom?: CustomSchema;
   readonly "~type"?: T;
+}
+
+/** JSON that is kept as it is sent, where its types are for validation to judge and not for the reader. */
+export interface CustomSchema {
+  /**
+   * A copy without what the schema does not know, except for metadata, which the caller reads. The paths of what was
+   * left out ("spec.foo") are added to `unknown`.
+   */
+  prune(value: Readonly<Record<string, unknown>>, unknown: string[]): Record<string, unknown>;
+  /** The schema of all but apiVersion, kind and metadata, as OpenAPI v3 has it. */
+  readonly openApi: Readonly<Record<string, unknown>>;
 }
 
 /** What a wire number means: a field, or a message whose fields belong to the same JSON object. */

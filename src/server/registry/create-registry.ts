@@ -19,6 +19,7 @@ import type {
   Registry,
   RegistryListQuery,
   RegistryPatch,
+  RegistryWatch,
   RegistryWatchQuery,
   RegistryWriteOptions,
 } from "../registry.ts";
@@ -30,6 +31,7 @@ import { startEventExpiry } from "./event-expiry.ts";
 import { GarbageCollector } from "./garbage-collector.ts";
 import { ROOT, storeKey } from "./keys.ts";
 import type { KindRules, RulesByKind } from "./kind-rules.ts";
+import { endingWithKind } from "./kind-watch.ts";
 import { type EntryList, listEntries, listObjects } from "./list.ts";
 import { checkName, keyOf } from "./metadata.ts";
 import { NamespaceFinalizer } from "./namespace-finalizer.ts";
@@ -123,8 +125,10 @@ export async function createRegistry(options: RegistryOptions): Promise<OwnedReg
     listEntries: async <T extends KubeObject>(kind: Kind<T>, query: RegistryListQuery) =>
       listEntries(store, kind, query),
 
-    watch: async <T extends KubeObject>(kind: Kind<T>, query: RegistryWatchQuery) =>
-      watchObjects({ store, bookmarks }, kind, query),
+    async watch<T extends KubeObject>(kind: Kind<T>, query: RegistryWatchQuery): Promise<RegistryWatch<T>> {
+      const watch = await watchObjects({ store, bookmarks }, kind, query);
+      return kind.custom === true ? endingWithKind(kinds, kind, watch) : watch;
+    },
 
     create: async <T extends KubeObject>(
       kind: Kind<T>,

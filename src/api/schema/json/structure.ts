@@ -27,6 +27,8 @@ type Json = Record<string, unknown>;
 /** Reads `value` as an object of the schema. Throws StructureError when a field has the wrong type. */
 export function structure<T>(schema: ObjectSchema<T>, value: unknown): Structured<T> {
   const reader = new StructureReader();
+  if (schema.custom !== undefined)
+    return { object: reader.customObject(schema, value) as T, unknownFields: reader.unknownFields };
   const object = reader.object(schema, value) as T;
   return { object, unknownFields: reader.unknownFields };
 }
@@ -40,6 +42,26 @@ class StructureReader {
   readonly #path: (string | number)[] = [];
   /** The Go type of the object that holds the current field. */
   #owner = "";
+
+  /**
+   * An object of a custom resource: only what every kind has must be of the right type, and the rest is as it was sent but
+   * for unknown fields. First come the fields that all have, then the others in order of name.
+   */
+  customObject(schema: ObjectSchema<unknown>, value: unknown): Json {
+    if (typeof value !== "object" || value === null || Array.isArray(value))
+      throw this.#mismatch(value, "map[string]interface {}");
+    const common: Json = {};
+    for (const name of ["apiVersion", "kind", "metadata"]) {
+      this.#path.push(name);
+      const read = this.#field(schema.fields.get(name)!, (value as Json)[name]);
+      this.#path.pop();
+      if (read !== undefined) common[name] = read;
+    }
+    const rest: Json = schema.custom!.prune(value as Json, this.unknownFields);
+    const object: Json = common;
+    for (const name of Object.keys(rest).sort()) if (!(name in common)) object[name] = rest[name];
+    return object;
+  }
 
   object(schema: ObjectSchema<unknown>, value: unknown): Json {
     if (value === null || value === undefined) value = {};
@@ -139,6 +161,8 @@ class StructureReader {
       case "time":
       case "microTime":
         return this.#time(schema.type, value);
+      case "any":
+        return value;
       case "json":
         if (typeof value !== "object" || value === null) throw this.#mismatch(value, "runtime.RawExtension");
         return value;

@@ -126,6 +126,8 @@ function readValue(
       return readIntOrString(reader.bytes());
     case "json":
       return readJson(reader.bytes());
+    case "any":
+      throw new TypeError("any JSON has no form on the wire");
     default:
       return schema satisfies never;
   }

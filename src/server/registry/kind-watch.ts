@@ -1,0 +1,38 @@
+/** Watches of kinds that can cease to be: they end with the CustomResourceDefinition. */
+import type { KindCatalog } from "../../api/kind-catalog.ts";
+import type { Kind } from "../../api/kind.ts";
+import type { KubeObject } from "../../api/meta/type.ts";
+import type { RegistryEvent, RegistryWatch } from "../registry.ts";
+
+/** The same watch; it ends when the catalog no longer has a kind of this name and version. */
+export function endingWithKind<T extends KubeObject>(
+  catalog: KindCatalog,
+  { group, version, plural }: Kind<T>,
+  watch: RegistryWatch<T>,
+): RegistryWatch<T> {
+  const subscription = catalog.subscribe(() => {
+    const there = catalog.kinds.some(
+      (kind) => kind.group === group && kind.version === version && kind.plural === plural,
+    );
+    if (!there) close();
+  });
+  function close(): void {
+    subscription[Symbol.dispose]();
+    watch.close();
+  }
+  return {
+    close,
+    async next(): Promise<IteratorResult<readonly RegistryEvent<T>[], undefined>> {
+      const result = await watch.next();
+      if (result.done === true) close();
+      return result;
+    },
+    async return(): Promise<IteratorResult<readonly RegistryEvent<T>[], undefined>> {
+      close();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
