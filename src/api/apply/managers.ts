@@ -27,6 +27,7 @@ export function identityOf({
 
 /** Sets in their final form: shared by all objects that have the same, and known not to need reading again. */
 const finished = new WeakSet<FieldSet>();
+/** By their JSON, in whatever order they were made. */
 const byText = new Map<string, FieldSet>();
 /** Objects made by one program have few different sets; more are kept, but not shared. */
 const MAX_SHARED = 4096;
@@ -34,23 +35,27 @@ const MAX_SHARED = 4096;
 /** The set in order, shared with every object that has the same one. */
 function finish(fields: FieldSet): FieldSet {
   if (finished.has(fields)) return fields;
-  return shared(inOrder(fields));
-}
-
-function shared(ordered: FieldSet): FieldSet {
-  const text = JSON.stringify(ordered);
+  const text = JSON.stringify(fields);
   const known = byText.get(text);
   if (known !== undefined) return known;
+  const ordered = inOrder(fields);
+  const orderedText = JSON.stringify(ordered);
+  const shared = orderedText === text ? ordered : (byText.get(orderedText) ?? ordered);
+  share(orderedText, shared);
+  share(text, shared);
+  return shared;
+}
+
+function share(text: string, fields: FieldSet): void {
   if (byText.size >= MAX_SHARED) byText.delete(byText.keys().next().value!);
-  byText.set(text, ordered);
-  finished.add(ordered);
-  return ordered;
+  byText.set(text, fields);
+  finished.add(fields);
 }
 
 /** Lets entries that were just read from the store share their sets; they are as {@link writeManagers} made them. */
 export function shareFields(entries: readonly ManagedFieldsEntry[]): void {
   for (const entry of entries)
-    if (entry.fieldsV1 !== undefined) entry.fieldsV1 = shared(entry.fieldsV1 as FieldSet);
+    if (entry.fieldsV1 !== undefined) entry.fieldsV1 = finish(entry.fieldsV1 as FieldSet);
 }
 
 /** Throws SyntaxError, saying what is wrong, for entries that mean nothing. */

@@ -7,9 +7,17 @@ import type { KubeObject, Time } from "../../api/meta/type.ts";
 import { badRequest } from "../../api/status-errors.ts";
 import type { ObjectKey } from "../registry.ts";
 
+/** Thousands of writes happen in one second, and formatting it is a good part of what their metadata costs. */
+const latest = { second: Number.NaN, text: "" };
+
 /** RFC 3339 in UTC with second precision. */
 export function formatTime(milliseconds: number): Time {
-  return `${new Date(milliseconds).toISOString().slice(0, 19)}Z`;
+  const second = Math.floor(milliseconds / 1000);
+  if (second !== latest.second) {
+    latest.second = second;
+    latest.text = `${new Date(milliseconds).toISOString().slice(0, 19)}Z`;
+  }
+  return latest.text;
 }
 
 /** Letters that make no words: what upstream ends generated names with (apimachinery util/rand). */
