@@ -50,6 +50,7 @@ export function fillFamilies(
   families: readonly IpFamilyName[],
 ): FieldError[] {
   if (!hasAddresses(spec)) return [];
+  const errors: FieldError[] = [];
   if (old !== undefined && hasAddresses(old)) {
     spec.ipFamilyPolicy ??= old.ipFamilyPolicy ?? "SingleStack";
     if ((spec.ipFamilies ?? []).length === 0 && old.ipFamilies !== undefined)
@@ -57,8 +58,9 @@ export function fillFamilies(
     trimSecondary(spec, old);
     // A cluster that became dual-stack changes no Service that was there before.
     if (isUnchangedPreferDualStack(spec, old)) return [];
+    errors.push(...checkReduction(spec, old));
   }
-  const errors = checkFamilies(spec, families);
+  errors.push(...checkFamilies(spec, families));
   if (errors.length > 0) return errors;
 
   const policyGiven = spec.ipFamilyPolicy !== undefined;
@@ -92,6 +94,23 @@ function trimSecondary(spec: ServiceSpec, old: ServiceSpec): void {
   if (!sameList(spec.clusterIPs, old.clusterIPs) || !sameList(spec.ipFamilies, old.ipFamilies)) return;
   if ((spec.clusterIPs ?? []).length > 1) spec.clusterIPs = spec.clusterIPs!.slice(0, 1);
   if ((spec.ipFamilies ?? []).length > 1) spec.ipFamilies = spec.ipFamilies!.slice(0, 1);
+}
+
+/** Only SingleStack lets a second address or family go. */
+function checkReduction(spec: ServiceSpec, old: ServiceSpec): FieldError[] {
+  if (spec.ipFamilyPolicy === "SingleStack") return [];
+  const reduced = (after: readonly string[] = [], before: readonly string[] = []): boolean =>
+    after.length > 0 && after.length < before.length;
+  const sentence = (what: string): FieldError =>
+    invalidValue(
+      "spec.ipFamilyPolicy",
+      spec.ipFamilyPolicy,
+      `must be 'SingleStack' to release the secondary ${what}`,
+    );
+  return [
+    ...(reduced(spec.clusterIPs, old.clusterIPs) ? [sentence("cluster IP")] : []),
+    ...(reduced(spec.ipFamilies, old.ipFamilies) ? [sentence("IP family")] : []),
+  ];
 }
 
 function isUnchangedPreferDualStack(spec: ServiceSpec, old: ServiceSpec): boolean {

@@ -191,6 +191,18 @@ test("dual-stack: families and addresses follow the policy, up and down", async 
   );
 });
 
+test("a second address or family goes only with the policy SingleStack", async (t) => {
+  const fixture = await startRegistry(t, DUAL);
+  const { spec } = await create(fixture, "web", { ipFamilyPolicy: "RequireDualStack" });
+  const release = (what: string): string =>
+    `spec.ipFamilyPolicy: Invalid value: "RequireDualStack": must be 'SingleStack' to release the secondary ${what}`;
+  assert.equal(
+    await refusal(patch(fixture, "web", { clusterIPs: [spec!.clusterIP!], ipFamilies: ["IPv4"] })),
+    `422 Invalid: Service "web" is invalid: [${release("cluster IP")}, ${release("IP family")}]`,
+  );
+  assert.equal(taken(fixture), "1+1 addresses, 0 ports");
+});
+
 test("a single-stack installation says so", async (t) => {
   const fixture = await startRegistry(t);
   assert.match(
