@@ -1,0 +1,347 @@
+/**
+ * Clients that ask too much, too slowly or for ever, on real sockets; each time another client's requests all succeed
+ * beside them. Needs no root.
+ */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { constants } from "node:http2";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { connect, type TLSSocket } from "node:tls";
+import { setTimeout as passed } from "node:timers/promises";
+import { createMemoryStore } from "../src/store/memory/memory-store.ts";
+import type { Store } from "../src/store/store.ts";
+import { type ApiFixture, type Reply, startApi } from "./api-fixture.ts";
+import { createUser, type TestUser } from "./user-fixture.ts";
+
+const SERVICES = "/api/v1/namespaces/default/services";
+const RBAC = "/apis/rbac.authorization.k8s.io/v1";
+const GROUP = "rbac.authorization.k8s.io";
+/** What a good client's request may take while others misbehave, milliseconds. This machine may be busy, too. */
+const PROMPT = 1500;
+
+/** Lets everybody who is known read and write services. */
+async function admitAll(api: ApiFixture): Promise<void> {
+  const rules = [{ verbs: ["*"], apiGroups: [""], resources: ["services"] }];
+  const roleRef = { apiGroup: GROUP, kind: "ClusterRole", name: "all" };
+  const subjects = [{ kind: "Group", name: "system:authenticated" }];
+  for (const [plural, body] of [
+    ["clusterroles", { kind: "ClusterRole", rules }],
+    ["clusterrolebindings", { kind: "ClusterRoleBinding", roleRef, subjects }],
+  ] as const) {
+    const whole = { apiVersion: `${GROUP}/v1`, metadata: { name: "all" }, ...body };
+    const reply = await api.call(`${RBAC}/${plural}`, { method: "POST", body: whole });
+    assert.equal(reply.status, 201, reply.text);
+  }
+}
+
+/** Asks again and again while `work` goes on. Every answer must be 200, and soon. */
+async function besides(user: TestUser, work: Promise<unknown>): Promise<void> {
+  let done = false;
+  const finished = work.finally(() => void (done = true));
+  let asked = 0;
+  let slowest = 0;
+  do {
+    const started = performance.now();
+    const { status, text } = await user.call(`${SERVICES}/kubernetes`);
+    slowest = Math.max(slowest, performance.now() - started);
+    assert.equal(status, 200, text);
+    asked++;
+    await passed(5);
+  } while (!done);
+  await finished;
+  assert.ok(slowest < PROMPT, `the slowest of ${asked} requests took ${Math.round(slowest)} ms`);
+}
+
+/** A connection without a request yet, as the administrator or as nobody. */
+async function rawSocket(t: TestContext, api: ApiFixture, known: boolean): Promise<TLSSocket> {
+  const { ca, cert, key } = api.credentials;
+  const { host, port } = api.server.address;
+  const socket = connect({ host, port, ca, ...(known && { cert, key }), ALPNProtocols: ["http/1.1"] });
+  t.after(() => socket.destroy());
+  socket.on("error", () => {});
+  await once(socket, "secureConnect");
+  return socket;
+}
+
+/** All that comes until the connection ends. */
+async function everything(socket: TLSSocket): Promise<string> {
+  let text = "";
+  socket.on("data", (piece: Buffer) => (text += piece.toString()));
+  // Not by events.once, for which a reset is a failure.
+  if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
+  return text;
+}
+
+/** A store whose lists of services in the namespace "slow" wait until they are let go. */
+function slowStore(): { readonly store: Store; readonly waiting: () => number; letGo(): void } {
+  const inner = createMemoryStore();
+  const gate = Promise.withResolvers<void>();
+  let waiting = 0;
+  const list: Store["list"] = async (prefix, options) => {
+    if (prefix.includes("/services/slow/")) {
+      waiting++;
+      await gate.promise;
+      waiting--;
+    }
+    return inner.list(prefix, options);
+  };
+  const store = new Proxy(inner, {
+    get(target, name) {
+      if (name === "list") return list;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
+  return { store, waiting: () => waiting, letGo: () => gate.resolve() };
+}
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!holds()) {
+    assert.ok(Date.now() < deadline, `${what}: not within 10 s`);
+    await passed(5);
+  }
+}
+
+test("too many requests at once: 429 for the noisy one, its turn for everybody, none for the administrator", async (t) => {
+  const { store, waiting, letGo } = slowStore();
+  const api = await startApi(t, { store, limits: { maxReading: 4, maxWaiting: 4 } });
+  await admitAll(api);
+  const noisy = await createUser(t, api, "noisy");
+  const calm = await createUser(t, api, "calm");
+  const slow = "/api/v1/namespaces/slow/services";
+  const refused: Reply[] = [];
+  const flood = Array.from({ length: 30 }, async () => {
+    const reply = await noisy.call(slow);
+    if (reply.status === 429) refused.push(reply);
+  });
+  await until("four are under way, four wait, the rest is refused", () => refused.length === 22);
+  assert.equal(waiting(), 4);
+  // The queue is full of the noisy one's requests; one of them makes room for this.
+  let calmStatus = 0;
+  const asked = calm.call(`${SERVICES}/kubernetes`).then(({ status }) => void (calmStatus = status));
+  await until("it has its place", () => refused.length === 23);
+  assert.equal((await api.call(`${SERVICES}/kubernetes`)).status, 200, "system:masters need not wait");
+  assert.equal((await api.call("/readyz", { anonymous: true })).status, 200, "health is not counted");
+  assert.equal(
+    (
+      await noisy.call(SERVICES, {
+        method: "POST",
+        body: { apiVersion: "v1", kind: "Service", metadata: { name: "a" }, spec: { ports: [{ port: 80 }] } },
+      })
+    ).status,
+    201,
+    "changing is counted apart",
+  );
+  letGo();
+  await asked;
+  assert.equal(calmStatus, 200);
+  await Promise.all(flood);
+  assert.equal(refused.length, 23);
+  const [first] = refused;
+  assert.equal(first!.headers["retry-after"], "1");
+  assert.deepEqual(first!.json(), {
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message: "Too many requests, please try again later.",
+    reason: "TooManyRequests",
+    details: { retryAfterSeconds: 1 },
+    code: 429,
+  });
+  // All places are free again.
+  await besides(calm, Promise.all(Array.from({ length: 8 }, async () => noisy.call(SERVICES))));
+});
+
+test("watches are not counted", async (t) => {
+  const api = await startApi(t, { limits: { maxReading: 1, maxWaiting: 0 } });
+  await admitAll(api);
+  const calm = await createUser(t, api, "calm");
+  for (let i = 0; i < 10; i++) {
+    const watch = await api.open(`${SERVICES}?watch=true`);
+    t.after(() => watch.destroy());
+  }
+  assert.equal((await calm.call(SERVICES)).status, 200);
+});
+
+test("a request that takes too long is answered 504, within the time that it asked for", async (t) => {
+  const { store, letGo } = slowStore();
+  const api = await startApi(t, { store });
+  const started = performance.now();
+  const reply = await api.call("/api/v1/namespaces/slow/services?timeout=200ms");
+  assert.ok(performance.now() - started < 3000);
+  assert.equal(reply.status, 504);
+  const { message, reason, code } = reply.json();
+  assert.deepEqual(
+    [message, reason, code],
+    ["Timeout: request did not complete within the allotted timeout", "Timeout", 504],
+  );
+  letGo();
+  assert.equal((await api.call(`${SERVICES}?timeout=200ms`)).status, 200);
+  assert.equal((await api.call(`${SERVICES}?timeout=soon`)).status, 400);
+});
+
+test("bodies: too large is 413, stalled is 408, endless ends", async (t) => {
+  const api = await startApi(t, { limits: { bodyTimeout: 500 } });
+  await admitAll(api);
+  const calm = await createUser(t, api, "calm");
+  const head = (more: string): string =>
+    `POST ${SERVICES} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n${more}\r\n\r\n`;
+
+  const large = await rawSocket(t, api, true);
+  large.write(head("content-length: 4000000"));
+  assert.match(
+    String((await once(large, "data"))[0]),
+    /^HTTP\/1\.1 413 [\s\S]*"Request entity too large: limit is 3145728"[\s\S]*"RequestEntityTooLarge"/,
+  );
+
+  const stalled = await rawSocket(t, api, true);
+  stalled.write(`${head("content-length: 1000")}{"apiVersion"`);
+  await besides(
+    calm,
+    everything(stalled).then((text) => {
+      assert.match(text, /^HTTP\/1\.1 408 [\s\S]*"the body did not arrive within 0.5 seconds"/);
+    }),
+  );
+
+  const endless = await rawSocket(t, api, true);
+  endless.write(head("transfer-encoding: chunked"));
+  const piece = `10000\r\n${"x".repeat(0x10000)}\r\n`;
+  let sent = 0;
+  const pour = async (): Promise<void> => {
+    while (!endless.destroyed && sent < 2000) {
+      sent++;
+      endless.write(piece);
+      await passed(endless.writableNeedDrain ? 50 : 5);
+    }
+  };
+  const answer = everything(endless);
+  await besides(calm, pour());
+  endless.destroy();
+  assert.match(await answer, /^HTTP\/1\.1 4(08|13) /);
+  assert.ok(sent < 2000, "the connection was not ended");
+  assert.ok(api.faults.length === 0, JSON.stringify(api.faults));
+});
+
+test("headers that come slowly, and never, end; those that are too long are refused", async (t) => {
+  const api = await startApi(t, { limits: { headersTimeout: 600 } });
+  await admitAll(api);
+  const calm = await createUser(t, api, "calm");
+  const slow = await Promise.all(Array.from({ length: 20 }, async () => rawSocket(t, api, true)));
+  const drip = async (socket: TLSSocket): Promise<void> => {
+    socket.write("GET /readyz HTTP/1.1\r\nhost: x\r\n");
+    const closed = everything(socket);
+    while (!socket.destroyed) {
+      socket.write("x-a: b\r\n");
+      await passed(100);
+    }
+    assert.match(await closed, /^(HTTP\/1\.1 408 [\s\S]*)?$/);
+  };
+  await besides(calm, Promise.all(slow.map(drip)));
+  const long = await rawSocket(t, api, true);
+  long.write(`GET /readyz HTTP/1.1\r\nhost: x\r\nx-long: ${"x".repeat(200_000)}\r\n\r\n`);
+  assert.match(await everything(long), /^HTTP\/1\.1 431 /);
+  const fits = await rawSocket(t, api, true);
+  fits.write(`GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-long: ${"x".repeat(60_000)}\r\n\r\n`);
+  assert.match(await everything(fits), /^HTTP\/1\.1 200 /);
+});
+
+test("a client that closes its half, or goes in the middle, is forgotten", async (t) => {
+  const api = await startApi(t);
+  await admitAll(api);
+  const calm = await createUser(t, api, "calm");
+  const work = async (): Promise<void> => {
+    for (let i = 0; i < 50; i++) {
+      const socket = await rawSocket(t, api, true);
+      socket.write(`GET ${SERVICES}${i % 2 === 0 ? "" : "?watch=true"} HTTP/1.1\r\nhost: x\r\n\r\n`);
+      if (i % 3 === 0) socket.end();
+      else socket.destroy();
+    }
+    const half = await rawSocket(t, api, true);
+    half.end(`GET ${SERVICES}/kubernetes HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
+    assert.match(await everything(half), /^HTTP\/1\.1 200 /);
+  };
+  await besides(calm, work());
+  assert.deepEqual(api.faults, []);
+});
+
+/** One frame of HTTP/2 (RFC 9113, 4.1). */
+function frame(type: number, flags: number, stream: number, payload: Uint8Array): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+}
+
+/** GET of the services as HPACK without tables: two indexed fields, then a path and an authority in plain text. */
+const GET_SERVICES = Buffer.concat([
+  Buffer.from([0x82, 0x87, 0x04, SERVICES.length]),
+  Buffer.from(SERVICES),
+  Buffer.from([0x01, 1]),
+  Buffer.from("x"),
+]);
+const CANCEL = Buffer.from([0, 0, 0, constants.NGHTTP2_CANCEL]);
+const END_OF_HEADERS_AND_STREAM = 0x5;
+
+/** Writes what `next` makes until the server has ended the connection, or for three seconds. Whether it has. */
+async function floodHttp2(t: TestContext, api: ApiFixture, next: (i: number) => Buffer): Promise<boolean> {
+  const { ca, cert, key } = api.credentials;
+  const socket = connect({ ...api.server.address, ca, cert, key, ALPNProtocols: ["h2"] });
+  t.after(() => socket.destroy());
+  socket.on("error", () => {});
+  await once(socket, "secureConnect");
+  socket.resume();
+  socket.write(
+    Buffer.concat([Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), frame(4, 0, 0, Buffer.alloc(0))]),
+  );
+  const deadline = Date.now() + 3000;
+  for (let i = 0; Date.now() < deadline && !socket.destroyed; i++) {
+    socket.write(next(i));
+    await passed(socket.writableNeedDrain ? 20 : 2);
+  }
+  return socket.destroyed;
+}
+
+test("HTTP/2: streams that are reset at once, and pings without end, end their own connection at most", async (t) => {
+  const api = await startApi(t);
+  await admitAll(api);
+  const calm = await createUser(t, api, "calm");
+  let stream = 1;
+  const resets = floodHttp2(t, api, () => {
+    const frames: Buffer[] = [];
+    for (let i = 0; i < 100; i++, stream += 2)
+      frames.push(frame(1, END_OF_HEADERS_AND_STREAM, stream, GET_SERVICES), frame(3, 0, stream, CANCEL));
+    return Buffer.concat(frames);
+  });
+  await besides(calm, resets);
+  assert.ok(await resets, "the server has not ended a connection that resets its streams");
+  const pings = Buffer.concat(Array.from({ length: 200 }, () => frame(6, 0, 0, Buffer.alloc(8))));
+  await besides(
+    calm,
+    floodHttp2(t, api, () => pings),
+  );
+  assert.deepEqual(api.faults, []);
+});
+
+test("a flood of strangers pushes out strangers only", async (t) => {
+  const api = await startApi(t, { limits: { maxConnections: 20 } });
+  await admitAll(api);
+  const calm = await createUser(t, api, "calm");
+  assert.equal((await calm.call(SERVICES)).status, 200);
+  const strangers: TLSSocket[] = [];
+  const work = async (): Promise<void> => {
+    for (let i = 0; i < 60; i++) strangers.push(await rawSocket(t, api, false));
+  };
+  await besides(calm, work());
+  await until("most strangers are gone", () => strangers.filter(({ destroyed }) => !destroyed).length <= 20);
+  // A newcomer who is known gets in.
+  const other = await createUser(t, api, "other");
+  assert.equal((await other.call(SERVICES)).status, 200);
+  const certificate = await readFile(join(api.directory, "pki", "ca.crt"), "utf8");
+  assert.equal(certificate.trim(), api.server.ca.trim());
+});
