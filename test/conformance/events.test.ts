@@ -66,7 +66,7 @@ test("[sig-instrumentation] Events should manage the lifecycle of an event [Conf
   assert.equal((await events.get(name)).message, message);
 
   const changed = comparable(await events.get(name));
-  changed.series = { count: 100, lastObservedTime: SOME_TIME } as never;
+  changed.series = { count: 100, lastObservedTime: SOME_TIME };
   await events.update(changed);
   assert.deepEqual(comparable(await events.get(name)), changed);
 
@@ -102,7 +102,7 @@ test(
       .core<CoreV1Event>("events", ns)
       .list({ fieldSelector: "source=test-controller" });
     assert.deepEqual(
-      bySource.items.map(({ metadata }) => metadata!.name),
+      bySource.items.map(({ metadata }) => metadata.name),
       [name],
     );
     const byController = await events.list({ fieldSelector: "reportingController=test-controller" });

@@ -75,6 +75,6 @@ test("[sig-network] Service CIDRs should create Services and serve on different 
   });
   assert.equal(service.spec!.clusterIP, "203.0.113.10");
   const address = await addresses.get("203.0.113.10");
-  assert.equal(address.spec!.parentRef.name, "cidr1-test");
+  assert.equal(address.spec.parentRef.name, "cidr1-test");
   await services.delete("cidr1-test");
 });
