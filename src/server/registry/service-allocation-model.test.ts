@@ -3,12 +3,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { ApiError } from "../../api/api-error.ts";
+import { ipAddressKind } from "../../api/ipaddress/kind.ts";
 import { serviceKind } from "../../api/service/kind.ts";
 import type { ServiceSpec } from "../../api/service/type.ts";
+import { serviceCIDRKind } from "../../api/servicecidr/kind.ts";
+import { cidr, cidrContains, ip } from "../../base/ip.ts";
 import { placeOfAddress } from "../allocation/ranges.ts";
 import { ALICE, type Fixture, service, startRegistry } from "./registry-fixture.ts";
 
-const number = fc.integer({ min: 0, max: 15 });
+/** Beyond the first range there is a second one at times. */
+const number = fc.integer({ min: 0, max: 19 });
 const maybe = <V>(value: fc.Arbitrary<V>): fc.Arbitrary<V | undefined> =>
   fc.option(value, { nil: undefined });
 
@@ -55,11 +59,13 @@ function sensible(spec: ServiceSpec): ServiceSpec {
 }
 
 const step = fc.record({
-  verb: fc.constantFrom("create", "create", "update", "patch", "delete"),
+  verb: fc.constantFrom("create", "create", "create", "update", "patch", "delete", "add range", "drop range"),
   name: fc.constantFrom("a", "b", "c", "d", "a", "b", "a", "b", "Bad_"),
   spec: anySpec,
   dryRun: fc.boolean(),
 });
+
+const MORE = { metadata: { name: "more" }, spec: { cidrs: ["10.96.0.16/30", "fd00::10/126"] } };
 
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
@@ -71,6 +77,8 @@ async function run({ registry }: Fixture, { verb, name, spec, dryRun }: Step): P
     else if (verb === "update") await registry.update(serviceKind, key, object, { dryRun }, ALICE);
     else if (verb === "patch")
       await registry.patch(serviceKind, key, { type: "merge", patch: { spec } }, { dryRun }, ALICE);
+    else if (verb === "add range") await registry.create(serviceCIDRKind, undefined, MORE, {}, ALICE);
+    else if (verb === "drop range") await registry.delete(serviceCIDRKind, { name: "more" }, {}, ALICE);
     else await registry.delete(serviceKind, key, dryRun ? { dryRun: ["All"] } : {}, ALICE);
   } catch (error) {
     // Refusals are expected; a fault of ours is not.
@@ -80,6 +88,25 @@ async function run({ registry }: Fixture, { verb, name, spec, dryRun }: Step): P
 
 async function check({ registry, ranges }: Fixture): Promise<void> {
   const { items } = await registry.list(serviceKind, {});
+  const records = await registry.list(ipAddressKind, {});
+  assert.deepEqual(
+    records.items.map(({ metadata, spec }) => `${metadata.name} ${spec!.parentRef!.name}`).sort(),
+    items
+      .flatMap(({ metadata, spec }) =>
+        (spec?.clusterIPs ?? []).map((address) => `${address} ${metadata.name}`),
+      )
+      .filter((line) => !line.startsWith("None "))
+      .sort(),
+    "what is recorded is what is held",
+  );
+  // Whatever came and went, no Service is left outside of all ranges: a range that is used stays.
+  const { items: known } = await registry.list(serviceCIDRKind, {});
+  const cidrs = known.flatMap(({ spec }) => spec!.cidrs!.map(cidr));
+  for (const { metadata } of records.items)
+    assert.ok(
+      cidrs.some((range) => cidrContains(range, ip(metadata.name!))),
+      metadata.name,
+    );
   const addresses = items.flatMap(({ spec }) =>
     (spec?.clusterIPs ?? []).filter((address) => address !== "None"),
   );
@@ -111,19 +138,30 @@ async function check({ registry, ranges }: Fixture): Promise<void> {
 test("what is taken is what the stored Services hold, after any history of writes", async (t) => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fc.array(step, { minLength: 1, maxLength: 4 }), { maxLength: 15, size: "max" }),
+      fc.array(
+        fc.record({
+          restart: fc.boolean(),
+          steps: fc.array(step, { minLength: 1, maxLength: 4 }),
+        }),
+        { maxLength: 15, size: "max" },
+      ),
       async (rounds) => {
-        const fixture = await startRegistry(t, {
+        const options = {
           serviceCidrs: ["10.96.0.0/28", "fd00::/124"],
           nodePorts: { first: 30000, last: 30011 },
-        });
-        for (const round of rounds) {
+        };
+        let fixture = await startRegistry(t, options);
+        for (const { restart, steps: round } of rounds) {
+          if (restart) {
+            await fixture.registry[Symbol.asyncDispose]();
+            fixture = await startRegistry(t, { ...options, store: fixture.store });
+          }
           // The steps of a round run into each other.
           await Promise.all(round.map(async (one) => run(fixture, one)));
           await check(fixture);
         }
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });
