@@ -23,6 +23,8 @@ test("paths name collections, objects and subresources", () => {
     ["/api/v1/namespaces/a/services/web/status/more", undefined],
     ["/api/v1/namespaces//services", undefined],
     ["/api/v1/namespaces/a/services/%zz", undefined],
+    ["/api/v1/namespaces/a/services/b%2fstatus", undefined],
+    ["/api/v1/namespaces/a%2Fservices", undefined],
     ["/api/v2/services", undefined],
     ["/apis/v1/services", undefined],
     ["/services", undefined],

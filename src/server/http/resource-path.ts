@@ -31,7 +31,8 @@ export class ResourcePaths {
       // Not percent-encoding: no such path.
       return undefined;
     }
-    if (segments.includes("")) return undefined;
+    // Neither is there anything without a name, or with a slash in it: what was "%2F" must not become a separator later.
+    if (segments.some((segment) => segment === "" || segment.includes("/"))) return undefined;
     const find = (plural: string | undefined): Kind | undefined =>
       this.#kinds.get(`${group}/${version}/${plural}`);
     const scoped = find(segments[2]);
