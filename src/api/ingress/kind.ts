@@ -8,12 +8,8 @@ import {
 } from "./prepare.ts";
 import { ingressSchema } from "./schema.ts";
 import type { Ingress } from "./type.ts";
-import {
-  ingressWarnings,
-  validateIngress,
-  validateIngressStatusUpdate,
-  validateIngressUpdate,
-} from "./validation.ts";
+import { validateIngress, validateIngressStatusUpdate, validateIngressUpdate } from "./validation.ts";
+import { ingressWarnings } from "./warnings.ts";
 
 export const ingressKind: Kind<Ingress> = {
   group: "networking.k8s.io",

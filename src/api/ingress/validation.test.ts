@@ -125,6 +125,11 @@ test("the annotation of the class must agree with the field on create, and earns
     `annotation "kubernetes.io/ingress.class" is deprecated, please use 'spec.ingressClassName' instead`,
   ]);
   assert.deepEqual(ingressKind.warnings?.(ingress, ingress), []);
+  const odd = changed(ingressKind, GOOD, { status: { loadBalancer: { ingress: [{ ip: "FD00::1" }] } } });
+  assert.deepEqual(ingressKind.warnings?.(odd, ingress), [
+    'status.loadBalancer.ingress[0].ip: IPv6 address "FD00::1" should be in RFC 5952 canonical format ("fd00::1")',
+  ]);
+  assert.deepEqual(ingressKind.warnings?.(odd, odd), []);
 });
 
 test("the status of an Ingress has addresses and names; what is stored may stay", () => {

@@ -8,7 +8,7 @@ import { checkIngressRule } from "./rule-validation.ts";
 import { checkBackend } from "./backend-validation.ts";
 import type { Ingress, IngressLoadBalancerIngress, IngressSpec, IngressTLS } from "./type.ts";
 
-const CLASS_ANNOTATION = "kubernetes.io/ingress.class";
+export const CLASS_ANNOTATION = "kubernetes.io/ingress.class";
 
 /** What an update may leave as it is though it is wrong: it was stored when it was right. */
 interface Allowances {
@@ -49,15 +49,6 @@ export function validateIngressStatusUpdate(ingress: Ingress, old: Ingress): Fie
     ...(ingress.status?.loadBalancer?.ingress ?? []).flatMap((place, i) =>
       checkPlace(`status.loadBalancer.ingress[${i}]`, place, before.has(place.ip)),
     ),
-  ];
-}
-
-/** The deprecated way to name a class still works, but earns a `Warning:` when an Ingress is made with it. */
-export function ingressWarnings({ metadata, spec }: Ingress, old?: Ingress): string[] {
-  if (old !== undefined || spec?.ingressClassName !== undefined) return [];
-  if (metadata.annotations?.[CLASS_ANNOTATION] === undefined) return [];
-  return [
-    `annotation ${JSON.stringify(CLASS_ANNOTATION)} is deprecated, please use 'spec.ingressClassName' instead`,
   ];
 }
 

@@ -6,6 +6,7 @@ import { setPodDefaults } from "./defaults.ts";
 import { preparePodForCreate, preparePodForStatusUpdate, preparePodForUpdate } from "./prepare.ts";
 import { podSchema } from "./schema.ts";
 import type { Pod } from "./type.ts";
+import { podWarnings } from "./warnings.ts";
 import { validatePodStatusUpdate, validatePodUpdate } from "./update-validation.ts";
 import { validatePod } from "./validation.ts";
 
@@ -21,6 +22,7 @@ export const podKind: Kind<Pod> = {
   schema: podSchema,
   columns: podColumns,
   subresources: { status: true, others: [{ name: "binding", kind: bindingKind, verbs: ["create"] }] },
+  statusResets: [["metadata", "deletionTimestamp"], ["metadata", "ownerReferences"]],
   generation: true,
   selectableFields: {
     // The name of v1beta3, which upstream still takes.
@@ -41,6 +43,7 @@ export const podKind: Kind<Pod> = {
   prepareForUpdate: preparePodForUpdate,
   prepareForStatusUpdate: preparePodForStatusUpdate,
   validate: validatePod,
+  warnings: podWarnings,
   validateUpdate: validatePodUpdate,
   validateStatusUpdate: validatePodStatusUpdate,
 };

@@ -3,6 +3,21 @@ import { test } from "node:test";
 import { structure } from "../schema/json/structure.ts";
 import { podKind } from "./kind.ts";
 
+test("oddly written addresses earn warnings", () => {
+  const pod = structure(podKind.schema, {
+    metadata: { name: "a", namespace: "default" },
+    spec: {
+      containers: [],
+      hostAliases: [{ ip: "10.1.1.1" }, { ip: "FD00::1" }],
+      dnsConfig: { nameservers: ["fd00:0::2"] },
+    },
+  }).object;
+  assert.deepEqual(podKind.warnings!(pod), [
+    'spec.hostAliases[1].ip: IPv6 address "FD00::1" should be in RFC 5952 canonical format ("fd00::1")',
+    'spec.dnsConfig.nameservers[0]: IPv6 address "fd00:0::2" should be in RFC 5952 canonical format ("fd00::2")',
+  ]);
+});
+
 test("a pod with scheduling gates says why it is not scheduled", () => {
   const pod = structure(podKind.schema, {
     metadata: { name: "a", namespace: "default" },

@@ -45,6 +45,16 @@ test("the status of a Service of type LoadBalancer has addresses with a mode, an
   }
 });
 
+test("an oddly written address in the status earns a warning when it is new", () => {
+  const old = changed(serviceKind, BALANCED, {});
+  const odd = structuredClone(old);
+  odd.status = { loadBalancer: { ingress: [{ hostname: "a.example" }, { ip: "FD00::1", ipMode: "VIP" }] } };
+  assert.deepEqual(serviceKind.warnings!(odd, old), [
+    'status.loadBalancer.ingress[1].ip: IPv6 address "FD00::1" should be in RFC 5952 canonical format ("fd00::1")',
+  ]);
+  assert.deepEqual(serviceKind.warnings!(odd, odd), []);
+});
+
 test("a Service of another type has no load balancer", () => {
   const service = changed(serviceKind, BALANCED, { spec: { type: "NodePort" } });
   service.status = { loadBalancer: { ingress: [{ ip: "203.0.113.7", ipMode: "VIP" }] } };

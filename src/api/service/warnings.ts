@@ -1,8 +1,10 @@
 /** What is worth a warning about a Service that is accepted (pkg/api/service GetWarningsForService). */
-import { addressWarnings, rangeWarnings } from "../validation/address-warnings.ts";
+import { addressWarnings, ingressAddressWarnings, rangeWarnings } from "../validation/address-warnings.ts";
 import type { Service, ServiceSpec } from "./type.ts";
 
-export function serviceWarnings({ metadata: { annotations = {} }, spec = {} }: Service): string[] {
+export function serviceWarnings(service: Service, old?: Service): string[] {
+  const { metadata, spec = {}, status } = service;
+  const { annotations = {} } = metadata;
   const warnings: string[] = [];
   if (Object.hasOwn(annotations, "service.kubernetes.io/topology-aware-hints"))
     warnings.push(
@@ -16,6 +18,11 @@ export function serviceWarnings({ metadata: { annotations = {} }, spec = {} }: S
     ...addressWarnings("spec.loadBalancerIP", loadBalancerIP),
     ...loadBalancerSourceRanges.flatMap((text, i) =>
       rangeWarnings(`spec.loadBalancerSourceRanges[${i}]`, text),
+    ),
+    ...ingressAddressWarnings(
+      "status.loadBalancer.ingress",
+      status?.loadBalancer?.ingress,
+      old?.status?.loadBalancer?.ingress,
     ),
   );
   if (spec.type === "ExternalName" && externalIPs.length > 0)

@@ -10,6 +10,16 @@ export function addressWarnings(field: string, text: string): string[] {
   return formWarnings(`${field}: IPv6 address`, text, formatIp(address));
 }
 
+/** Of the places where a load balancer can be reached, as far as they are new. */
+export function ingressAddressWarnings(
+  field: string,
+  places: readonly { readonly ip?: string }[] = [],
+  old: readonly { readonly ip?: string }[] = [],
+): string[] {
+  const before = new Set(old.map(({ ip }) => ip));
+  return places.flatMap(({ ip = "" }, i) => (before.has(ip) ? [] : addressWarnings(`${field}[${i}].ip`, ip)));
+}
+
 export function rangeWarnings(field: string, text: string): string[] {
   const range = parseCidr(text);
   if (range?.base.family !== 6) return [];

@@ -2,14 +2,13 @@
 import { ingressClassKind } from "../../api/ingressclass/kind.ts";
 import type { IngressClass } from "../../api/ingressclass/type.ts";
 import type { Ingress } from "../../api/ingress/type.ts";
+import { CLASS_ANNOTATION } from "../../api/ingress/validation.ts";
 import type { Store } from "../../store/store.ts";
 import { keyPrefix } from "./keys.ts";
 import type { KindRules } from "./kind-rules.ts";
 import { decodeEntry } from "./stored-object.ts";
 
 const IS_DEFAULT = "ingressclass.kubernetes.io/is-default-class";
-/** The older way to name a class. */
-const CLASS_ANNOTATION = "kubernetes.io/ingress.class";
 
 export function ingressRules(store: Store): KindRules<Ingress> {
   return {
