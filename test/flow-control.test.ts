@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { constants } from "node:http2";
+import { connect as connectHttp2, constants } from "node:http2";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
@@ -38,8 +38,8 @@ async function admitAll(api: ApiFixture): Promise<void> {
 
 /** Asks again and again while `work` goes on. Every answer must be 200, and soon. */
 async function besides(user: TestUser, work: Promise<unknown>): Promise<void> {
-  let done = false;
-  const finished = work.finally(() => void (done = true));
+  const state = { done: false };
+  const finished = work.finally(() => (state.done = true));
   let asked = 0;
   let slowest = 0;
   do {
@@ -49,7 +49,7 @@ async function besides(user: TestUser, work: Promise<unknown>): Promise<void> {
     assert.equal(status, 200, text);
     asked++;
     await passed(5);
-  } while (!done);
+  } while (!state.done);
   await finished;
   assert.ok(slowest < PROMPT, `the slowest of ${asked} requests took ${Math.round(slowest)} ms`);
 }
@@ -75,7 +75,11 @@ async function everything(socket: TLSSocket): Promise<string> {
 }
 
 /** A store whose lists of services in the namespace "slow" wait until they are let go. */
-function slowStore(): { readonly store: Store; readonly waiting: () => number; letGo(): void } {
+function slowStore(): {
+  readonly store: Store;
+  readonly waiting: () => number;
+  readonly letGo: () => void;
+} {
   const inner = createMemoryStore();
   const gate = Promise.withResolvers<void>();
   let waiting = 0;
@@ -207,6 +211,20 @@ test("bodies: too large is 413, stalled is 408, endless ends", async (t) => {
     }),
   );
 
+  const session = connectHttp2(api.server.url, api.credentials);
+  t.after(() => session.destroy());
+  const post = { ":path": SERVICES, ":method": "POST", "content-type": "application/json" };
+  const stream = session.request(post, { endStream: false });
+  stream.write("{");
+  const [headers] = (await once(stream, "response")) as [Record<string, unknown>];
+  assert.equal(headers[":status"], 408);
+  stream.resume();
+  await once(stream, "close");
+  // Only the stream has ended: the connection is good for others.
+  const next = session.request({ ":path": `${SERVICES}/kubernetes` });
+  assert.equal(((await once(next, "response")) as [Record<string, unknown>])[0][":status"], 200);
+  next.destroy();
+
   const endless = await rawSocket(t, api, true);
   endless.write(head("transfer-encoding: chunked"));
   const piece = `10000\r\n${"x".repeat(0x10000)}\r\n`;
@@ -288,8 +306,13 @@ const GET_SERVICES = Buffer.concat([
 const CANCEL = Buffer.from([0, 0, 0, constants.NGHTTP2_CANCEL]);
 const END_OF_HEADERS_AND_STREAM = 0x5;
 
-/** Writes what `next` makes until the server has ended the connection, or for three seconds. Whether it has. */
-async function floodHttp2(t: TestContext, api: ApiFixture, next: (i: number) => Buffer): Promise<boolean> {
+/** Writes what `next` makes until the server has ended the connection, or for so many milliseconds. Whether it has. */
+async function floodHttp2(
+  t: TestContext,
+  api: ApiFixture,
+  milliseconds: number,
+  next: () => Buffer,
+): Promise<boolean> {
   const { ca, cert, key } = api.credentials;
   const socket = connect({ ...api.server.address, ca, cert, key, ALPNProtocols: ["h2"] });
   t.after(() => socket.destroy());
@@ -299,9 +322,9 @@ async function floodHttp2(t: TestContext, api: ApiFixture, next: (i: number) => 
   socket.write(
     Buffer.concat([Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), frame(4, 0, 0, Buffer.alloc(0))]),
   );
-  const deadline = Date.now() + 3000;
-  for (let i = 0; Date.now() < deadline && !socket.destroyed; i++) {
-    socket.write(next(i));
+  const deadline = Date.now() + milliseconds;
+  while (Date.now() < deadline && !socket.destroyed) {
+    socket.write(next());
     await passed(socket.writableNeedDrain ? 20 : 2);
   }
   return socket.destroyed;
@@ -312,7 +335,7 @@ test("HTTP/2: streams that are reset at once, and pings without end, end their o
   await admitAll(api);
   const calm = await createUser(t, api, "calm");
   let stream = 1;
-  const resets = floodHttp2(t, api, () => {
+  const resets = floodHttp2(t, api, 20_000, () => {
     const frames: Buffer[] = [];
     for (let i = 0; i < 100; i++, stream += 2)
       frames.push(frame(1, END_OF_HEADERS_AND_STREAM, stream, GET_SERVICES), frame(3, 0, stream, CANCEL));
@@ -323,7 +346,7 @@ test("HTTP/2: streams that are reset at once, and pings without end, end their o
   const pings = Buffer.concat(Array.from({ length: 200 }, () => frame(6, 0, 0, Buffer.alloc(8))));
   await besides(
     calm,
-    floodHttp2(t, api, () => pings),
+    floodHttp2(t, api, 3000, () => pings),
   );
   assert.deepEqual(api.faults, []);
 });
