@@ -165,6 +165,51 @@ function applySuite(version: KubectlVersion): void {
       assert.equal((await kubectl.run(["diff", "--server-side", "-f", "-"], { input: same })).code, 0);
     });
 
+    test("whose the replicas are is told apart by /scale", async () => {
+      const deployment = {
+        apiVersion: "apps/v1",
+        kind: "Deployment",
+        metadata: { name: "scaled" },
+        spec: {
+          replicas: 1,
+          selector: { matchLabels: { app: "scaled" } },
+          template: {
+            metadata: { labels: { app: "scaled" } },
+            spec: { containers: [{ name: "c", image: "i" }] },
+          },
+        },
+      };
+      assert.equal((await apply(JSON.stringify(deployment))).code, 0);
+      await kubectl.ok(["scale", "deployment", "scaled", "--replicas=3"]);
+      const refused = await apply(JSON.stringify(deployment));
+      assert.match(
+        refused.stderr,
+        /Apply failed with 1 conflict: conflict with "kubectl[^"]*" with subresource "scale" using apps\/v1: \.spec\.replicas/,
+      );
+      const scale = {
+        apiVersion: "autoscaling/v1",
+        kind: "Scale",
+        metadata: { name: "scaled" },
+        spec: { replicas: 5 },
+      };
+      const path = "/apis/apps/v1/namespaces/default/deployments/scaled/scale?fieldManager=scaler";
+      const call = {
+        method: "PATCH",
+        body: scale,
+        headers: { "content-type": "application/apply-patch+yaml" },
+      };
+      assert.equal((await api.call(path, call)).status, 409);
+      const forced = await api.call(`${path}&force=true`, call);
+      assert.equal(forced.status, 200, forced.text);
+      assert.deepEqual(forced.json()["spec"], { replicas: 5 });
+      const reply = await api.call("/apis/apps/v1/namespaces/default/deployments/scaled");
+      const { metadata } = reply.json() as { metadata: { managedFields: Entry[] } };
+      const owners = metadata.managedFields
+        .filter(({ fieldsV1 }) => fieldsV1["f:spec"]?.["f:replicas"] !== undefined)
+        .map(({ manager, operation, subresource }) => [manager, operation, subresource]);
+      assert.deepEqual(owners, [["scaler", "Apply", "scale"]]);
+    });
+
     test("says what it does not know", async () => {
       const outcome = await apply(service("odd", { ports: [{ port: 80 }], colour: "red" }));
       assert.equal(outcome.code, 1);

@@ -28,10 +28,10 @@ const FREE: Shape = { type: "free" };
 const ofFields = new WeakMap<FieldSchema, Shape>();
 const ofValues = new WeakMap<ValueSchema, Shape>();
 
-/** The shape of the field `name` of a struct; undefined if there is no such field. */
+/** The shape of the field `name` of a struct; undefined if there can be no such field. */
 export function fieldShape(schema: ObjectSchema<unknown>, name: string): Shape | undefined {
   const field = schema.fields.get(name);
-  if (field === undefined) return undefined;
+  if (field === undefined) return schema.open === true ? FREE : undefined;
   let shape = ofFields.get(field);
   if (shape === undefined) ofFields.set(field, (shape = shapeOfField(field)));
   return shape;

@@ -28,6 +28,7 @@ export const deploymentKind: Kind<Deployment> = {
   schema: deploymentSchema,
   columns: deploymentColumns,
   subresources: { status: true, scale: deploymentScale },
+  statusResets: [["metadata", "labels"]],
   generation: true,
   selectableFields: {},
   setDefaults: setDeploymentDefaults,

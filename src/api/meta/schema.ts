@@ -36,6 +36,7 @@ export const ownerReferenceSchema: ObjectSchema<OwnerReference> = objectSchema(
       boolean(7, "Whether a foreground deletion of the owner waits for this object."),
     ),
   },
+  { atomic: true },
 );
 
 export const managedFieldsEntrySchema: ObjectSchema<ManagedFieldsEntry> = objectSchema(

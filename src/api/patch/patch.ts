@@ -36,6 +36,13 @@ export const PATCH_MEDIA_TYPES: Readonly<Record<string, PatchType | "apply">> = 
   "application/apply-patch+yaml": "apply",
 };
 
+/** Those that custom resources have, as a 415 lists them. */
+const CUSTOM_PATCH_MEDIA_TYPES: readonly string[] = [
+  "application/json-patch+json",
+  "application/merge-patch+json",
+  "application/apply-patch+yaml",
+];
+
 /**
  * Reads the body of a PATCH. `mediaType` without parameters.
  * Throws ApiError: 415 for another media type, 400 for malformed JSON, or duplicate keys under strict validation.
@@ -124,6 +131,8 @@ function patchedValue(kind: Kind, current: KubeObject, type: PatchType, patch: u
         throw badRequest("a merge patch of an object is a JSON object");
       return applyMergePatch(current, patch);
     case "strategic":
+      // It goes by a built-in type's merge keys, which custom resources do not have.
+      if (kind.custom === true) throw unsupportedMediaType(CUSTOM_PATCH_MEDIA_TYPES);
       return applyStrategicMerge(kind.schema, current as unknown as Record<string, unknown>, patch);
     default:
       return type satisfies never;

@@ -47,6 +47,8 @@ export interface WriterOptions extends RegistryWriteOptions {
   readonly trusted?: boolean;
   /** The object is taken as it is: what no client can change on any path (a namespace's finalizers) is not restored. */
   readonly finalize?: boolean;
+  /** The write came through /scale: whose the replicas are is told apart by that. */
+  readonly scale?: boolean;
   /** The managedFields to store, where server-side apply has worked them out. */
   readonly managedFields?: readonly ManagedFieldsEntry[];
 }
@@ -186,7 +188,8 @@ export class Writer {
     for (let attempt = 1; ; attempt++) {
       const entry = await this.#parts.store.get(at);
       const old = entry === undefined ? undefined : decodeEntry(kind, entry);
-      if (old === undefined && options.subresource !== undefined) throw notFound(kind, name);
+      if (old === undefined && (options.subresource !== undefined || options.scale === true))
+        throw notFound(kind, name);
       const author = this.#author(options, context);
       const { object, managedFields } = applyToObject(kind, old, config, force, author);
       checkAppliedName(object, key);
@@ -220,11 +223,12 @@ export class Writer {
   }
 
   /** Whose the fields are that a write changes; our own controllers go by the name they call as. */
-  #author({ fieldManager, subresource, finalize }: WriterOptions, { user }: CallContext): Author {
+  #author({ fieldManager, finalize, scale, ...options }: WriterOptions, { user }: CallContext): Author {
+    const part = finalize === true ? "finalize" : scale === true ? "scale" : options.subresource;
     return {
       manager: fieldManager ?? user.name.slice(user.name.lastIndexOf(":") + 1),
       time: formatTime(this.#parts.clock()),
-      ...(finalize === true ? { subresource: "finalize" } : subresource !== undefined && { subresource }),
+      ...(part !== undefined && { subresource: part }),
     };
   }
 
