@@ -18,8 +18,11 @@ import { createUser, type TestUser } from "./user-fixture.ts";
 const SERVICES = "/api/v1/namespaces/default/services";
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
 const GROUP = "rbac.authorization.k8s.io";
-/** What a good client's request may take while others misbehave, milliseconds. This machine may be busy, too. */
-const PROMPT = 1500;
+/**
+ * What a good client's request may take while others misbehave, milliseconds: on an idle machine it is below 200. All
+ * clients and the server are in this one process, which may have to share the machine with much else.
+ */
+const PROMPT = 5000;
 
 /** Lets everybody who is known read and write services. */
 async function admitAll(api: ApiFixture): Promise<void> {
@@ -37,7 +40,7 @@ async function admitAll(api: ApiFixture): Promise<void> {
 }
 
 /** Asks again and again while `work` goes on. Every answer must be 200, and soon. */
-async function besides(user: TestUser, work: Promise<unknown>): Promise<void> {
+async function besides(t: TestContext, user: TestUser, work: Promise<unknown>): Promise<void> {
   const state = { done: false };
   const finished = work.finally(() => (state.done = true));
   let asked = 0;
@@ -51,7 +54,9 @@ async function besides(user: TestUser, work: Promise<unknown>): Promise<void> {
     await passed(5);
   } while (!state.done);
   await finished;
-  assert.ok(slowest < PROMPT, `the slowest of ${asked} requests took ${Math.round(slowest)} ms`);
+  const outcome = `the slowest of ${asked} requests took ${Math.round(slowest)} ms`;
+  t.diagnostic(outcome);
+  assert.ok(slowest < PROMPT, outcome);
 }
 
 /** A connection without a request yet, as the administrator or as nobody. */
@@ -157,7 +162,7 @@ test("too many requests at once: 429 for the noisy one, its turn for everybody, 
     code: 429,
   });
   // All places are free again.
-  await besides(calm, Promise.all(Array.from({ length: 8 }, async () => noisy.call(SERVICES))));
+  await besides(t, calm, Promise.all(Array.from({ length: 8 }, async () => noisy.call(SERVICES))));
 });
 
 test("watches are not counted", async (t) => {
@@ -205,6 +210,7 @@ test("bodies: too large is 413, stalled is 408, endless ends", async (t) => {
   const stalled = await rawSocket(t, api, true);
   stalled.write(`${head("content-length: 1000")}{"apiVersion"`);
   await besides(
+    t,
     calm,
     everything(stalled).then((text) => {
       assert.match(text, /^HTTP\/1\.1 408 [\s\S]*"the body did not arrive within 0.5 seconds"/);
@@ -237,7 +243,7 @@ test("bodies: too large is 413, stalled is 408, endless ends", async (t) => {
     }
   };
   const answer = everything(endless);
-  await besides(calm, pour());
+  await besides(t, calm, pour());
   endless.destroy();
   assert.match(await answer, /^HTTP\/1\.1 4(08|13) /);
   assert.ok(sent < 2000, "the connection was not ended");
@@ -258,7 +264,7 @@ test("headers that come slowly, and never, end; those that are too long are refu
     }
     assert.match(await closed, /^(HTTP\/1\.1 408 [\s\S]*)?$/);
   };
-  await besides(calm, Promise.all(slow.map(drip)));
+  await besides(t, calm, Promise.all(slow.map(drip)));
   const long = await rawSocket(t, api, true);
   long.write(`GET /readyz HTTP/1.1\r\nhost: x\r\nx-long: ${"x".repeat(200_000)}\r\n\r\n`);
   assert.match(await everything(long), /^HTTP\/1\.1 431 /);
@@ -282,7 +288,7 @@ test("a client that closes its half, or goes in the middle, is forgotten", async
     half.end(`GET ${SERVICES}/kubernetes HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`);
     assert.match(await everything(half), /^HTTP\/1\.1 200 /);
   };
-  await besides(calm, work());
+  await besides(t, calm, work());
   assert.deepEqual(api.faults, []);
 });
 
@@ -341,10 +347,11 @@ test("HTTP/2: streams that are reset at once, and pings without end, end their o
       frames.push(frame(1, END_OF_HEADERS_AND_STREAM, stream, GET_SERVICES), frame(3, 0, stream, CANCEL));
     return Buffer.concat(frames);
   });
-  await besides(calm, resets);
+  await besides(t, calm, resets);
   assert.ok(await resets, "the server has not ended a connection that resets its streams");
   const pings = Buffer.concat(Array.from({ length: 200 }, () => frame(6, 0, 0, Buffer.alloc(8))));
   await besides(
+    t,
     calm,
     floodHttp2(t, api, 3000, () => pings),
   );
@@ -360,7 +367,7 @@ test("a flood of strangers pushes out strangers only", async (t) => {
   const work = async (): Promise<void> => {
     for (let i = 0; i < 60; i++) strangers.push(await rawSocket(t, api, false));
   };
-  await besides(calm, work());
+  await besides(t, calm, work());
   await until("most strangers are gone", () => strangers.filter(({ destroyed }) => !destroyed).length <= 20);
   // A newcomer who is known gets in.
   const other = await createUser(t, api, "other");
