@@ -123,7 +123,7 @@ function kindOf(definition: CustomResourceDefinition, version: CustomResourceDef
     ],
     ...(warning !== undefined && { deprecation: warning }),
   };
-  return kind as unknown as Kind;
+  return kind;
 }
 
 /** Gives a field the value it had, or takes it away if it had none. Mutates. */
@@ -191,9 +191,8 @@ function selectableFieldsOf({
       const steps = parsePath(jsonPath) ?? [];
       const read: FieldReader<CustomObject> = (object) => {
         const [value] = valuesAt(steps, object);
-        return value === undefined || value === null || typeof value === "object"
-          ? ""
-          : String(value as string);
+        if (typeof value === "string") return value;
+        return typeof value === "number" || typeof value === "boolean" ? String(value) : "";
       };
       return [jsonPath.slice(1), read];
     }),

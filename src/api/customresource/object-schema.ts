@@ -21,6 +21,7 @@ export function customObjectSchema(name: string, schema: JSONSchemaProps): Objec
   const own = objectOf(name, schema);
   return {
     ...common,
+    ...(own.open === true && { open: true }),
     fields: new Map([...own.fields, ...common.fields]),
     custom: { prune: (value, unknown) => prune(schema, value, unknown), openApi: openApiOf(schema) },
   };
@@ -35,9 +36,14 @@ function objectOf(name: string, schema: JSONSchemaProps): ObjectSchema<unknown> 
     type: "object",
     name,
     description: schema.description ?? "",
-    fields: new Map(fields),
+    // An embedded object has what every object has, named in its schema or not.
+    fields:
+      schema["x-kubernetes-embedded-resource"] === true
+        ? new Map([...fields, ...kindSchema<KubeObject>(name, "", {}).fields])
+        : new Map(fields),
     wire: new Map(),
     atomic: schema["x-kubernetes-map-type"] === "atomic",
+    ...(schema["x-kubernetes-preserve-unknown-fields"] === true && { open: true }),
   };
 }
 
@@ -84,7 +90,8 @@ function valueOf(name: string, schema: JSONSchemaProps): ValueSchema {
       return { type: "map", values: values.type === "map" ? FREE : values };
     }
     // What may hold unknown fields is taken apart field by field.
-    if (additionalProperties === true || schema["x-kubernetes-preserve-unknown-fields"] === true) return FREE;
+    if (additionalProperties === true) return FREE;
+    if (schema["x-kubernetes-preserve-unknown-fields"] === true && properties === undefined) return FREE;
     return objectOf(name, schema);
   }
   return SCALARS[type ?? ""] ?? FREE;

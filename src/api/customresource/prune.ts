@@ -7,7 +7,7 @@ import type { JSONSchemaProps } from "../customresourcedefinition/type.ts";
 type Json = Readonly<Record<string, unknown>>;
 
 /** Fields of embedded objects that no schema needs to name. */
-const EMBEDDED = ["apiVersion", "kind", "metadata"];
+const EMBEDDED: ReadonlySet<string> = new Set(["apiVersion", "kind", "metadata"]);
 /** A few dozen say enough. */
 const MAX_UNKNOWN = 100;
 
@@ -40,7 +40,7 @@ function pruneObject(
   for (const [name, part] of Object.entries(value)) {
     const at = path === "" ? name : `${path}.${name}`;
     const partSchema = schemaOf(schema, name);
-    if (embedded && EMBEDDED.includes(name)) entries.push([name, structuredClone(part)]);
+    if (embedded && EMBEDDED.has(name)) entries.push([name, structuredClone(part)]);
     else if (partSchema !== undefined) entries.push([name, pruneValue(partSchema, part, at, unknown)]);
     else if (schema["x-kubernetes-preserve-unknown-fields"] === true)
       entries.push([name, structuredClone(part)]);

@@ -17,7 +17,7 @@ type Step =
     };
 
 const TOKEN =
-  /\.([A-Za-z0-9_$\\.-]*?[A-Za-z0-9_$-])(?=[.[]|$)|\[(-?\d+)\]|\[(\*)\]|\['([^']*)'\]|\["([^"]*)"\]|\[\?\(@\.([\w.-]+)\s*(==|!=)\s*(?:'([^']*)'|"([^"]*)"|([\w.-]+))\)\]/y;
+  /\.((?:\\.|[^.[\]\s\\])+)|\[(-?\d+)\]|\[(\*)\]|\['([^']*)'\]|\["([^"]*)"\]|\[\?\(@\.([\w.-]+)\s*(==|!=)\s*(?:'([^']*)'|"([^"]*)"|([\w.-]+))\)\]/y;
 
 /** Names with a dot before each and nothing else. */
 export function isSimplePath(path: string): boolean {
@@ -88,7 +88,8 @@ function follow(step: Step, value: unknown): unknown[] {
       if (!Array.isArray(value)) return [];
       return value.filter((item: unknown) => {
         const found = step.path.reduce<unknown>((inner, name) => member(inner, name), item);
-        return found !== undefined && (String(found) === step.value) === step.equal;
+        const text = typeof found === "string" ? found : JSON.stringify(found);
+        return found !== undefined && (text === step.value) === step.equal;
       });
     default:
       return step satisfies never;

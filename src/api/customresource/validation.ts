@@ -55,7 +55,7 @@ function typeOf(value: unknown): string {
 function checkText(schema: JSONSchemaProps, text: string, path: string): FieldError[] {
   const errors: FieldError[] = [];
   // Go counts code points.
-  const length = [...text].length;
+  const { length } = Array.from(text);
   if (schema.maxLength !== undefined && length > schema.maxLength)
     errors.push(tooLong(path, schema.maxLength));
   if (schema.minLength !== undefined && length < schema.minLength)

@@ -155,7 +155,8 @@ function json(schema: Json): Json {
 function bodyContent(kind: Kind, body: "object" | "patch" | "options"): Json {
   if (body === "options") return json(reference(DELETE_OPTIONS_SCHEMA));
   if (body === "object") return json(reference(kind.schema.name));
-  const types = ["json-patch", "merge-patch", "strategic-merge-patch"];
+  // kubectl sends a strategic merge patch wherever it is listed. Custom resources have none.
+  const types = ["json-patch", "merge-patch", ...(kind.custom === true ? [] : ["strategic-merge-patch"])];
   return Object.fromEntries(
     types.map((type) => [`application/${type}+json`, { schema: reference(PATCH_SCHEMA) }]),
   );

@@ -78,7 +78,7 @@ export class RulesByKind {
 
   /** Beside the rules that the kind has already. */
   add<T extends KubeObject>(kind: Kind<T>, rules: KindRules<T>): this {
-    this.#rules.set(`${kind.group}/${kind.plural}`, { ...this.of(kind), ...rules } as KindRules);
+    this.#rules.set(`${kind.group}/${kind.plural}`, { ...this.of(kind), ...rules });
     return this;
   }
 

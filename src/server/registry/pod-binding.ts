@@ -1,6 +1,6 @@
 /** What pods/binding does: puts a pod on a node, once (pkg/registry/core/pod/storage BindingREST). */
 import type { Binding } from "../../api/binding/type.ts";
-import type { KubeObject } from "../../api/meta/type.ts";
+import type { KubeObject, Status } from "../../api/meta/type.ts";
 import { podKind } from "../../api/pod/kind.ts";
 import type { Pod } from "../../api/pod/type.ts";
 import { badRequest, conflict } from "../../api/status-errors.ts";
@@ -29,8 +29,14 @@ export function podBindingRules(writer: Writer, clock: () => number): KindRules<
           const bind = (pod: Pod): Pod => boundPod(pod, binding, clock());
           // An ordinary update could change neither the node nor the status: this is the one door.
           await writer.update(podKind, key, bind, { ...options, finalize: true, trusted: true }, context);
-          const success = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
-          return success as KubeObject;
+          const success: Status = {
+            kind: "Status",
+            apiVersion: "v1",
+            metadata: {},
+            status: "Success",
+            code: 201,
+          };
+          return success;
         },
       },
     },

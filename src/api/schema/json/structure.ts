@@ -58,9 +58,14 @@ class StructureReader {
       if (read !== undefined) common[name] = read;
     }
     const rest: Json = schema.custom!.prune(value as Json, this.unknownFields);
-    const object: Json = common;
-    for (const name of Object.keys(rest).sort()) if (!(name in common)) object[name] = rest[name];
-    return object;
+    const others = Object.keys(rest)
+      .filter((name) => !["apiVersion", "kind", "metadata"].includes(name))
+      .sort();
+    // Object.fromEntries, so that a field "__proto__" is a field like any other.
+    return Object.fromEntries([
+      ...Object.entries(common),
+      ...others.map((name) => [name, rest[name]] as const),
+    ]);
   }
 
   object(schema: ObjectSchema<unknown>, value: unknown): Json {
