@@ -91,6 +91,8 @@ export interface ObjectSchema<out T> {
   /** The fields by their wire number, for decoding. */
   readonly wire: WireFields;
   readonly atomic: boolean;
+  /** There may be other fields, with any JSON (x-kubernetes-preserve-unknown-fields). @default false */
+  readonly open?: boolean;
   /** Of a kind that a CustomResourceDefinition describes: how its JSON is read and published. */
   readonly custom?: CustomSchema;
   readonly "~type"?: T;
