@@ -31,7 +31,14 @@ test(
     );
 
     await using up = await fairleadUp([
-      ...["--data-dir", dataDir, "--bind", "127.0.0.1:0", "--containers", "none", "--dataplane", "none"],
+      "--data-dir",
+      dataDir,
+      "--bind",
+      "127.0.0.1:0",
+      "--containers",
+      "none",
+      "--dataplane",
+      "none",
     ]);
     const file = join(directory, "alice.kubeconfig");
     const made = await create("alice", "--group", "dev", "--group", "ops", "--kubeconfig", file);
