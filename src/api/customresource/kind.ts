@@ -79,6 +79,7 @@ function kindOf(definition: CustomResourceDefinition, version: CustomResourceDef
     columns: customColumns(version),
     subresources: { ...(status && { status }), ...(scale !== undefined && { scale: scaleOf(scale) }) },
     ...(terminating && { verbs: TERMINATING_VERBS }),
+    ...(status && { statusResets: [["metadata"]] }),
     protobuf: false,
     custom: true,
     generation: true,
