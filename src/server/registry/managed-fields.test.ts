@@ -105,6 +105,33 @@ test("what clients send as managedFields: [{}] forgets them, nonsense and nothin
   assert.equal(later.metadata.managedFields, undefined);
 });
 
+test("names that a client makes up for managers must be printable and short", async (t) => {
+  const { create, patch } = await start(t);
+  await create();
+  const named = (manager: string): object => ({
+    metadata: {
+      managedFields: [
+        {
+          manager,
+          operation: "Apply",
+          apiVersion: "v1",
+          fieldsType: "FieldsV1",
+          fieldsV1: { "f:spec": { "f:type": {} } },
+        },
+      ],
+    },
+  });
+  assert.match(
+    await refusal(patch("merge", named("x".repeat(129)))),
+    /^422 .*metadata\.managedFields\[0\]\.manager: Too long: may not be more than 128 bytes$/,
+  );
+  assert.match(
+    await refusal(patch("merge", named("a\u0007"))),
+    /^422 .*manager: Invalid value: "a\\u0007": invalid character U\+0007 \(at position 1\)$/,
+  );
+  assert.deepEqual(names(await patch("merge", named("made up"))), ["made up Apply"]);
+});
+
 test("what was there before the first apply has an owner of its own", async (t) => {
   const { create, patch, apply } = await start(t);
   await create();

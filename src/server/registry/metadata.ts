@@ -1,7 +1,7 @@
 /** The rules of metadata that are the same for all kinds (apiserver pkg/registry/rest and pkg/api/validation). */
 import { randomInt, randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { type FieldError, forbiddenField, required } from "../../api/field-error.ts";
+import { type FieldError, forbiddenField, invalidValue, required, tooLong } from "../../api/field-error.ts";
 import type { KindName } from "../../api/kind.ts";
 import type { KubeObject, Time } from "../../api/meta/type.ts";
 import { badRequest } from "../../api/status-errors.ts";
@@ -101,6 +101,29 @@ export function validateNewMetadata({ metadata }: KubeObject): FieldError[] {
   if (metadata.name === undefined || metadata.name === "")
     return [required("metadata.name", "name or generateName is required")];
   return [];
+}
+
+/** The most bytes of a field manager's name (metav1validation.FieldManagerMaxLength), and of a subresource's. */
+const MAX_MANAGER = 128;
+const MAX_SUBRESOURCE = 256;
+
+/** Of entries that a client made up: those that mean nothing have been left out already (ValidateManagedFields). */
+export function validateManagedFields({ metadata: { managedFields = [] } }: KubeObject): FieldError[] {
+  return managedFields.flatMap(({ manager = "", subresource = "" }, at) => {
+    const field = `metadata.managedFields[${at}]`;
+    const errors: FieldError[] = [];
+    if (Buffer.byteLength(manager) > MAX_MANAGER) errors.push(tooLong(`${field}.manager`, MAX_MANAGER));
+    const unprintable = /[^\P{C}]|[^\P{Z} ]/u.exec(manager);
+    if (unprintable !== null) {
+      const code = unprintable[0].codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");
+      const position = Buffer.byteLength(manager.slice(0, unprintable.index));
+      const detail = `invalid character U+${code} (at position ${position})`;
+      errors.push(invalidValue(`${field}.manager`, manager, detail));
+    }
+    if (Buffer.byteLength(subresource) > MAX_SUBRESOURCE)
+      errors.push(tooLong(`${field}.subresource`, MAX_SUBRESOURCE));
+    return errors;
+  });
 }
 
 /** Of an update: finalizers cannot be added to an object that is going (ValidateObjectMetaAccessorUpdate). */

@@ -31,6 +31,7 @@ import {
   keyOf,
   placeInNamespace,
   startMetadata,
+  validateManagedFields,
   validateMetadataUpdate,
   validateNewMetadata,
 } from "./metadata.ts";
@@ -147,7 +148,11 @@ export class Writer {
     try {
       kind.prepareForCreate(draft);
       if (options.trusted !== true)
-        refuse(kind, draft, [...validateNewMetadata(draft), ...kind.validate(draft, validation)]);
+        refuse(kind, draft, [
+          ...validateNewMetadata(draft),
+          ...kind.validate(draft, validation),
+          ...validateManagedFields(draft),
+        ]);
       warn(kind, draft, undefined, context);
       const key = storeKey(kind, keyOf(draft));
       if (options.dryRun === true) {
@@ -290,6 +295,7 @@ export class Writer {
       if (options.trusted !== true)
         refuse(kind, draft, [
           ...validateMetadataUpdate(draft, old),
+          ...validateManagedFields(draft),
           ...(onStatus
             ? (kind.validateStatusUpdate?.(draft, old, validation) ?? [])
             : kind.validateUpdate(draft, old, validation)),
