@@ -99,13 +99,7 @@ function checkNode(field: string, schema: JSONSchemaProps, where: "root" | "fiel
     for (const [i, part] of parts.entries())
       errors.push(...checkJunction(`${field}.${name}[${i}]`, part, schema));
   if (not !== undefined) errors.push(...checkJunction(`${field}.not`, not, schema));
-  if (schema.default !== undefined)
-    errors.push(
-      ...validateValue(schema, schema.default, "").map((error) => ({
-        ...error,
-        field: error.field === "" ? `${field}.default` : `${field}.default.${error.field}`,
-      })),
-    );
+  if (schema.default !== undefined) errors.push(...validateValue(schema, schema.default, `${field}.default`));
   return errors;
 }
 
