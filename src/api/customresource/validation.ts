@@ -16,7 +16,7 @@ export function validateValue(schema: JSONSchemaProps, value: unknown, path: str
   if (value === null && schema.nullable === true) return [];
   const errors = checkType(schema, value, path);
   if (errors.length > 0) return errors;
-  if (schema.enum !== undefined && !schema.enum.some((one) => isDeepStrictEqual(one, value)))
+  if (Array.isArray(schema.enum) && !schema.enum.some((one) => isDeepStrictEqual(one, value)))
     errors.push(
       notSupported(
         path,
