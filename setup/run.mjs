@@ -2,7 +2,8 @@
 // node 24, then hands over. Plain JavaScript without imports of ours, because nothing is installed yet.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -22,7 +23,10 @@ if (command === undefined)
   fail(`unknown command ${JSON.stringify(name)}: one of ${Object.keys(commands).join(", ")}`);
 
 installDependencies();
-if (name === "test") installDebianPackages();
+if (name === "test") {
+  installDebianPackages();
+  unpackDebianKubectl();
+}
 if (command.length > 0) {
   const result = spawnSync(node24(), [...command, ...args], {
     cwd: root,
@@ -114,6 +118,37 @@ function installDebianPackages() {
     });
     if (!install()) fail(`apt-get could not install ${missing.join(", ")} (see above)`);
   });
+}
+
+/**
+ * Debian's kubectl is the oldest that the tests drive. Where this machine has a kubectl of its own, Debian's is unpacked
+ * beside the npm packages instead of being installed in its place.
+ */
+function unpackDebianKubectl() {
+  const target = join(root, "node_modules/.debian");
+  const installed = existsSync("/usr/share/doc/kubernetes-client");
+  if (installed || existsSync(join(target, "usr/bin/kubectl")) || !existsSync("/usr/bin/apt-get")) return;
+  say("unpacking Debian's kubectl");
+  const scratch = mkdtempSync(join(tmpdir(), "fairlead-setup-"));
+  const download = () =>
+    spawnSync("apt-get", ["download", "-qq", "kubernetes-client"], {
+      cwd: scratch,
+      stdio: ["ignore", process.stderr, "ignore"],
+    }).status === 0;
+  try {
+    if (!download()) {
+      if (process.getuid?.() === 0) spawnSync("apt-get", ["update", "-qq"], { stdio: "ignore" });
+      if (!download()) {
+        if (process.getuid?.() === 0) fail("apt-get could not download kubernetes-client");
+        return say("Debian's kubectl could not be downloaded; the tests run with the ones that are here");
+      }
+    }
+    const [archive] = readdirSync(scratch).filter((file) => file.endsWith(".deb"));
+    if (spawnSync("dpkg-deb", ["-x", join(scratch, archive), target]).status !== 0)
+      fail(`dpkg-deb could not unpack ${archive}`);
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
 }
 
 /** The tests start their own Docker engine; one started by its package would change this machine's network. */

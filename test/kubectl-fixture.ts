@@ -35,7 +35,9 @@ export interface RunOptions {
 /** Every kubectl here, one of each minor version, the oldest first. */
 export function findKubectls(): KubectlVersion[] {
   const found = new Map<string, string>();
-  for (const directory of ["/usr/lib/google-cloud-sdk/bin", ...(process.env["PATH"] ?? "").split(":")]) {
+  const unpacked = join(import.meta.dirname, "../node_modules/.debian/usr/bin");
+  const path = (process.env["PATH"] ?? "").split(":");
+  for (const directory of [unpacked, "/usr/lib/google-cloud-sdk/bin", ...path]) {
     if (directory === "" || !existsSync(directory)) continue;
     for (const file of readdirSync(directory).filter((name) => /^kubectl(\.1\.\d+)?$/.test(name))) {
       const path = join(directory, file);

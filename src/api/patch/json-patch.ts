@@ -58,11 +58,9 @@ function wrap(operation: Operation): Operation {
   return wrapped;
 }
 
-/** Upstream's answer says no more than this; the reason is in the causes. */
+/** Upstream's answer ends before the colon, and says nowhere what was wrong. */
 function cannotApply(why: string): ApiError {
   return new ApiError(
-    failure(422, "Invalid", "the server rejected our request due to an error in our request", {
-      causes: [{ reason: "UnexpectedServerResponse", message: why }],
-    }),
+    failure(422, "Invalid", `the server rejected our request due to an error in our request: ${why}`),
   );
 }

@@ -63,7 +63,8 @@ test("JSON patch: operations, and what is refused", () => {
     { a: [9, 3], e: { "c/d": "x" }, f: 1 },
   );
   assert.deepEqual(target, { a: [1, 2], b: { "c/d": "x" } });
-  const rejected = "422 the server rejected our request due to an error in our request";
+  const rejected =
+    "422 the server rejected our request due to an error in our request: operation 0 (test /a/0): Test failed: 1 != 2";
   const rows: [unknown, string][] = [
     [[{ op: "test", path: "/a/0", value: 2 }], rejected],
     [[{ op: "remove", path: "/z" }], rejected],
