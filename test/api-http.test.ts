@@ -8,7 +8,8 @@ import { connect as connectTls } from "node:tls";
 import { gunzipSync } from "node:zlib";
 import { namespaceKind } from "../src/api/namespace/kind.ts";
 import { encodeMessage } from "../src/api/schema/protobuf/encode.ts";
-import { sealEnvelope } from "../src/api/schema/protobuf/envelope.ts";
+import { decodeMessage } from "../src/api/schema/protobuf/decode.ts";
+import { openEnvelope, sealEnvelope } from "../src/api/schema/protobuf/envelope.ts";
 import { BindError } from "../src/server/http/front.ts";
 import { startServer } from "../src/server/start.ts";
 import { createMemoryStore } from "../src/store/memory/memory-store.ts";
@@ -162,7 +163,7 @@ test("tables are made for lists, objects and watches", async (t) => {
   const none = (
     await call(`${SERVICES}/kubernetes?includeObject=None`, { headers: { accept } })
   ).json() as unknown as Table;
-  assert.equal(none.rows[0]!.object, undefined);
+  assert.equal(none.rows[0]!.object, null);
   const response = await open(`${SERVICES}?watch=true&resourceVersion=${store.revision}`, {
     headers: { accept },
   });
@@ -262,8 +263,14 @@ test("WatchList over HTTP, as client-go 1.35 asks for it", async (t) => {
   without.resume();
 });
 
-test("protobuf bodies come in; JSON goes out to those who would rather have protobuf", async (t) => {
-  const { call } = await startApi(t);
+async function bytesOf(response: AsyncIterable<Buffer>): Promise<Uint8Array> {
+  const pieces: Buffer[] = [];
+  for await (const piece of response) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+test("protobuf bodies come in, and protobuf goes out to those who would rather have it", async (t) => {
+  const { call, open } = await startApi(t);
   const raw = encodeMessage(namespaceKind.schema, { metadata: { name: "shop" } });
   const body = sealEnvelope({ apiVersion: "v1", kind: "Namespace", raw });
   const headers = {
@@ -272,8 +279,11 @@ test("protobuf bodies come in; JSON goes out to those who would rather have prot
   };
   const created = await call("/api/v1/namespaces", { method: "POST", body, headers });
   assert.equal(created.status, 201, created.text);
-  assert.equal(created.headers["content-type"], "application/json");
-  assert.deepEqual(created.json()["spec"], { finalizers: ["kubernetes"] });
+  assert.equal(created.headers["content-type"], "application/vnd.kubernetes.protobuf");
+  const answer = await bytesOf(await open("/api/v1/namespaces/shop", { headers }));
+  const { apiVersion, kind, raw: message } = openEnvelope(answer);
+  assert.equal(`${apiVersion} ${kind}`, "v1 Namespace");
+  assert.deepEqual(decodeMessage(namespaceKind.schema, message)["spec"], { finalizers: ["kubernetes"] });
   const damaged = body.slice(0, body.length / 2);
   assert.equal((await call("/api/v1/namespaces", { method: "POST", body: damaged, headers })).status, 400);
 });

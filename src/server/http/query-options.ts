@@ -1,5 +1,13 @@
 /** The query parameters of the verbs, checked (apimachinery ListOptions, CreateOptions, ...). */
-import { type FieldError, notSupported } from "../../api/field-error.ts";
+import type { ApiError } from "../../api/api-error.ts";
+import {
+  type FieldError,
+  forbiddenField,
+  invalidValue,
+  notSupported,
+  required,
+  tooLong,
+} from "../../api/field-error.ts";
 import type { FieldValidation } from "../../api/schema/body.ts";
 import type { DeleteOptions } from "../../api/meta/type.ts";
 import { badRequest, invalid } from "../../api/status-errors.ts";
@@ -7,24 +15,65 @@ import type { RegistryListQuery, RegistryWatchQuery } from "../registry.ts";
 
 export interface WriteQuery {
   readonly dryRun: boolean;
+  /** Empty: the client gave itself no name. */
   readonly fieldManager?: string;
   readonly fieldValidation: FieldValidation;
 }
 
+/** metav1validation.FieldManagerMaxLength */
+const MAX_MANAGER = 128;
+const APPLY = /^application\/apply-patch\+(yaml|cbor)$/;
+
 /** `options` names the parameters in refusals: "CreateOptions". Throws ApiError 422. */
-export function writeQuery(query: URLSearchParams, options: string): WriteQuery {
+export function writeQuery(
+  query: URLSearchParams,
+  options: string,
+  userAgent: string | undefined,
+): WriteQuery {
   const errors: FieldError[] = [];
+  const parsed = checkWrite(query, userAgent, errors);
+  if (errors.length > 0) throw invalid({ group: "meta.k8s.io", kind: options }, "", errors);
+  return parsed;
+}
+
+/** The options of a PATCH with this media type. Throws ApiError 422. */
+export function patchQuery(
+  query: URLSearchParams,
+  mediaType: string,
+  userAgent: string | undefined,
+): { readonly options: WriteQuery; readonly force: boolean } {
+  const errors: FieldError[] = [];
+  const force = boolean(query, "force");
+  if (APPLY.test(mediaType)) {
+    if ((query.get("fieldManager") ?? "") === "")
+      errors.push(required("fieldManager", "is required for apply patch"));
+  } else if (force !== undefined)
+    errors.push(forbiddenField("force", "may not be specified for non-apply patch"));
+  const options = checkWrite(query, userAgent, errors);
+  if (errors.length > 0) throw invalid({ group: "meta.k8s.io", kind: "PatchOptions" }, "", errors);
+  return { options, force: force === true };
+}
+
+function checkWrite(query: URLSearchParams, userAgent: string | undefined, errors: FieldError[]): WriteQuery {
+  const given = query.get("fieldManager") ?? "";
+  if (Buffer.byteLength(given) > MAX_MANAGER) errors.push(tooLong("fieldManager", MAX_MANAGER));
+  if (/\p{C}/u.test(given))
+    errors.push(invalidValue("fieldManager", given, "should only contain printable characters"));
   const dryRun = checkDryRun(query.getAll("dryRun"), errors);
   const fieldValidation = query.get("fieldValidation") || "Warn";
   if (!isFieldValidation(fieldValidation))
     errors.push(notSupported("fieldValidation", fieldValidation, ["", "Ignore", "Strict", "Warn"]));
-  if (errors.length > 0) throw invalid({ group: "meta.k8s.io", kind: options }, "", errors);
-  const fieldManager = query.get("fieldManager");
+  const fieldManager = given === "" ? managerOf(userAgent ?? "") : given;
   return {
     dryRun,
     fieldValidation: fieldValidation as FieldValidation,
-    ...(fieldManager !== null && { fieldManager }),
+    ...(fieldManager !== "" && { fieldManager }),
   };
+}
+
+/** Who does not name itself is called by the program in its User-Agent (handlers.prefixFromUserAgent). */
+function managerOf(userAgent: string): string {
+  return Array.from(userAgent.split("/")[0]!.replaceAll(/\p{C}/gu, "")).slice(0, MAX_MANAGER).join("");
 }
 
 function isFieldValidation(text: string): text is FieldValidation {
@@ -57,17 +106,23 @@ export function deleteOptions(query: URLSearchParams, body: DeleteOptions): Dele
   return options;
 }
 
-/** Throws ApiError 400. */
+/** Throws ApiError 400 or 422. */
 export function listQuery(query: URLSearchParams, namespace: string | undefined): RegistryListQuery {
   const limit = integer(query, "limit");
-  if (limit !== undefined && limit < 0) throw badRequest(`limit must not be negative: ${limit}`);
   const match = query.get("resourceVersionMatch") || undefined;
+  if (boolean(query, "sendInitialEvents") !== undefined)
+    throw refusedList([forbiddenField("sendInitialEvents", "sendInitialEvents is forbidden for list")]);
   return {
     ...selectors(query, namespace),
-    ...(limit !== undefined && { limit }),
+    // As etcd's client takes it: what is not above 0 limits nothing.
+    ...(limit !== undefined && limit > 0 && { limit }),
     ...(query.has("continue") && { continue: query.get("continue")! }),
     ...(match !== undefined && { resourceVersionMatch: match as "Exact" | "NotOlderThan" }),
   };
+}
+
+function refusedList(errors: readonly FieldError[]): ApiError {
+  return invalid({ group: "meta.k8s.io", kind: "ListOptions" }, "", errors);
 }
 
 /** A watch without timeoutSeconds ends after 30 to 60 minutes, as kube-apiserver's does, so that watches spread out. */
@@ -81,20 +136,37 @@ export function watchQuery(query: URLSearchParams, namespace: string | undefined
   const seconds = asked > 0 ? asked : LEAST_TIMEOUT_SECONDS * (1 + Math.random());
   const allowBookmarks = boolean(query, "allowWatchBookmarks") ?? false;
   const sendInitialEvents = boolean(query, "sendInitialEvents");
-  if (sendInitialEvents !== undefined && query.get("resourceVersionMatch") !== "NotOlderThan")
-    throw invalid({ group: "meta.k8s.io", kind: "ListOptions" }, "", [
-      {
-        type: "Forbidden",
-        field: "resourceVersionMatch",
-        detail: "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-      },
-    ]);
+  const errors = watchMatchErrors(query, sendInitialEvents);
+  if (errors.length > 0) throw refusedList(errors);
   return {
     ...selectors(query, namespace),
     allowBookmarks,
     timeoutMs: Math.min(seconds, MOST_TIMEOUT_SECONDS) * 1000,
     ...(sendInitialEvents !== undefined && { sendInitialEvents }),
   };
+}
+
+/** apimachinery internalversion/validation validateWatchOptions. */
+function watchMatchErrors(query: URLSearchParams, sendInitialEvents: boolean | undefined): FieldError[] {
+  const field = "resourceVersionMatch";
+  const match = query.get(field) ?? "";
+  const errors: FieldError[] = [];
+  if (sendInitialEvents !== undefined && match !== "NotOlderThan")
+    errors.push(
+      forbiddenField(field, "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"),
+    );
+  if (match === "") return errors;
+  if (sendInitialEvents === undefined)
+    errors.push(
+      forbiddenField(
+        field,
+        "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+      ),
+    );
+  if (match !== "NotOlderThan") errors.push(notSupported(field, match, ["NotOlderThan"]));
+  if ((query.get("continue") ?? "") !== "")
+    errors.push(forbiddenField(field, "resourceVersionMatch is forbidden when continue is provided"));
+  return errors;
 }
 
 function selectors(
@@ -118,7 +190,10 @@ export function boolean(query: URLSearchParams, name: string): boolean | undefin
 function integer(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
   if (text === null || text === "") return undefined;
-  const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (!Number.isSafeInteger(value)) throw badRequest(`${name} is not a number: ${JSON.stringify(text)}`);
+  if (!/^[+-]?\d+$/.test(text))
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  const value = Number(text);
+  if (!Number.isSafeInteger(value))
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: value out of range`);
   return value;
 }

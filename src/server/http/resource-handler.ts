@@ -1,32 +1,36 @@
 /** The verbs over HTTP: from a path, a method and a body to a call of the registry and back. */
-import { apiVersionOf, type Kind } from "../../api/kind.ts";
-import { deleteOptionsSchema } from "../../api/meta/delete-options.ts";
-import type { DeleteOptions, KubeObject, Status } from "../../api/meta/type.ts";
-import { parsePatch } from "../../api/patch/patch.ts";
-import { decodeBody, decodeOptions } from "../../api/schema/body.ts";
-import { badRequest, methodNotSupported, pathNotFound } from "../../api/status-errors.ts";
-import type { OwnedRegistry } from "../registry/create-registry.ts";
-import type { CallContext, ObjectKey, RegistryWriteOptions } from "../registry.ts";
-import type { Request, Response } from "./exchange.ts";
-import { chooseRepresentation } from "./negotiate.ts";
-import { boolean, deleteOptions, listQuery, watchQuery, writeQuery } from "./query-options.ts";
-import {
-  includeObject,
-  listResponse,
-  objectResponse,
-  type Presentation,
-  valueResponse,
-} from "./represent.ts";
+import type { Kind, Verb } from "../../api/kind.ts";
+import type { KubeObject, Status } from "../../api/meta/type.ts";
+import { subresourcesOf, verbsOf } from "../../api/subresources.ts";
+import { failure, pathNotFound } from "../../api/status-errors.ts";
+import type { ObjectKey, RegistryWriteOptions } from "../registry.ts";
+import { jsonResponse, type Request, type Response } from "./exchange.ts";
+import { entriesResponse, objectsResponse } from "./list-response.ts";
+import { boolean, listQuery, watchQuery } from "./query-options.ts";
+import { MEDIA_TYPES } from "./negotiate.ts";
+import { ResourceCall, type ResourceParts } from "./resource-call.ts";
 import type { ResourcePath } from "./resource-path.ts";
+import { handleScale } from "./scale-handler.ts";
+import { handlePart } from "./subresource-handler.ts";
 import { watchStream } from "./watch-stream.ts";
 
-export interface ResourceParts {
-  readonly registry: OwnedRegistry;
-  /** Milliseconds since the epoch. */
-  readonly clock: () => number;
-  /** Told of errors that are our fault. */
-  readonly onError: (error: unknown) => void;
-}
+export type { ResourceParts } from "./resource-call.ts";
+
+/** What a method does to a collection, an object or a part of an object. */
+const COLLECTION_VERBS: Readonly<Record<string, Verb>> = {
+  GET: "list",
+  HEAD: "list",
+  POST: "create",
+  DELETE: "deletecollection",
+};
+const OBJECT_VERBS: Readonly<Record<string, Verb>> = {
+  GET: "get",
+  HEAD: "get",
+  PUT: "update",
+  PATCH: "patch",
+  DELETE: "delete",
+};
+const PART_VERBS: Readonly<Record<string, Verb>> = { ...OBJECT_VERBS, POST: "create" };
 
 /** Throws ApiError. */
 export async function handleResource(
@@ -35,200 +39,185 @@ export async function handleResource(
   path: ResourcePath,
 ): Promise<Response> {
   const { kind, namespace, name, subresource } = path;
-  if (subresource !== undefined && !(subresource === "status" && kind.subresources.status === true))
-    if (!(subresource === "finalize" && kind.plural === "namespaces")) throw pathNotFound();
-  const how: Presentation = {
-    ...chooseRepresentation(request.header("accept")),
-    include: includeObject(request.query),
-    now: parts.clock(),
-  };
-  const call = new ResourceCall(parts, request, kind, how);
-  if (name === undefined) return call.onCollection(namespace);
-  return call.onObject(namespace === undefined ? { name } : { namespace, name }, subresource);
+  if (name === undefined) return handleCollection(parts, request, kind, namespace);
+  const key = namespace === undefined ? { name } : { namespace, name };
+  if (subresource !== undefined) return handleSubresource(parts, request, kind, key, subresource);
+  const verbs = verbsOf(kind);
+  // A kind that is only created (a review) has no objects, so this path names nothing.
+  if (!["get", "update", "patch", "delete"].some((verb) => verbs.includes(verb as Verb)))
+    throw pathNotFound();
+  const verb = OBJECT_VERBS[request.method];
+  if (verb === undefined || !verbs.includes(verb)) return methodNotAllowed(OBJECT_VERBS, verbs);
+  return handleObject(new ResourceCall(parts, request, kind, kind, false), key, verb, undefined);
 }
 
-class ResourceCall {
-  readonly #parts: ResourceParts;
-  readonly #request: Request;
-  readonly #kind: Kind;
-  readonly #how: Presentation;
-  readonly #warnings: string[] = [];
-  readonly #context: CallContext;
-
-  constructor(parts: ResourceParts, request: Request, kind: Kind, how: Presentation) {
-    this.#parts = parts;
-    this.#request = request;
-    this.#kind = kind;
-    this.#how = how;
-    const warn = (text: string): void => void this.#warnings.push(text);
-    this.#context = { user: request.user!, warn };
+async function handleCollection(
+  parts: ResourceParts,
+  request: Request,
+  kind: Kind,
+  namespace: string | undefined,
+): Promise<Response> {
+  // Over all namespaces there is only reading.
+  const everywhere = kind.namespaced && namespace === undefined;
+  const verbs = verbsOf(kind).filter((verb) => !everywhere || verb === "list" || verb === "watch");
+  if (verbs.length === 0) throw pathNotFound();
+  const listed = COLLECTION_VERBS[request.method];
+  const watch = listed === "list" && boolean(request.query, "watch") === true;
+  const verb = watch ? "watch" : listed;
+  if (verb === undefined || !verbs.includes(verb)) return methodNotAllowed(COLLECTION_VERBS, verbs);
+  const call = new ResourceCall(parts, request, kind, kind, watch);
+  switch (verb) {
+    case "watch":
+      return startWatch(call, namespace);
+    case "list":
+      return entriesResponse(call, await list(call, namespace));
+    case "create":
+      return create(call, namespace);
+    default:
+      return deleteCollection(call, namespace);
   }
+}
 
-  async onCollection(namespace: string | undefined): Promise<Response> {
-    const { method, query } = this.#request;
-    switch (method) {
-      case "GET":
-        return boolean(query, "watch") === true ? this.#watch(namespace) : this.#list(namespace);
-      case "POST":
-        // Without a namespace in the path there is no such collection to post to.
-        if (this.#kind.namespaced && namespace === undefined) throw methodNotSupported(this.#kind, "create");
-        return this.#create(namespace);
-      case "DELETE":
-        return this.#deleteCollection(namespace);
-      default:
-        throw methodNotSupported(this.#kind, verbOf(method));
-    }
+async function handleSubresource(
+  parts: ResourceParts,
+  request: Request,
+  kind: Kind,
+  key: ObjectKey,
+  name: string,
+): Promise<Response> {
+  const part = subresourcesOf(kind).find((one) => one.name === name);
+  if (part === undefined) throw pathNotFound();
+  const verb = PART_VERBS[request.method];
+  if (verb === undefined || !part.verbs.includes(verb)) return methodNotAllowed(PART_VERBS, part.verbs);
+  const call = new ResourceCall(parts, request, kind, part.kind, false);
+  switch (name) {
+    case "status":
+    case "finalize":
+      return handleObject(call, key, verb, name);
+    case "scale":
+      return handleScale(call, key, verb);
+    default:
+      return handlePart(call, part, key, verb);
   }
+}
 
-  async onObject(key: ObjectKey, subresource: string | undefined): Promise<Response> {
-    const { method } = this.#request;
-    switch (method) {
-      case "GET":
-        return this.#respond(200, await this.#parts.registry.get(this.#kind, key));
-      case "PUT":
-        return this.#update(key, subresource);
-      case "PATCH":
-        return this.#patch(key, subresource);
-      case "DELETE":
-        if (subresource !== undefined) throw methodNotSupported(this.#kind, "delete");
-        return this.#delete(key);
-      default:
-        throw methodNotSupported(this.#kind, verbOf(method));
-    }
-  }
-
-  async #list(namespace: string | undefined): Promise<Response> {
-    const list = await this.#parts.registry.list(this.#kind, listQuery(this.#request.query, namespace));
-    return listResponse(this.#kind, list, this.#how);
-  }
-
-  async #watch(namespace: string | undefined): Promise<Response> {
-    if (this.#how.encoding !== "json") throw badRequest("a watch is served as application/json only");
-    const { registry, onError } = this.#parts;
-    const { signal, query } = this.#request;
-    const watch = await registry.watch(this.#kind, watchQuery(query, namespace));
-    return {
-      status: 200,
-      headers: { "content-type": "application/json" },
-      body: watchStream(this.#kind, watch, { how: this.#how, signal, onError }),
-    };
-  }
-
-  async #create(namespace: string | undefined): Promise<Response> {
-    const options = writeQuery(this.#request.query, "CreateOptions");
-    const object = await this.#readObject(options);
-    return this.#respond(
-      201,
-      await this.#parts.registry.create(this.#kind, namespace, object, options, this.#context),
-    );
-  }
-
-  async #update(key: ObjectKey, subresource: string | undefined): Promise<Response> {
-    const options = writeQuery(this.#request.query, "UpdateOptions");
-    const sent = await this.#readObject(options);
-    const { registry } = this.#parts;
-    if (subresource === "finalize") {
-      const change = (current: KubeObject): KubeObject => ({ ...current, ...pick(sent, "spec") });
-      return this.#respond(
-        200,
-        await registry.writer.update(this.#kind, key, change, { ...options, finalize: true }, this.#context),
+async function handleObject(
+  call: ResourceCall,
+  key: ObjectKey,
+  verb: Verb,
+  subresource: "status" | "finalize" | undefined,
+): Promise<Response> {
+  const { kind, parts, context } = call;
+  switch (verb) {
+    case "get":
+      return call.respond(200, await parts.registry.get(kind, key));
+    case "update":
+      return subresource === "finalize" ? finalize(call, key) : update(call, key, subresource);
+    case "patch": {
+      const { patch, options } = await call.readPatch();
+      const { object, created } = await parts.registry.patch(
+        kind,
+        key,
+        patch,
+        withSubresource(options, subresource),
+        context,
       );
+      return call.respond(created ? 201 : 200, object);
     }
-    const { object, created } = await registry.update(
-      this.#kind,
-      key,
-      sent,
-      withSubresource(options, subresource),
-      this.#context,
-    );
-    return this.#respond(created ? 201 : 200, object);
-  }
-
-  async #patch(key: ObjectKey, subresource: string | undefined): Promise<Response> {
-    const options = writeQuery(this.#request.query, "PatchOptions");
-    const patch = parsePatch(this.#mediaType(""), await this.#request.body(), {
-      fieldValidation: options.fieldValidation,
-      warn: this.#context.warn,
-    });
-    const { object, created } = await this.#parts.registry.patch(
-      this.#kind,
-      key,
-      patch,
-      withSubresource(options, subresource),
-      this.#context,
-    );
-    return this.#respond(created ? 201 : 200, object);
-  }
-
-  async #delete(key: ObjectKey): Promise<Response> {
-    const { registry } = this.#parts;
-    const options = await this.#deleteOptions();
-    const object = await registry.delete(this.#kind, key, options, this.#context);
-    const stays = object.metadata.deletionTimestamp !== undefined;
-    if (stays || registry.rulesOf(this.#kind).returnsDeleted === true) return this.#respond(200, object);
-    const { group, plural } = this.#kind;
-    const status: Status = {
-      kind: "Status",
-      apiVersion: "v1",
-      metadata: {},
-      status: "Success",
-      details: { name: key.name, ...(group !== "" && { group }), kind: plural, uid: object.metadata.uid! },
-    };
-    return valueResponse(200, status, this.#how, this.#headers());
-  }
-
-  async #deleteCollection(namespace: string | undefined): Promise<Response> {
-    const { registry } = this.#parts;
-    const query = listQuery(this.#request.query, namespace);
-    const options = await this.#deleteOptions();
-    const items = await registry.deleteCollection(this.#kind, query, options, this.#context);
-    const list = {
-      kind: `${this.#kind.kind}List`,
-      apiVersion: apiVersionOf(this.#kind),
-      metadata: {},
-      items,
-    };
-    return valueResponse(200, list, this.#how, this.#headers());
-  }
-
-  async #deleteOptions(): Promise<DeleteOptions> {
-    const body = await this.#request.body();
-    const options =
-      body.length === 0 ? {} : decodeOptions(deleteOptionsSchema, this.#mediaType("application/json"), body);
-    return deleteOptions(this.#request.query, options);
-  }
-
-  async #readObject(options: RegistryWriteOptions): Promise<KubeObject> {
-    const body = await this.#request.body();
-    return decodeBody(this.#kind, this.#mediaType("application/json"), body, {
-      fieldValidation: options.fieldValidation ?? "Warn",
-      warn: this.#context.warn,
-    });
-  }
-
-  #mediaType(absent: string): string {
-    return (this.#request.header("content-type") ?? absent).split(";")[0]!.trim().toLowerCase();
-  }
-
-  #respond(status: number, object: KubeObject): Response {
-    return objectResponse(this.#kind, status, object, this.#how, this.#headers());
-  }
-
-  /** RFC 9111 had Warning; Kubernetes keeps using it: code 299, no agent. */
-  #headers(): Response["headers"] {
-    if (this.#warnings.length === 0) return {};
-    const once = [...new Set(this.#warnings)];
-    return {
-      warning: once.map(
-        (text) => `299 - "${text.replaceAll(/["\\]/g, "\\$&").replaceAll(/[^\x20-\x7e]/g, " ")}"`,
-      ),
-    };
+    default:
+      return remove(call, key);
   }
 }
 
-function pick(object: KubeObject, name: string): Record<string, unknown> {
-  const value = (object as unknown as Record<string, unknown>)[name];
-  return value === undefined ? {} : { [name]: value };
+async function list({ parts, kind, request }: ResourceCall, namespace: string | undefined) {
+  return parts.registry.listEntries(kind, listQuery(request.query, namespace));
+}
+
+async function startWatch(call: ResourceCall, namespace: string | undefined): Promise<Response> {
+  const { how, kind, parts, request } = call;
+  const watch = await parts.registry.watch(kind, watchQuery(request.query, namespace));
+  const type = MEDIA_TYPES[how.encoding];
+  return {
+    status: 200,
+    headers: {
+      "content-type": how.encoding === "protobuf" ? `${type};stream=watch` : type,
+      ...call.headers(),
+    },
+    body: watchStream(kind, watch, {
+      how,
+      clock: parts.clock,
+      signal: request.signal,
+      onError: parts.onError,
+      onSent: (events, bytes) => parts.onWatchSent?.(kind, events, bytes),
+    }),
+  };
+}
+
+async function create(call: ResourceCall, namespace: string | undefined): Promise<Response> {
+  const options = call.writeOptions("CreateOptions");
+  const object = await call.readObject(call.kind, options);
+  noteName(call, object);
+  const created = await call.parts.registry.create(call.kind, namespace, object, options, call.context);
+  noteName(call, created);
+  return call.respond(201, created);
+}
+
+/** For the audit: the path of a collection does not say which object is created. */
+function noteName({ request: { audit } }: ResourceCall, { metadata: { name } }: KubeObject): void {
+  if (audit !== undefined && name !== undefined) audit.createdName = name;
+}
+
+async function update(
+  call: ResourceCall,
+  key: ObjectKey,
+  subresource: "status" | undefined,
+): Promise<Response> {
+  const options = call.writeOptions("UpdateOptions");
+  const { object, created } = await call.parts.registry.update(
+    call.kind,
+    key,
+    await call.readObject(call.kind, options),
+    withSubresource(options, subresource),
+    call.context,
+  );
+  return call.respond(created ? 201 : 200, object);
+}
+
+/** PUT of a namespace's /finalize: the only way to change spec.finalizers. */
+async function finalize(call: ResourceCall, key: ObjectKey): Promise<Response> {
+  const options = call.writeOptions("UpdateOptions");
+  const sent = await call.readObject(call.kind, options);
+  const { spec } = sent as { spec?: unknown };
+  const change = (current: KubeObject): KubeObject => ({ ...current, ...(spec !== undefined && { spec }) });
+  const { writer } = call.parts.registry;
+  return call.respond(
+    200,
+    await writer.update(call.kind, key, change, { ...options, finalize: true }, call.context),
+  );
+}
+
+async function remove(call: ResourceCall, key: ObjectKey): Promise<Response> {
+  const { registry } = call.parts;
+  const options = await call.deleteOptions();
+  const object = await registry.delete(call.kind, key, options, call.context);
+  const stays = object.metadata.deletionTimestamp !== undefined;
+  if (stays || registry.rulesOf(call.kind).returnsDeleted === true) return call.respond(200, object);
+  const { group, plural } = call.kind;
+  const status: Status = {
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Success",
+    details: { name: key.name, ...(group !== "" && { group }), kind: plural, uid: object.metadata.uid! },
+  };
+  return call.respondValue(200, status);
+}
+
+async function deleteCollection(call: ResourceCall, namespace: string | undefined): Promise<Response> {
+  const query = listQuery(call.request.query, namespace);
+  const options = await call.deleteOptions();
+  const items = await call.parts.registry.deleteCollection(call.kind, query, options, call.context);
+  return objectsResponse(call, items);
 }
 
 function withSubresource(
@@ -238,12 +227,14 @@ function withSubresource(
   return subresource === "status" ? { ...options, subresource } : options;
 }
 
-function verbOf(method: string): string {
-  const verbs: Readonly<Record<string, string>> = {
-    POST: "create",
-    PUT: "update",
-    PATCH: "patch",
-    DELETE: "delete",
-  };
-  return verbs[method] ?? method.toLowerCase();
+/** 405, with the methods that there are (RFC 9110, 15.5.6), in the words of apimachinery's NewGenericServerResponse. */
+function methodNotAllowed(methods: Readonly<Record<string, Verb>>, verbs: readonly Verb[]): Response {
+  const allowed = Object.keys(methods).filter((method) => verbs.includes(methods[method]!));
+  const status = failure(
+    405,
+    "MethodNotAllowed",
+    "the server does not allow this method on the requested resource",
+    {},
+  );
+  return jsonResponse(405, status, { allow: allowed.join(", ") });
 }

@@ -22,9 +22,13 @@ export function tableOf<T extends KubeObject>(
     kind: "Table",
     apiVersion: `meta.k8s.io/${options.version}`,
     metadata,
-    columnDefinitions: kind.columns.map(definition),
-    rows: items.map((item) => row(kind, item, options)),
+    columnDefinitions: columnDefinitions(kind),
+    rows: items.map((item) => tableRow(kind, item, options)),
   };
+}
+
+export function columnDefinitions<T extends KubeObject>({ columns }: Kind<T>): object[] {
+  return columns.map(definition);
 }
 
 function definition<T extends KubeObject>({
@@ -37,7 +41,7 @@ function definition<T extends KubeObject>({
   return { name, type, format, description, priority };
 }
 
-function row<T extends KubeObject>(
+export function tableRow<T extends KubeObject>(
   kind: Kind<T>,
   object: T,
   { version, include, now }: TableOptions,
@@ -45,7 +49,7 @@ function row<T extends KubeObject>(
   const cells = kind.columns.map((column) => column.cell(object, now));
   switch (include) {
     case "None":
-      return { cells };
+      return { cells, object: null };
     case "Object":
       return { cells, object };
     default:

@@ -1,70 +1,108 @@
 /**
- * A watch as lines of JSON. The line of an event is made once for each form it is asked in, and shared by all watches;
- * the events of one turn go out in one write.
+ * A watch as a stream: lines of JSON, or framed protobuf. The piece of an event is made once for each form that it is
+ * asked in, and shared by all watches; the events of one turn go out in one write.
  */
 import { ApiError } from "../../api/api-error.ts";
 import type { Kind } from "../../api/kind.ts";
 import type { KubeObject } from "../../api/meta/type.ts";
 import { internalError } from "../../api/status-errors.ts";
 import type { RegistryEvent, RegistryWatch } from "../registry.ts";
+import { objectMessage, statusMessage, watchEventFrame } from "./protobuf-forms.ts";
 import { type Presentation, presentObject } from "./represent.ts";
 import { tableOf } from "./table.ts";
 
-/** By object: the lines made of it, by type and form. */
-const lines = new WeakMap<KubeObject, Map<string, Buffer>>();
+/** By object: the pieces made of it, by type and form. */
+const pieces = new WeakMap<KubeObject, Map<string, Buffer>>();
 
 export interface WatchStreamOptions {
   readonly how: Presentation;
+  /** Milliseconds since the epoch, for ages. */
+  readonly clock: () => number;
   /** Ends the watch. */
   readonly signal: AbortSignal;
   /** Told of errors that are our fault. */
   readonly onError: (error: unknown) => void;
+  /** Told how many events have been sent, and how many bytes they were. */
+  readonly onSent?: (events: number, bytes: number) => void;
 }
 
 export async function* watchStream<T extends KubeObject>(
   kind: Kind<T>,
   watch: RegistryWatch<T>,
-  { how, signal, onError }: WatchStreamOptions,
+  { how, clock, signal, onError, onSent }: WatchStreamOptions,
 ): AsyncGenerator<Uint8Array | string> {
   const close = (): void => watch.close();
   signal.addEventListener("abort", close, { once: true });
   if (signal.aborted) close();
-  const form = `${how.view}/${how.version}/${how.include}`;
+  const plain = new EventForm(kind, how, clock, false);
+  // The columns of a Table are sent with the first event only (handlers/watch.go).
+  let form = how.view === "table" ? new EventForm(kind, how, clock, true) : plain;
   try {
     for await (const events of watch) {
       if (signal.aborted) return;
-      const [only] = events;
-      yield events.length === 1
-        ? lineOf(kind, only!, form, how)
-        : Buffer.concat(events.map((event) => lineOf(kind, event, form, how)));
+      const [first, ...rest] = events;
+      const sent =
+        rest.length === 0
+          ? form.piece(first!)
+          : Buffer.concat([form.piece(first!), ...rest.map((event) => plain.piece(event))]);
+      form = plain;
+      yield sent;
+      onSent?.(events.length, sent.length);
     }
   } catch (error) {
     if (!(error instanceof ApiError)) onError(error);
     const { status } = error instanceof ApiError ? error : internalError("the watch failed");
-    yield `${JSON.stringify({ type: "ERROR", object: status })}\n`;
+    yield how.encoding === "protobuf"
+      ? watchEventFrame("ERROR", statusMessage(status))
+      : `${JSON.stringify({ type: "ERROR", object: status })}\n`;
   } finally {
     signal.removeEventListener("abort", close);
     watch.close();
   }
 }
 
-function lineOf<T extends KubeObject>(
-  kind: Kind<T>,
-  { type, object }: RegistryEvent<T>,
-  form: string,
-  how: Presentation,
-): Buffer {
-  let made = lines.get(object);
-  if (made === undefined) lines.set(object, (made = new Map()));
-  const key = `${type}/${form}`;
-  let line = made.get(key);
-  if (line === undefined) {
-    const value =
-      type === "BOOKMARK" && how.view === "table"
-        ? tableOf(kind, [], { resourceVersion: object.metadata.resourceVersion! }, how)
-        : presentObject(kind, object, how);
-    line = Buffer.from(`${JSON.stringify({ type, object: value })}\n`);
-    made.set(key, line);
+/** One of the forms that an event can have. */
+class EventForm<T extends KubeObject> {
+  readonly #kind: Kind<T>;
+  readonly #how: Presentation;
+  readonly #clock: () => number;
+  readonly #columns: boolean;
+  readonly #key: string;
+
+  constructor(kind: Kind<T>, how: Presentation, clock: () => number, columns: boolean) {
+    this.#kind = kind;
+    this.#how = how;
+    this.#clock = clock;
+    this.#columns = columns;
+    const { encoding, view, version, include } = how;
+    // Only a Table shows what `include` says, and columns.
+    this.#key =
+      view === "table" ? `${view} ${version} ${include} ${columns}` : `${encoding} ${view} ${version}`;
   }
-  return line;
+
+  piece({ type, object }: RegistryEvent<T>): Buffer {
+    let made = pieces.get(object);
+    if (made === undefined) pieces.set(object, (made = new Map()));
+    const key = `${type} ${this.#key}`;
+    let piece = made.get(key);
+    if (piece === undefined) {
+      piece = this.#make(type, object);
+      made.set(key, piece);
+    }
+    return piece;
+  }
+
+  #make(type: string, object: T): Buffer {
+    const how = { ...this.#how, now: this.#clock() };
+    if (how.encoding === "protobuf") return watchEventFrame(type, objectMessage(this.#kind, object, how));
+    return Buffer.from(`${JSON.stringify({ type, object: this.#shown(type, object, how) })}\n`);
+  }
+
+  #shown(type: string, object: T, how: Presentation): unknown {
+    if (how.view !== "table") return presentObject(this.#kind, object, how);
+    const { resourceVersion } = object.metadata;
+    const items = type === "BOOKMARK" ? [] : [object];
+    const table = tableOf(this.#kind, items, resourceVersion === undefined ? {} : { resourceVersion }, how);
+    return this.#columns ? table : { ...table, columnDefinitions: null };
+  }
 }

@@ -1,6 +1,10 @@
 /** The opaque token that leads from one page of a list to the next: the version of the first page, and where to go on. */
+import type { ApiError } from "../../api/api-error.ts";
 import { badRequest } from "../../api/status-errors.ts";
 import type { Revision } from "../../store/store.ts";
+
+/** Of the token's form, which is upstream's (apiserver storage/continue.go). */
+const VERSION = "meta.k8s.io/v1";
 
 export interface ContinuePoint {
   /** The version of all pages; undefined: whatever is newest (after the version was compacted). */
@@ -10,7 +14,10 @@ export interface ContinuePoint {
 }
 
 export function encodeContinue({ revision, after }: ContinuePoint): string {
-  return Buffer.from(JSON.stringify({ v: "fairlead/1", rv: revision ?? -1, after })).toString("base64url");
+  // Upstream names the first key that is wanted: the one right after the last that was sent.
+  return Buffer.from(JSON.stringify({ v: VERSION, rv: revision ?? -1, start: `${after}\0` })).toString(
+    "base64url",
+  );
 }
 
 /** Throws ApiError 400 for a text that is no token of ours. */
@@ -19,10 +26,18 @@ export function decodeContinue(token: string): ContinuePoint {
   try {
     decoded = JSON.parse(Buffer.from(token, "base64url").toString());
   } catch {
-    throw badRequest("continue key is not valid: it is not a token of this server");
+    throw notValid("continue key is not valid");
   }
-  const { v, rv, after } = (decoded ?? {}) as { v?: unknown; rv?: unknown; after?: unknown };
-  if (v !== "fairlead/1" || !Number.isSafeInteger(rv) || typeof after !== "string")
-    throw badRequest("continue key is not valid: it is not a token of this server");
-  return { revision: (rv as number) < 0 ? undefined : (rv as number), after };
+  const { v, rv, start } = (decoded ?? {}) as { v?: unknown; rv?: unknown; start?: unknown };
+  if (v !== VERSION)
+    throw notValid("continue key is not valid: server does not recognize this encoded version");
+  if (!Number.isSafeInteger(rv) || rv === 0 || (rv as number) < -1)
+    throw notValid(`continue key is not valid: incorrect encoded start resourceVersion (version ${VERSION})`);
+  if (typeof start !== "string" || start === "" || !start.endsWith("\0"))
+    throw notValid(`continue key is not valid: encoded start key empty (version ${VERSION})`);
+  return { revision: rv === -1 ? undefined : (rv as number), after: start.slice(0, -1) };
+}
+
+function notValid(why: string): ApiError {
+  return badRequest(`invalid continue token: ${why}`);
 }

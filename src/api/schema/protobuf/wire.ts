@@ -117,48 +117,101 @@ export class WireReader {
   }
 }
 
-const encoder = new TextEncoder();
-
-/** Builds a message. Nested messages are built whole, then written as bytes. */
+/** Builds a message; the messages in it are written in place. */
 export class WireWriter {
-  #bytes = new Uint8Array(256);
+  #bytes = Buffer.allocUnsafeSlow(512);
   #length = 0;
+
+  /** Forgets everything, and keeps the memory for the next message. */
+  clear(): void {
+    this.#length = 0;
+  }
 
   /** Unsigned 64 bits; negative values as their two's complement. */
   varint(number: number, value: bigint | number): void {
     this.#tag(number, 0);
-    this.#varint(BigInt.asUintN(64, BigInt(value)));
+    if (typeof value === "number" && value >= 0) this.#unsigned(value);
+    else this.#large(BigInt.asUintN(64, BigInt(value)));
   }
 
   double(number: number, value: number): void {
     this.#tag(number, 1);
     this.#reserve(8);
-    new DataView(this.#bytes.buffer).setFloat64(this.#length, value, true);
-    this.#length += 8;
+    this.#length = this.#bytes.writeDoubleLE(value, this.#length);
   }
 
   bytes(number: number, value: Uint8Array): void {
     this.#tag(number, 2);
-    this.#varint(BigInt(value.length));
+    this.#unsigned(value.length);
     this.#reserve(value.length);
     this.#bytes.set(value, this.#length);
     this.#length += value.length;
   }
 
   text(number: number, value: string): void {
-    this.bytes(number, encoder.encode(value));
+    const begun = this.begin(number);
+    // A UTF-16 code unit is at most three bytes.
+    this.#reserve(value.length * 3);
+    const bytes = this.#bytes;
+    let at = this.#length;
+    for (let i = 0; i < value.length; i++) {
+      const unit = value.charCodeAt(i);
+      if (unit > 0x7f) {
+        at = this.#length + bytes.write(value, this.#length);
+        break;
+      }
+      bytes[at++] = unit;
+    }
+    this.#length = at;
+    this.end(begun);
+  }
+
+  /** Begins a message in field `number`; `end` wants what this returns. */
+  begin(number: number): number {
+    this.#tag(number, 2);
+    // Most are shorter than 128 bytes, whose length is one byte.
+    this.#reserve(1);
+    return ++this.#length;
+  }
+
+  end(begun: number): void {
+    const length = this.#length - begun;
+    if (length > 0x7f) {
+      const more = varintLength(length) - 1;
+      this.#reserve(more);
+      this.#bytes.copyWithin(begun + more, begun, this.#length);
+      this.#length += more;
+    }
+    // There is room by now, and the memory must not move: what stands behind would not move with it.
+    this.#putUnsigned(begun - 1, length);
   }
 
   /** What was written so far: a copy. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+    return Uint8Array.prototype.slice.call(this.#bytes, 0, this.#length);
   }
 
   #tag(number: number, wireType: WireType): void {
-    this.#varint((BigInt(number) << 3n) | BigInt(wireType));
+    this.#unsigned(number * 8 + wireType);
   }
 
-  #varint(value: bigint): void {
+  /** Up to 2^53. */
+  #unsigned(value: number): void {
+    this.#reserve(10);
+    this.#length = this.#putUnsigned(this.#length, value);
+  }
+
+  /** The place after it. */
+  #putUnsigned(at: number, value: number): number {
+    while (value > 0x7f) {
+      this.#bytes[at++] = (value % 128) | 0x80;
+      value = Math.floor(value / 128);
+    }
+    this.#bytes[at++] = value;
+    return at;
+  }
+
+  #large(value: bigint): void {
     this.#reserve(10);
     while (value > 0x7fn) {
       this.#bytes[this.#length++] = Number(value & 0x7fn) | 0x80;
@@ -169,8 +222,14 @@ export class WireWriter {
 
   #reserve(more: number): void {
     if (this.#length + more <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more));
-    grown.set(this.#bytes.subarray(0, this.#length));
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#length + more));
+    this.#bytes.copy(grown, 0, 0, this.#length);
     this.#bytes = grown;
   }
+}
+
+function varintLength(value: number): number {
+  let length = 1;
+  for (let rest = Math.floor(value / 128); rest > 0; rest = Math.floor(rest / 128)) length++;
+  return length;
 }
