@@ -42,14 +42,6 @@ test("strangers see health and version, and are forbidden the rest", async (t) =
   assert.equal((await call(SERVICES, { anonymous: true })).status, 403);
 });
 
-test("health tells each check when asked", async (t) => {
-  const { call } = await startApi(t);
-  assert.equal((await call("/readyz")).text, "ok");
-  assert.equal((await call("/readyz?verbose")).text, "[+]ping ok\n[+]store ok\nreadyz check passed\n");
-  assert.equal((await call("/readyz?verbose&exclude=store")).text, "[+]ping ok\nreadyz check passed\n");
-  assert.equal((await call("/livez/nothing")).status, 404);
-});
-
 test("HTTP/2 and HTTP/1.1 answer alike", async (t) => {
   const { server, credentials, call } = await startApi(t);
   const session = connectHttp2(server.url, credentials);

@@ -14,6 +14,7 @@ import { ServedKinds, storedDefinitions } from "./custom-resources/served-kinds.
 import { createApiHandler } from "./http/api-handler.ts";
 import { listen } from "./http/front.ts";
 import type { HealthCheck } from "./http/health.ts";
+import { createMetrics } from "./metrics/metrics.ts";
 import { publishKubernetesService } from "./kubernetes-service.ts";
 import { createRegistry } from "./registry/create-registry.ts";
 import { DEFAULT_ISSUER, openAuthentication } from "./security/authentication.ts";
@@ -63,16 +64,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     log,
   });
   const { policy } = stack.use(await startAuthorization({ store, registry, log }));
+  const metrics = createMetrics(store, kinds);
+  let phase: Phase = "starting";
   const handler = createApiHandler({
     registry,
     kinds,
     clock,
-    health: healthChecks(store),
+    health: healthChecks(store, () => phase),
     authenticate: authentication.authenticate,
     policy,
     flow: new FlowControl(options.limits),
     address: () => address,
-    otherPaths: async (request) => authentication.openIdAnswer(request),
+    otherPaths: async (request) => authentication.openIdAnswer(request) ?? metrics.answer(request),
+    onWatchSent: (kind, events, bytes) => metrics.requests.watchSent(kind, events, bytes),
     onError: (err) => log.error({ err }, "a watch failed by our fault"),
   });
   // Closed after the front: the last requests leave their lines too.
@@ -85,7 +89,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     bind,
     server: pki.server,
     authority: pki.authority.certificate,
-    handler: sink === undefined ? handler : withAudit(handler, { sink, clock }),
+    handler: metrics.requests.measure(sink === undefined ? handler : withAudit(handler, { sink, clock })),
     log,
   });
   stack.defer(async () => front.close());
@@ -97,6 +101,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const url = `https://${address}`;
   const kubeconfig = formatKubeconfig(url, pki.authority.certificate, pki.admin);
   const owned = stack.move();
+  phase = "serving";
 
   return {
     registry,
@@ -106,7 +111,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     serviceAccountTokens: authentication.serviceAccountTokens,
     kubeconfig: () => kubeconfig,
     writeKubeconfig: async (path) => writeKubeconfig(path, kubeconfig),
-    close: async () => owned.disposeAsync(),
+    async close() {
+      phase = "stopping";
+      await owned.disposeAsync();
+    },
   };
 }
 
@@ -129,13 +137,30 @@ function serverNames(host: string, clusterIP: string, more: readonly string[] = 
   return [...names];
 }
 
-function healthChecks(store: ServerOptions["store"]): HealthCheck[] {
+/** Where a server is between its start and its end. */
+type Phase = "starting" | "serving" | "stopping";
+
+function healthChecks(store: ServerOptions["store"], phase: () => Phase): HealthCheck[] {
   return [
     { name: "ping", check: async () => {} },
     {
       name: "store",
       async check() {
         await store.get("/registry/");
+      },
+    },
+    {
+      name: "poststarthook/start-kubernetes-service",
+      of: ["readyz"],
+      async check() {
+        if (phase() === "starting") throw new Error("not finished");
+      },
+    },
+    {
+      name: "shutdown",
+      of: ["readyz"],
+      async check() {
+        if (phase() === "stopping") throw new Error("process is shutting down");
       },
     },
   ];

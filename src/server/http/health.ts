@@ -2,9 +2,13 @@
 import { pathNotFound } from "../../api/status-errors.ts";
 import { type Response, textResponse } from "./exchange.ts";
 
+export type HealthEndpoint = "healthz" | "livez" | "readyz";
+
 export interface HealthCheck {
   readonly name: string;
-  /** Throws with the reason. */
+  /** @default all three */
+  readonly of?: readonly HealthEndpoint[];
+  /** Throws with the reason, which is for the log: strangers may ask. */
   readonly check: () => Promise<void>;
 }
 
@@ -14,25 +18,41 @@ export async function healthResponse(
   query: URLSearchParams,
   checks: readonly HealthCheck[],
 ): Promise<Response> {
-  const [endpoint = "", name] = path.split("/").slice(1);
+  const [endpoint = "", ...rest] = path.replace(/\/$/, "").split("/").slice(1);
+  const own = checks.filter(({ of }) => of === undefined || of.includes(endpoint as HealthEndpoint));
+  if (rest.length > 0) return single(own.find(({ name }) => name === rest.join("/")));
   const excluded = new Set(query.getAll("exclude"));
-  const chosen =
-    name === undefined || name === ""
-      ? checks.filter((check) => !excluded.has(check.name))
-      : checks.filter((check) => check.name === name);
-  if (chosen.length === 0 && name !== undefined && name !== "") throw pathNotFound();
-  const lines: string[] = [];
+  let text = "";
   let failed = false;
-  for (const { name, check } of chosen) {
-    try {
-      await check();
-      lines.push(`[+]${name} ok`);
-    } catch (error) {
+  for (const { name, check } of own) {
+    if (excluded.delete(name)) text += `[+]${name} excluded: ok\n`;
+    else if ((await failure(check)) === undefined) text += `[+]${name} ok\n`;
+    else {
       failed = true;
-      lines.push(`[-]${name} failed: ${(error as Error).message}`);
+      text += `[-]${name} failed: reason withheld\n`;
     }
   }
-  if (failed) return textResponse(500, `${lines.join("\n")}\n${endpoint} check failed\n`);
-  if (!query.has("verbose")) return textResponse(200, "ok");
-  return textResponse(200, `${lines.join("\n")}\n${endpoint} check passed\n`);
+  if (excluded.size > 0) {
+    const names = [...excluded].map((name) => JSON.stringify(name)).join(",");
+    text += `warn: some health checks cannot be excluded: no matches for ${names}\n`;
+  }
+  if (failed) return textResponse(500, `${text}${endpoint} check failed\n`);
+  return textResponse(200, query.has("verbose") ? `${text}${endpoint} check passed\n` : "ok");
+}
+
+async function single(check: HealthCheck | undefined): Promise<Response> {
+  if (check === undefined) throw pathNotFound();
+  const failed = await failure(check.check);
+  return failed === undefined
+    ? textResponse(200, "ok")
+    : textResponse(500, `internal server error: ${failed.message}\n`);
+}
+
+async function failure(check: () => Promise<void>): Promise<Error | undefined> {
+  try {
+    await check();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }

@@ -1,0 +1,62 @@
+/** /metrics: what this server counts, and what node knows of the process, in Prometheus' text format. */
+import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { KindCatalog } from "../../api/kind-catalog.ts";
+import type { Store } from "../../store/store.ts";
+import type { Request, Response } from "../http/exchange.ts";
+import { createRequestMetrics, type RequestMetrics } from "./request-metrics.ts";
+
+export interface Metrics {
+  readonly requests: RequestMetrics;
+  /** The answer for /metrics; undefined for another path. */
+  answer(request: Pick<Request, "path">): Promise<Response | undefined>;
+}
+
+/** One for all servers of the process: its observers stay for as long as the process does. */
+let ofProcess: Registry | undefined;
+
+export function createMetrics(
+  store: Pick<Store, "revision" | "compactedRevision">,
+  catalog: KindCatalog,
+): Metrics {
+  const register = new Registry();
+  const requests = createRequestMetrics(register, catalog);
+  register.registerMetric(
+    gauge("fairlead_store_revision", "Commits of the store since it was made.", () => store.revision),
+  );
+  register.registerMetric(
+    gauge(
+      "fairlead_store_compacted_revision",
+      "The commit up to which the store has forgotten what was before.",
+      () => store.compactedRevision,
+    ),
+  );
+  if (ofProcess === undefined) {
+    ofProcess = new Registry();
+    collectDefaultMetrics({ register: ofProcess });
+  }
+  const all = Registry.merge([register, ofProcess]);
+
+  return {
+    requests,
+    async answer({ path }) {
+      if (path !== "/metrics" && path !== "/metrics/") return undefined;
+      return {
+        status: 200,
+        headers: { "content-type": all.contentType },
+        body: await all.metrics(),
+        compressible: true,
+      };
+    },
+  };
+}
+
+function gauge(name: string, help: string, read: () => number): Gauge {
+  return new Gauge({
+    name,
+    help,
+    registers: [],
+    collect() {
+      this.set(read());
+    },
+  });
+}
