@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { kinds } from "../kinds.ts";
-import { openApiDocuments } from "./documents.ts";
+import { kindsByDocument, openApiDocument } from "./documents.ts";
 
 type Json = Record<string, unknown>;
-const documents = openApiDocuments(kinds, "v1.34.0");
+const documents = new Map(
+  [...kindsByDocument(kinds)].map(([name, members]) => [name, openApiDocument(members, "v1.34.0")]),
+);
 
 /** The part of a document at a path of keys. */
 function at(document: unknown, ...path: string[]): Json {
@@ -70,6 +72,25 @@ test("what kubectl looks for", () => {
   const port = at(core, "components", "schemas", "io.k8s.api.core.v1.ServicePort");
   assert.deepEqual(port["required"], ["port"]);
   assert.deepEqual(at(port, "properties", "protocol")["default"], "TCP");
+});
+
+test("every operation that is served is there, subresources with their own kinds", () => {
+  const apps = documents.get("apis/apps/v1");
+  const scale = at(apps, "paths", "/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale");
+  assert.deepEqual(Object.keys(scale).sort(), ["get", "parameters", "patch", "put"]);
+  assert.deepEqual(at(scale, "get")["x-kubernetes-group-version-kind"], {
+    group: "autoscaling",
+    version: "v1",
+    kind: "Scale",
+  });
+  const core = documents.get("api/v1");
+  const token = at(core, "paths", "/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token");
+  assert.deepEqual(Object.keys(token).sort(), ["parameters", "post"]);
+  const namespaces = at(core, "paths", "/api/v1/namespaces");
+  assert.deepEqual(Object.keys(namespaces).sort(), ["get", "parameters", "post"]);
+  const reviews = documents.get("apis/authorization.k8s.io/v1");
+  const review = at(reviews, "paths", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews");
+  assert.deepEqual(Object.keys(review).sort(), ["parameters", "post"]);
 });
 
 test("every field of every kind is described", () => {

@@ -3,6 +3,7 @@
  * explain: it finds a schema by x-kubernetes-group-version-kind, and fieldValidation among the parameters of PATCH.
  */
 import type { Kind } from "../kind.ts";
+import { subresourcesOf, verbsOf } from "../subresources.ts";
 import { deleteOptionsSchema } from "../meta/delete-options.ts";
 import { groupVersionPath, PATCH_SCHEMA, pathsOf, STATUS_SCHEMA } from "./operations.ts";
 import { ComponentSchemas, reference } from "./schemas.ts";
@@ -10,24 +11,27 @@ import type { Json } from "./schemas.ts";
 
 const LIST_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta";
 
-/** The documents by their name in the index: "api/v1", "apis/discovery.k8s.io/v1". `version` is the server's. */
-export function openApiDocuments(kinds: readonly Kind[], version: string): ReadonlyMap<string, object> {
+/** The kinds by the name of their document in the index: "api/v1", "apis/discovery.k8s.io/v1". */
+export function kindsByDocument(kinds: readonly Kind[]): ReadonlyMap<string, readonly Kind[]> {
   const groups = new Map<string, Kind[]>();
   for (const kind of kinds) {
     const name = groupVersionPath(kind).slice(1);
     groups.set(name, [...(groups.get(name) ?? []), kind]);
   }
-  return new Map([...groups].map(([name, members]) => [name, documentOf(members, version)]));
+  return groups;
 }
 
-function documentOf(kinds: readonly Kind[], version: string): Json {
+/** The document of the kinds of one group and version. `version` is the server's. */
+export function openApiDocument(kinds: readonly Kind[], version: string): object {
   const schemas = new ComponentSchemas();
   addCommon(schemas);
   const paths: Json = {};
   for (const kind of kinds) {
-    const { group, version, kind: name } = kind;
-    schemas.add(kind.schema, { "x-kubernetes-group-version-kind": [{ group, version, kind: name }] });
-    schemas.addRaw(`${kind.schema.name}List`, listSchema(kind));
+    for (const one of [kind, ...subresourcesOf(kind).map((part) => part.kind)]) {
+      const { group, version, kind: name } = one;
+      schemas.add(one.schema, { "x-kubernetes-group-version-kind": [{ group, version, kind: name }] });
+    }
+    if (verbsOf(kind).includes("list")) schemas.addRaw(`${kind.schema.name}List`, listSchema(kind));
     Object.assign(paths, pathsOf(kind));
   }
   return {

@@ -1,6 +1,7 @@
 /** The paths of OpenAPI v3 documents: which verbs a kind has, where, with which query parameters. */
 import { apiVersionOf } from "../kind.ts";
-import type { Kind } from "../kind.ts";
+import type { Kind, Verb } from "../kind.ts";
+import { subresourcesOf, verbsOf } from "../subresources.ts";
 import { reference } from "./schemas.ts";
 import type { Json } from "./schemas.ts";
 
@@ -47,8 +48,9 @@ const LIST = [
   count("timeoutSeconds", "Seconds after which a watch ends."),
 ];
 
-/** The verbs of a list of objects and of a single one. */
-interface Verb {
+/** What a verb is over HTTP. */
+interface Operation {
+  readonly verb: Verb;
   readonly method: "get" | "post" | "put" | "patch" | "delete";
   /** x-kubernetes-action. */
   readonly action: string;
@@ -57,10 +59,19 @@ interface Verb {
   readonly body?: "object" | "patch" | "options";
 }
 
-const COLLECTION: readonly Verb[] = [
-  { method: "get", action: "list", parameters: LIST, answer: "list" },
-  { method: "post", action: "post", parameters: WRITE, answer: "object", body: "object" },
+const CREATE: Operation = {
+  verb: "create",
+  method: "post",
+  action: "post",
+  parameters: WRITE,
+  answer: "object",
+  body: "object",
+};
+const COLLECTION: readonly Operation[] = [
+  { verb: "list", method: "get", action: "list", parameters: LIST, answer: "list" },
+  CREATE,
   {
+    verb: "deletecollection",
     method: "delete",
     action: "deletecollection",
     parameters: [...DELETE, ...LIST],
@@ -68,22 +79,27 @@ const COLLECTION: readonly Verb[] = [
     body: "options",
   },
 ];
-const LIST_ONLY = COLLECTION.slice(0, 1);
-const READ_WRITE: readonly Verb[] = [
-  { method: "get", action: "get", parameters: [], answer: "object" },
-  { method: "put", action: "put", parameters: WRITE, answer: "object", body: "object" },
+const SINGLE: readonly Operation[] = [
+  { verb: "get", method: "get", action: "get", parameters: [], answer: "object" },
+  { verb: "update", method: "put", action: "put", parameters: WRITE, answer: "object", body: "object" },
   {
+    verb: "patch",
     method: "patch",
     action: "patch",
     parameters: [...WRITE, flag("force", "Take over fields of other managers.")],
     answer: "object",
     body: "patch",
   },
+  {
+    verb: "delete",
+    method: "delete",
+    action: "delete",
+    parameters: DELETE,
+    answer: "status",
+    body: "options",
+  },
 ];
-const SINGLE: readonly Verb[] = [
-  ...READ_WRITE,
-  { method: "delete", action: "delete", parameters: DELETE, answer: "status", body: "options" },
-];
+const PART: readonly Operation[] = [CREATE, ...SINGLE];
 
 export const STATUS_SCHEMA = "io.k8s.apimachinery.pkg.apis.meta.v1.Status";
 export const PATCH_SCHEMA = "io.k8s.apimachinery.pkg.apis.meta.v1.Patch";
@@ -94,56 +110,96 @@ export function groupVersionPath(kind: Pick<Kind, "group" | "version">): string 
   return `${kind.group === "" ? "/api" : "/apis"}/${apiVersionOf(kind as Kind)}`;
 }
 
-/** The path items of a kind. */
+/** The path items of a kind, by path. */
 export function pathsOf(kind: Kind): Record<string, Json> {
   const root = groupVersionPath(kind);
-  const collection = kind.namespaced
-    ? `${root}/namespaces/{namespace}/${kind.plural}`
-    : `${root}/${kind.plural}`;
-  const inPath = kind.namespaced ? ["namespace"] : [];
-  const paths: Record<string, Json> = { [collection]: pathItem(kind, collection, COLLECTION, inPath) };
-  if (kind.namespaced)
-    paths[`${root}/${kind.plural}`] = pathItem(kind, `${root}/${kind.plural}`, LIST_ONLY, []);
+  const everywhere = `${root}/${kind.plural}`;
+  const collection = kind.namespaced ? `${root}/namespaces/{namespace}/${kind.plural}` : everywhere;
   const single = `${collection}/{name}`;
-  paths[single] = pathItem(kind, single, SINGLE, ["name", ...inPath]);
-  if (kind.subresources.status === true)
-    paths[`${single}/status`] = pathItem(kind, `${single}/status`, READ_WRITE, ["name", ...inPath]);
+  const namespace = kind.namespaced ? ["namespace"] : [];
+  const verbs = verbsOf(kind);
+  const paths: Record<string, Json> = {};
+  const add = (path: Path, operations: readonly Operation[], has: readonly Verb[]): void => {
+    const own = operations.filter(({ verb }) => has.includes(verb));
+    if (own.length > 0) paths[path.path] = pathItem(path, own);
+  };
+  add({ main: kind, kind, path: collection, inPath: namespace }, COLLECTION, verbs);
+  if (kind.namespaced)
+    add(
+      { main: kind, kind, path: everywhere, inPath: [] },
+      COLLECTION,
+      verbs.filter((verb) => verb === "list"),
+    );
+  const inPath = ["name", ...namespace];
+  add({ main: kind, kind, path: single, inPath }, SINGLE, verbs);
+  for (const { name, kind: its, verbs: has } of subresourcesOf(kind))
+    add({ main: kind, kind: its, path: `${single}/${name}`, inPath, part: name }, PART, has);
   return paths;
 }
 
-function pathItem(kind: Kind, path: string, verbs: readonly Verb[], inPath: readonly string[]): Json {
+interface Path {
+  readonly path: string;
+  /** The kind that the path belongs to, and that of what is sent and answered. */
+  readonly main: Kind;
+  readonly kind: Kind;
+  /** The names of the parameters in the path. */
+  readonly inPath: readonly string[];
+  /** The subresource. */
+  readonly part?: string;
+}
+
+function pathItem(path: Path, operations: readonly Operation[]): Json {
   const item: Json = {
     parameters: [
-      ...inPath.map((name) => ({ name, in: "path", required: true, schema: { type: "string" } })),
+      ...path.inPath.map((name) => ({
+        name,
+        in: "path",
+        required: true,
+        schema: { type: "string", uniqueItems: true },
+      })),
       queryParameter(PRETTY),
     ],
   };
-  for (const verb of verbs) item[verb.method] = operation(kind, path, verb);
+  for (const one of operations) item[one.method] = operation(path, one);
   return item;
 }
 
-function operation(kind: Kind, path: string, verb: Verb): Json {
-  const what = path.endsWith("/status") ? `the status of a ${kind.kind}` : kind.kind;
-  const unique = new Map(verb.parameters.map((parameter) => [parameter.name, parameter]));
+function operation({ path, main, kind, part }: Path, { action, parameters, body, ...one }: Operation): Json {
+  const what = part === undefined ? main.kind : `${part} of a ${main.kind}`;
+  const unique = new Map(parameters.map((parameter) => [parameter.name, parameter]));
   const operation: Json = {
-    description: `${verb.action} ${what}`,
-    operationId: `${verb.action}${path.replace(/[^A-Za-z0-9]+(.)?/g, (_, next: string = "") => next.toUpperCase())}`,
-    tags: [groupVersionPath(kind).slice(1).replaceAll("/", "_")],
+    description: `${action} ${what}`,
+    operationId: `${action}${path.replace(/[^A-Za-z0-9]+(.)?/g, (_, next: string = "") => next.toUpperCase())}`,
+    tags: [groupVersionPath(main).slice(1).replaceAll("/", "_")],
     parameters: [...unique.values()].map(queryParameter),
-    responses: { "200": { description: "OK", content: json(answerSchema(kind, verb)) } },
-    "x-kubernetes-action": verb.action,
+    responses: responses(kind, one),
+    "x-kubernetes-action": action,
     "x-kubernetes-group-version-kind": { group: kind.group, version: kind.version, kind: kind.kind },
   };
-  if (verb.body !== undefined)
-    operation["requestBody"] = { required: verb.body !== "options", content: bodyContent(kind, verb.body) };
+  if (body !== undefined)
+    operation["requestBody"] = { required: body !== "options", content: bodyContent(kind, body) };
   return operation;
+}
+
+function responses(kind: Kind, one: Pick<Operation, "verb" | "answer">): Json {
+  const content = answerContent(kind, answerSchema(kind, one));
+  const all: Json = { "200": { description: "OK", content }, "401": { description: "Unauthorized" } };
+  if (["create", "update", "patch"].includes(one.verb)) all["201"] = { description: "Created", content };
+  return all;
+}
+
+/** A body in every form that the kind is answered in. */
+function answerContent(kind: Kind, schema: Json): Json {
+  const types = ["application/json", "application/yaml"];
+  if (kind.protobuf !== false) types.push("application/vnd.kubernetes.protobuf");
+  return Object.fromEntries(types.map((type) => [type, { schema }]));
 }
 
 function queryParameter({ name, type, description }: Parameter): Json {
   return { name, in: "query", description, schema: { type, uniqueItems: true } };
 }
 
-function answerSchema(kind: Kind, { answer }: Verb): Json {
+function answerSchema(kind: Kind, { answer }: Pick<Operation, "answer">): Json {
   if (answer === "status") return reference(STATUS_SCHEMA);
   return reference(answer === "list" ? `${kind.schema.name}List` : kind.schema.name);
 }
@@ -158,6 +214,9 @@ function bodyContent(kind: Kind, body: "object" | "patch" | "options"): Json {
   // kubectl sends a strategic merge patch wherever it is listed. Custom resources have none.
   const types = ["json-patch", "merge-patch", ...(kind.custom === true ? [] : ["strategic-merge-patch"])];
   return Object.fromEntries(
-    types.map((type) => [`application/${type}+json`, { schema: reference(PATCH_SCHEMA) }]),
+    [...types.map((type) => `application/${type}+json`), "application/apply-patch+yaml"].map((type) => [
+      type,
+      { schema: reference(PATCH_SCHEMA) },
+    ]),
   );
 }

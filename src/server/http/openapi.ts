@@ -1,7 +1,8 @@
 /** /openapi/v3: the index with a hash of each document, and the documents (KEP-2896). /openapi/v2: one for everything. */
 import { createHash } from "node:crypto";
+import type { Kind } from "../../api/kind.ts";
 import { derivedFrom, type KindCatalog } from "../../api/kind-catalog.ts";
-import { openApiDocuments } from "../../api/openapi/documents.ts";
+import { kindsByDocument, openApiDocument } from "../../api/openapi/documents.ts";
 import { notAcceptable } from "../../api/status-errors.ts";
 import type { Request, Response } from "./exchange.ts";
 import { jsonResponse } from "./exchange.ts";
@@ -17,27 +18,33 @@ const SWAGGER_PROTOBUF = new Set([
   "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
 ]);
 
+const SERVER = VERSION["gitVersion"]!;
+
 interface Document {
   readonly body: string;
   readonly hash: string;
 }
 
+/** What was made of the kinds of one group and version. */
+interface Made {
+  readonly of: readonly Kind[];
+  readonly document: Document;
+}
+
 export class OpenApi {
   readonly #swagger: () => { readonly json: Document; readonly protobuf: Uint8Array };
-  /** By path below /openapi/v3: "api/v1". Made when they are first asked for: few servers ever are. */
-  readonly #documents: () => ReadonlyMap<string, Document>;
+  /** The kinds of each document by its path below /openapi/v3: "api/v1". */
+  readonly #groups: () => ReadonlyMap<string, readonly Kind[]>;
+  /** Made when they are first asked for: few servers ever are. A change of one group leaves the others as they are. */
+  readonly #made = new Map<string, Made>();
 
   constructor(catalog: KindCatalog) {
-    const version = VERSION["gitVersion"]!;
+    this.#groups = derivedFrom(catalog, kindsByDocument);
     this.#swagger = derivedFrom(catalog, (kinds) => {
-      const swagger = swaggerOf(openApiDocuments(kinds, version).values(), version);
+      const documents = [...kindsByDocument(kinds).values()].map((own) => openApiDocument(own, SERVER));
+      const swagger = swaggerOf(documents, SERVER);
       return { json: documentOf(swagger), protobuf: encodeSwagger(swagger) };
     });
-    this.#documents = derivedFrom(
-      catalog,
-      (kinds) =>
-        new Map([...openApiDocuments(kinds, version)].map(([name, value]) => [name, documentOf(value)])),
-    );
   }
 
   /** The answer for a path of OpenAPI; undefined if it is none or there is no such document. */
@@ -45,7 +52,7 @@ export class OpenApi {
     if (path === "/openapi/v2") return this.#version2(header("accept") ?? "");
     if (path === "/openapi/v3" || path === "/openapi/v3/") return jsonResponse(200, this.#index());
     const document = path.startsWith("/openapi/v3/")
-      ? this.#documents().get(path.slice("/openapi/v3/".length))
+      ? this.#document(path.slice("/openapi/v3/".length))
       : undefined;
     if (document === undefined) return undefined;
     const etag = `"${document.hash}"`;
@@ -80,9 +87,23 @@ export class OpenApi {
 
   #index(): object {
     const paths: Record<string, object> = {};
-    for (const [name, { hash }] of this.#documents())
-      paths[name] = { serverRelativeURL: `/openapi/v3/${name}?hash=${hash}` };
+    for (const name of this.#groups().keys())
+      paths[name] = { serverRelativeURL: `/openapi/v3/${name}?hash=${this.#document(name)!.hash}` };
     return { paths };
+  }
+
+  #document(name: string): Document | undefined {
+    const kinds = this.#groups().get(name);
+    if (kinds === undefined) {
+      this.#made.delete(name);
+      return undefined;
+    }
+    const made = this.#made.get(name);
+    if (made?.of.length === kinds.length && made.of.every((kind, i) => kind === kinds[i]))
+      return made.document;
+    const document = documentOf(openApiDocument(kinds, SERVER));
+    this.#made.set(name, { of: kinds, document });
+    return document;
   }
 }
 

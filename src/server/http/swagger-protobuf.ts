@@ -17,111 +17,84 @@ const METHOD_FIELDS: Readonly<Record<string, number>> = {
 };
 
 export function encodeSwagger({ swagger, info, paths, definitions }: Swagger): Uint8Array {
-  const document = new WireWriter();
-  document.text(1, swagger);
-  document.bytes(
-    2,
-    message((writer) => {
-      writer.text(1, info.title);
-      writer.text(2, info.version);
-    }),
+  const writer = new WireWriter();
+  writer.text(1, swagger);
+  message(writer, 2, () => {
+    writer.text(1, info.title);
+    writer.text(2, info.version);
+  });
+  message(writer, 8, () => {
+    for (const [path, operations] of Object.entries(paths))
+      named(writer, 2, path, () => writePathItem(writer, operations));
+  });
+  message(writer, 9, () => {
+    for (const [name, schema] of Object.entries(definitions))
+      named(writer, 1, name, () => writeSchema(writer, schema));
+  });
+  return writer.finish();
+}
+
+function writePathItem(writer: WireWriter, operations: Readonly<Record<string, SwaggerOperation>>): void {
+  for (const [method, { description, operationId, parameters, ...rest }] of Object.entries(operations))
+    message(writer, METHOD_FIELDS[method]!, () => {
+      writer.text(3, description);
+      writer.text(5, operationId);
+      for (const parameter of parameters) message(writer, 8, () => writeParameter(writer, parameter));
+      writeExtensions(writer, 13, rest);
+    });
+}
+
+/** ParametersItem { Parameter { NonBodyParameter { QueryParameterSubSchema } } } */
+function writeParameter(
+  writer: WireWriter,
+  { name, in: location, description, type }: SwaggerParameter,
+): void {
+  message(writer, 1, () =>
+    message(writer, 2, () =>
+      message(writer, 3, () => {
+        writer.text(2, location);
+        writer.text(3, description);
+        writer.text(4, name);
+        writer.text(6, type);
+      }),
+    ),
   );
-  document.bytes(
-    8,
-    message((writer) => {
-      for (const [path, operations] of Object.entries(paths))
-        writer.bytes(2, named(path, pathItem(operations)));
-    }),
-  );
-  document.bytes(
-    9,
-    message((writer) => {
-      for (const [name, schema] of Object.entries(definitions))
-        writer.bytes(1, named(name, encodeSchema(schema)));
-    }),
-  );
-  return document.finish();
 }
 
-function pathItem(operations: Readonly<Record<string, SwaggerOperation>>): Uint8Array {
-  return message((writer) => {
-    for (const [method, operation] of Object.entries(operations))
-      writer.bytes(METHOD_FIELDS[method]!, encodeOperation(operation));
-  });
-}
-
-function encodeOperation(operation: SwaggerOperation): Uint8Array {
-  return message((writer) => {
-    writer.text(3, operation.description);
-    writer.text(5, operation.operationId);
-    for (const parameter of operation.parameters) writer.bytes(8, encodeParameter(parameter));
-    writeExtensions(writer, 13, operation);
-  });
-}
-
-function encodeParameter({ name, in: location, description, type }: SwaggerParameter): Uint8Array {
-  const query = message((writer) => {
-    writer.text(2, location);
-    writer.text(3, description);
-    writer.text(4, name);
-    writer.text(6, type);
-  });
-  // ParametersItem { Parameter { NonBodyParameter { QueryParameterSubSchema } } }
-  return nested(1, nested(2, nested(3, query)));
-}
-
-function encodeSchema(schema: SwaggerSchema): Uint8Array {
-  return message((writer) => {
-    if (schema.$ref !== undefined) writer.text(1, schema.$ref);
-    if (schema.format !== undefined) writer.text(2, schema.format);
-    if (schema.description !== undefined) writer.text(4, schema.description);
-    for (const name of schema.required ?? []) writer.text(19, name);
-    if (schema.additionalProperties !== undefined)
-      writer.bytes(21, nested(1, encodeSchema(schema.additionalProperties)));
-    if (schema.type !== undefined)
-      writer.bytes(
-        22,
-        message((type) => type.text(1, schema.type!)),
-      );
-    if (schema.items !== undefined) writer.bytes(23, nested(1, encodeSchema(schema.items)));
-    if (schema.properties !== undefined)
-      writer.bytes(
-        25,
-        message((properties) => {
-          for (const [name, property] of Object.entries(schema.properties!))
-            properties.bytes(1, named(name, encodeSchema(property)));
-        }),
-      );
-    writeExtensions(writer, 31, schema);
-  });
+function writeSchema(writer: WireWriter, schema: SwaggerSchema): void {
+  const { $ref, format, description, required = [], additionalProperties, type, items, properties } = schema;
+  if ($ref !== undefined) writer.text(1, $ref);
+  if (format !== undefined) writer.text(2, format);
+  if (description !== undefined) writer.text(4, description);
+  for (const name of required) writer.text(19, name);
+  if (additionalProperties !== undefined)
+    message(writer, 21, () => message(writer, 1, () => writeSchema(writer, additionalProperties)));
+  if (type !== undefined) message(writer, 22, () => writer.text(1, type));
+  if (items !== undefined) message(writer, 23, () => message(writer, 1, () => writeSchema(writer, items)));
+  if (properties !== undefined)
+    message(writer, 25, () => {
+      for (const [name, property] of Object.entries(properties))
+        named(writer, 1, name, () => writeSchema(writer, property));
+    });
+  writeExtensions(writer, 31, schema);
 }
 
 /** As NamedAny with the value in YAML, of which JSON is a part. */
 function writeExtensions(writer: WireWriter, field: number, from: object): void {
   for (const [name, value] of Object.entries(from))
-    if (name.startsWith("x-"))
-      writer.bytes(
-        field,
-        named(
-          name,
-          message((any) => any.text(2, JSON.stringify(value))),
-        ),
-      );
+    if (name.startsWith("x-")) named(writer, field, name, () => writer.text(2, JSON.stringify(value)));
 }
 
-function named(name: string, value: Uint8Array): Uint8Array {
-  return message((writer) => {
+/** A message with a name in field 1 and a value in field 2. */
+function named(writer: WireWriter, field: number, name: string, value: () => void): void {
+  message(writer, field, () => {
     writer.text(1, name);
-    writer.bytes(2, value);
+    message(writer, 2, value);
   });
 }
 
-function nested(field: number, value: Uint8Array): Uint8Array {
-  return message((writer) => writer.bytes(field, value));
-}
-
-function message(write: (writer: WireWriter) => void): Uint8Array {
-  const writer = new WireWriter();
-  write(writer);
-  return writer.finish();
+function message(writer: WireWriter, field: number, fields: () => void): void {
+  const begun = writer.begin(field);
+  fields();
+  writer.end(begun);
 }
