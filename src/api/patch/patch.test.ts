@@ -63,13 +63,12 @@ test("JSON patch: operations, and what is refused", () => {
     { a: [9, 3], e: { "c/d": "x" }, f: 1 },
   );
   assert.deepEqual(target, { a: [1, 2], b: { "c/d": "x" } });
-  const rejected =
-    "422 the server rejected our request due to an error in our request: operation 0 (test /a/0): Test failed: 1 != 2";
+  const rejected = "422 the server rejected our request due to an error in our request: operation 0 ";
   const rows: [unknown, string][] = [
-    [[{ op: "test", path: "/a/0", value: 2 }], rejected],
-    [[{ op: "remove", path: "/z" }], rejected],
-    [[{ op: "add", path: "/z/y", value: 1 }], rejected],
-    [[{ op: "replace", path: "/a/7", value: 1 }], rejected],
+    [[{ op: "test", path: "/a/0", value: 2 }], `${rejected}(test /a/0): Test failed: 1 != 2`],
+    [[{ op: "remove", path: "/z" }], `${rejected}(remove /z): Value required at path: /z`],
+    [[{ op: "add", path: "/z/y", value: 1 }], `${rejected}(add /z/y): Value required at path: /z/y`],
+    [[{ op: "replace", path: "/a/7", value: 1 }], `${rejected}(replace /a/7): Value required at path: /a/7`],
     [{}, "400 a JSON patch is a list of operations"],
     [[{ op: "frob", path: "/a" }], '400 operation 0 of the JSON patch has no known "op"'],
     [[{ op: "add", path: "a", value: 1 }], '400 operation 0 of the JSON patch has no JSON pointer in "path"'],

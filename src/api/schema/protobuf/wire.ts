@@ -11,7 +11,7 @@ export class WireError extends Error {
 /** How a value is written: 0 varint, 1 eight bytes, 2 length and bytes, 5 four bytes. 3 and 4 (groups) are obsolete. */
 export type WireType = 0 | 1 | 2 | 5;
 
-const utf8 = new TextDecoder("utf-8", { fatal: true });
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export class WireReader {
   readonly #bytes: Uint8Array;
