@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { isIPv4 } from "node:net";
 import { test } from "node:test";
 import fc from "fast-check";
 import {
@@ -36,6 +37,22 @@ test("addresses are read and written in their canonical form", () => {
     const parsed = parseIp(text);
     assert.equal(parsed && formatIp(parsed), canonical, text);
   }
+});
+
+test("IPv4 is read as node:net reads it", () => {
+  const octet = fc.oneof(
+    fc.nat({ max: 300 }).map(String),
+    fc.constantFrom("", "0", "00", "01", "255", "256", " 1", "-1", "1e1", "\u0661"),
+  );
+  fc.assert(
+    fc.property(fc.array(octet, { minLength: 3, maxLength: 5 }), (octets) => {
+      const text = octets.join(".");
+      const parsed = parseIp(text);
+      assert.equal(parsed !== undefined, isIPv4(text), text);
+      if (parsed !== undefined) assert.equal(formatIp(parsed), text);
+    }),
+    { numRuns: 2000 },
+  );
 });
 
 test("bytes, text and value are three forms of one address", () => {

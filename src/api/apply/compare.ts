@@ -1,7 +1,7 @@
 /** What differs between two objects of a kind, as sets of fields (structured-merge-diff typed/compare.go). */
-import { type FieldSet, insertPath, type MutableFieldSet } from "./field-set.ts";
+import { type FieldSet, graft, insertPath, type MutableFieldSet } from "./field-set.ts";
 import { jsonEqual } from "./json-equal.ts";
-import { fieldElement, type PathElement } from "./path-element.ts";
+import { fieldElement, type PathElement, SELF } from "./path-element.ts";
 import { isMap, itemElement, itemShape, partShape, type Shape } from "./shape.ts";
 
 export interface Comparison {
@@ -26,6 +26,10 @@ class Comparer implements Comparison {
   /** At least one of the two is there; undefined is absence, null a value. */
   value(shape: Shape, before: unknown, after: unknown): void {
     if (before === after) return;
+    if (before === undefined && this.#path.length > 0) {
+      graft(this.added, this.#path, allOf(shape, after));
+      return;
+    }
     switch (shape.type) {
       case "scalar":
       case "atomic":
@@ -126,6 +130,37 @@ function byElement(
     else same.push(item);
   }
   return found;
+}
+
+/**
+ * The set of a value that was not there before, as a node to be put in its place: what {@link Comparer} would find, in one
+ * walk. Most of what is written is new.
+ */
+function allOf(shape: Shape, value: unknown): MutableFieldSet {
+  const node: MutableFieldSet = {};
+  switch (shape.type) {
+    case "scalar":
+    case "atomic":
+      return node;
+    case "set":
+    case "listMap": {
+      const items = itemShape(shape);
+      // Of what is there several times, the fact that it is.
+      for (const [element, [item, ...more]] of byElement(shape, listOf(value)))
+        node[element] = more.length > 0 ? {} : allOf(items, item);
+      break;
+    }
+    default: {
+      const map = mapOf(value);
+      for (const key of Object.keys(map)) {
+        const part = map[key] === undefined ? undefined : partShape(shape, key);
+        if (part !== undefined) node[fieldElement(key)] = allOf(part, map[key]);
+      }
+    }
+  }
+  // The value itself, beside its parts.
+  if (!isEmpty(node)) node[SELF] = {};
+  return node;
 }
 
 const NOTHING: Record<string, unknown> = Object.freeze({});

@@ -40,6 +40,13 @@ export function insertPath(set: MutableFieldSet, path: readonly PathElement[]): 
   if (!made && !isEmptySet(node)) node[SELF] = {};
 }
 
+/** Puts a field with all that is below it, `node`, into a set that has nothing there yet. */
+export function graft(set: MutableFieldSet, path: readonly PathElement[], node: MutableFieldSet): void {
+  let parent = set;
+  for (let at = 0; at < path.length - 1; at++) parent = parent[path[at]!] ??= {};
+  parent[path.at(-1)!] = node;
+}
+
 export function setOfPaths(...paths: readonly (readonly PathElement[])[]): FieldSet {
   const set: MutableFieldSet = {};
   for (const path of paths) insertPath(set, path);

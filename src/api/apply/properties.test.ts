@@ -57,6 +57,24 @@ function ownedBy(scene: Scene, name: string, operation: string): FieldSet {
   );
 }
 
+test("what is new in one direction is gone in the other, also where lists have elements twice", () => {
+  const twice = fc.tuple(sample, sample).map(([a, b]): Sample => {
+    const ports = [...(a.ports ?? []), ...(b.ports ?? [])];
+    const finalizers = [...(a.finalizers ?? []), ...(b.finalizers ?? [])];
+    return { ...a, ports, finalizers };
+  });
+  const some = fc.oneof(sample, twice);
+  fc.assert(
+    fc.property(some, some, (a, b) => {
+      const [there, back] = [compare(SAMPLE, a, b), compare(SAMPLE, b, a)];
+      assert.ok(sameSet(there.added, back.removed));
+      assert.ok(sameSet(there.modified, back.modified));
+      const whole = compare(SAMPLE, {}, b);
+      assert.ok(sameSet(whole.added, compare(SAMPLE, b, {}).removed));
+    }),
+  );
+});
+
 test("applying twice is applying once", () => {
   fc.assert(
     fc.property(history, sample, (scene, config) => {

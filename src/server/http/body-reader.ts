@@ -28,10 +28,13 @@ export async function readBody(
     if (length > MAX_BODY) reject(requestEntityTooLarge(MAX_BODY));
     else pieces.push(piece);
   };
-  const finish = (): void => resolve(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
   const fail = (error: Error): void => reject(brokenOff(error));
-  // Before its end: afterwards the promise is settled.
+  // Before its end only: each request is closed, and two errors with their stacks cost more than reading its body.
   const closed = (): void => reject(brokenOff(new Error("the connection was closed")));
+  const finish = (): void => {
+    request.off("close", closed);
+    resolve(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
+  };
   const timer = setTimeout(() => reject(timedOut(timeout)), timeout);
   request.on("data", take).once("end", finish).once("error", fail).once("close", closed);
   try {

@@ -24,7 +24,7 @@ export class SortedEntries {
   }
 
   get(key: string): Entry | undefined {
-    const { leaf, index } = this.#position((other) => other < key);
+    const { leaf, index } = this.#placeOf(key);
     const entry = this.#leaves[leaf]?.[index];
     return entry?.key === key ? entry : undefined;
   }
@@ -32,7 +32,7 @@ export class SortedEntries {
   /** Puts `entry` in the place of the one with its key, which is returned, or adds it. */
   set(entry: Entry): Entry | undefined {
     const { key } = entry;
-    const { leaf: at, index } = this.#position((other) => other < key);
+    const { leaf: at, index } = this.#placeOf(key);
     const found = this.#leaves[at]?.[index];
     if (found?.key === key) {
       this.#leaves[at]![index] = entry;
@@ -57,7 +57,7 @@ export class SortedEntries {
 
   /** Removes and returns the entry with this key. */
   delete(key: string): Entry | undefined {
-    const { leaf: at, index } = this.#position((other) => other < key);
+    const { leaf: at, index } = this.#placeOf(key);
     const leaf = this.#leaves[at];
     const entry = leaf?.[index];
     if (leaf === undefined || entry?.key !== key) return undefined;
@@ -87,6 +87,28 @@ export class SortedEntries {
       remaining += Math.max(end - taken, 0);
     }
     return { entries, remaining };
+  }
+
+  /** The place of the first key that is not below `key`. As {@link #position}, but every read and write does this. */
+  #placeOf(key: string): Position {
+    const leaves = this.#leaves;
+    let low = 0;
+    let high = leaves.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const leaf = leaves[middle]!;
+      if (leaf[leaf.length - 1]!.key < key) low = middle + 1;
+      else high = middle;
+    }
+    const leaf = leaves[low];
+    let first = 0;
+    let last = leaf?.length ?? 0;
+    while (first < last) {
+      const middle = (first + last) >>> 1;
+      if (leaf![middle]!.key < key) first = middle + 1;
+      else last = middle;
+    }
+    return { leaf: low, index: first };
   }
 
   /** The place after the last key for which `isBefore` holds; it must hold for a head of the order and no more. */

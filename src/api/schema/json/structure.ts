@@ -40,8 +40,8 @@ class StructureReader {
   readonly unknownFields: string[] = [];
   /** Where we are: field names, and list positions. */
   readonly #path: (string | number)[] = [];
-  /** The Go type of the object that holds the current field. */
-  #owner = "";
+  /** The object that holds the current field. */
+  #owner: ObjectSchema<unknown> | undefined;
 
   /**
    * An object of a custom resource: only what every kind has must be of the right type, and the rest is as it was sent but
@@ -72,13 +72,14 @@ class StructureReader {
     if (value === null || value === undefined) value = {};
     if (typeof value !== "object" || Array.isArray(value)) throw this.#mismatch(value, goTypeName(schema));
     const outer = this.#owner;
-    this.#owner = goTypeName(schema).split(".").at(-1)!;
+    this.#owner = schema;
     const source = value as Json;
     const result: Json = {};
     let known = 0;
     for (const [name, field] of schema.fields) {
       const given = Object.hasOwn(source, name) ? source[name] : undefined;
       if (given !== undefined) known++;
+      else if (field.pointer || (!field.required && field.value.type !== "object")) continue;
       this.#path.push(name);
       const read = this.#field(field, given);
       this.#path.pop();
@@ -213,7 +214,8 @@ class StructureReader {
   /** As Go words it: the innermost struct, then the whole path without list positions. */
   #mismatch(value: unknown, type: string): StructureError {
     const field = formatPath(this.#path, false);
-    const where = field === "" ? "Go value" : `Go struct field ${this.#owner}.${field}`;
+    const owner = this.#owner === undefined ? "" : goTypeName(this.#owner).split(".").at(-1)!;
+    const where = field === "" ? "Go value" : `Go struct field ${owner}.${field}`;
     return new StructureError(`json: cannot unmarshal ${jsonTypeOf(value)} into ${where} of type ${type}`);
   }
 }
