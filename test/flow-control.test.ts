@@ -4,12 +4,14 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect as connectHttp2, constants } from "node:http2";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
 import { setTimeout as passed } from "node:timers/promises";
+import type { KeyPair } from "../src/server/security/certificates.ts";
 import { createMemoryStore } from "../src/store/memory/memory-store.ts";
 import type { Store } from "../src/store/store.ts";
 import { type ApiFixture, type Reply, startApi } from "./api-fixture.ts";
@@ -61,9 +63,15 @@ async function besides(t: TestContext, user: TestUser, work: Promise<unknown>): 
 
 /** A connection without a request yet, as the administrator or as nobody. */
 async function rawSocket(t: TestContext, api: ApiFixture, known: boolean): Promise<TLSSocket> {
-  const { ca, cert, key } = api.credentials;
+  const { cert, key } = api.credentials;
+  return rawSocketAs(t, api, known ? { certificate: cert, key } : undefined);
+}
+
+async function rawSocketAs(t: TestContext, api: ApiFixture, pair: KeyPair | undefined): Promise<TLSSocket> {
+  const { ca } = api.credentials;
   const { host, port } = api.server.address;
-  const socket = connect({ host, port, ca, ...(known && { cert, key }), ALPNProtocols: ["http/1.1"] });
+  const own = pair !== undefined && { cert: pair.certificate, key: pair.key };
+  const socket = connect({ host, port, ca, ...own, ALPNProtocols: ["http/1.1"] });
   t.after(() => socket.destroy());
   socket.on("error", () => {});
   await once(socket, "secureConnect");
@@ -104,6 +112,38 @@ function slowStore(): {
     },
   });
   return { store, waiting: () => waiting, letGo: () => gate.resolve() };
+}
+
+/** A watch of services on a connection of its own, as soon as it has begun. */
+async function watchAs(t: TestContext, api: ApiFixture, user: TestUser): Promise<TLSSocket> {
+  const { socket, status } = await openAs(t, api, user, `${SERVICES}?watch=true`);
+  assert.equal(status, 200);
+  return socket;
+}
+
+async function openAs(
+  t: TestContext,
+  api: ApiFixture,
+  user: TestUser,
+  path: string,
+): Promise<{ readonly socket: TLSSocket; readonly status: number }> {
+  const socket = await rawSocketAs(t, api, user.credentials);
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`);
+  const [head] = (await once(socket, "data")) as [Buffer];
+  return { socket, status: Number(head.toString().split(" ")[1]) };
+}
+
+/** The first answer that has another status: the server hears of an end a moment later. */
+async function eventually<T extends { readonly status: number }>(
+  ask: () => Promise<T>,
+  not: number,
+): Promise<T> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const reply = await ask();
+    if (reply.status !== not || Date.now() > deadline) return reply;
+    await passed(5);
+  }
 }
 
 async function until(what: string, holds: () => boolean): Promise<void> {
@@ -165,7 +205,7 @@ test("too many requests at once: 429 for the noisy one, its turn for everybody, 
   await besides(t, calm, Promise.all(Array.from({ length: 8 }, async () => noisy.call(SERVICES))));
 });
 
-test("watches are not counted", async (t) => {
+test("watches are not counted among the requests that take turns", async (t) => {
   const api = await startApi(t, { limits: { maxReading: 1, maxWaiting: 0 } });
   await admitAll(api);
   const calm = await createUser(t, api, "calm");
@@ -174,6 +214,126 @@ test("watches are not counted", async (t) => {
     t.after(() => watch.destroy());
   }
   assert.equal((await calm.call(SERVICES)).status, 200);
+});
+
+/** The Status of a 429, which must say when to come back. */
+function tooMany(reply: Reply): string {
+  assert.equal(reply.status, 429, reply.text);
+  assert.equal(reply.headers["retry-after"], "5");
+  const { reason, message } = reply.json();
+  assert.equal(reason, "TooManyRequests");
+  return String(message);
+}
+
+test("watches: so many of each user, more of system:masters; whoever impersonates counts as who they are", async (t) => {
+  const api = await startApi(t, { limits: { maxWatchesPerUser: 3, maxWatches: 5 } });
+  await admitAll(api);
+  const noisy = await createUser(t, api, "noisy");
+  const calm = await createUser(t, api, "calm");
+  const third = await createUser(t, api, "third");
+  const path = `${SERVICES}?watch=true`;
+  const session = connectHttp2(api.server.url, {
+    ca: api.credentials.ca,
+    cert: noisy.credentials.certificate,
+    key: noisy.credentials.key,
+  });
+  t.after(() => session.destroy());
+  const streams = await Promise.all(
+    [0, 1, 2].map(async () => {
+      const stream = session.request({ ":path": path });
+      const [headers] = (await once(stream, "response")) as [Record<string, unknown>];
+      assert.equal(headers[":status"], 200);
+      return stream;
+    }),
+  );
+  assert.equal(
+    tooMany(await noisy.call(path)),
+    'Too many watches: "noisy" has as many open as one user may, please try again later.',
+  );
+  assert.equal((await noisy.call(SERVICES)).status, 200, "other requests are not hindered");
+  // Five of all users together.
+  const kept = await Promise.all([0, 1].map(async () => watchAs(t, api, calm)));
+  assert.equal(tooMany(await third.call(path)), "Too many watches are open, please try again later.");
+  // A watch that is refused for another reason leaves its place.
+  streams[0]!.destroy();
+  for (let i = 0; i < 3; i++) {
+    const reply = await eventually(async () => third.call(`${path}&resourceVersion=x`), 429);
+    assert.equal(reply.status, 400, reply.text);
+  }
+  const last = await watchAs(t, api, third);
+  // The administrator's bound is six, apart from all others'.
+  const impersonated = { headers: { "impersonate-user": "calm" } };
+  for (let i = 0; i < 6; i++) {
+    const watch = await api.open(path, i % 2 === 0 ? {} : impersonated);
+    assert.equal(watch.statusCode, 200);
+    t.after(() => watch.destroy());
+  }
+  assert.match(tooMany(await api.call(path, impersonated)), /^Too many watches: "fairlead-admin" /);
+  for (const socket of [...kept, last]) socket.destroy();
+  const again = await eventually(async () => openAs(t, api, calm, path), 429);
+  assert.equal(again.status, 200, "what has ended does not count");
+});
+
+test("connections: one user's do not use up all, and what is refused says so and ends", async (t) => {
+  const api = await startApi(t, { limits: { maxConnections: 40, maxConnectionsPerUser: 5 } });
+  await admitAll(api);
+  const noisy = await createUser(t, api, "noisy");
+  const calm = await createUser(t, api, "calm");
+  const sockets = await Promise.all(
+    Array.from({ length: 30 }, async () => rawSocketAs(t, api, noisy.credentials)),
+  );
+  const answers = await Promise.all(
+    sockets.map(async (socket) => {
+      socket.write(`GET ${SERVICES}/kubernetes HTTP/1.1\r\nhost: x\r\n\r\n`);
+      return String((await once(socket, "data"))[0]);
+    }),
+  );
+  const good = answers.filter((answer) => answer.startsWith("HTTP/1.1 200 "));
+  const refused = answers.filter((answer) => answer.startsWith("HTTP/1.1 429 "));
+  assert.deepEqual([good.length, refused.length], [5, 25]);
+  for (const answer of refused)
+    assert.match(
+      answer,
+      /\r\nconnection: close\r\n[\s\S]*\r\nretry-after: 5\r\n[\s\S]*Too many connections: \\"noisy\\" has as many/i,
+    );
+  await until("those that were refused have ended", () => sockets.filter((s) => !s.closed).length === 5);
+  await besides(t, calm, passed(50));
+  // Over HTTP/2 the session goes away after its answer.
+  const { certificate: cert, key } = noisy.credentials;
+  const session = connectHttp2(api.server.url, { ca: api.credentials.ca, cert, key });
+  t.after(() => session.destroy());
+  const closed = once(session, "close");
+  const stream = session.request({ ":path": SERVICES });
+  const [headers] = (await once(stream, "response")) as [Record<string, unknown>];
+  assert.deepEqual([headers[":status"], headers["retry-after"]], [429, "5"]);
+  stream.resume();
+  await closed;
+  for (const socket of sockets) socket.destroy();
+  assert.equal(
+    (await eventually(async () => noisy.call(SERVICES), 429)).status,
+    200,
+    "closed ones do not count",
+  );
+});
+
+test("connections of whoever has a token count as theirs", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "fairlead-flow-"));
+  t.after(async () => rm(directory, { recursive: true }));
+  const tokenAuthFile = join(directory, "tokens.csv");
+  await writeFile(tokenAuthFile, "hush,noisy,1\n", { mode: 0o600 });
+  const api = await startApi(t, { tokenAuthFile, limits: { maxConnectionsPerUser: 2 } });
+  await admitAll(api);
+  const ask = `GET ${SERVICES}/kubernetes HTTP/1.1\r\nhost: x\r\nauthorization: Bearer hush\r\n\r\n`;
+  const codes: (string | undefined)[] = [];
+  for (let i = 0; i < 4; i++) {
+    const socket = await rawSocket(t, api, false);
+    // The second request of a connection that is known is as good as the first.
+    for (let again = 0; again < (i < 2 ? 2 : 1); again++) {
+      socket.write(ask);
+      codes.push(/^HTTP\/1\.1 (\d+) /.exec(String((await once(socket, "data"))[0]))?.[1]);
+    }
+  }
+  assert.deepEqual(codes, ["200", "200", "200", "200", "429", "429"]);
 });
 
 test("a request that takes too long is answered 504, within the time that it asked for", async (t) => {

@@ -64,6 +64,8 @@ export interface ServerLimits extends FlowControlOptions {
   readonly bodyTimeout?: number;
   /** Connections at once. @default 4096 */
   readonly maxConnections?: number;
+  /** Connections of one user at once; of one in system:masters, twice as many. @default 1024 */
+  readonly maxConnectionsPerUser?: number;
 }
 
 export interface RunningServer {

@@ -58,14 +58,17 @@ export function createApiHandler(parts: ApiParts): Handler {
   return async (request) => {
     const received = watchByParameter(request);
     const { audit, query, signal } = received;
-    const user = await identify(received, parts);
+    const { user, asked } = await identify(received, parts);
     const resource = paths().resolve(received.path);
     const attributes = attributesOf(received, resource);
     if (audit !== undefined) noteAttributes(audit, attributes);
     demand(policy, user, attributes);
     // A new object by PUT or by apply is a create, which may be another's right than to change one.
     const authorizeCreate = (): void => demand(policy, user, { ...attributes, verb: "create" });
-    if (attributes.verb === "watch") return handle({ ...received, user, authorizeCreate }, resource);
+    if (attributes.verb === "watch")
+      return flow.startWatch(asked, signal, async () =>
+        handle({ ...received, user, authorizeCreate }, resource),
+      );
     const timeout = requestTimeout(query);
     return withinTime(timeout, async () => {
       const place = await flow.enter(user, attributes, { signal, patience: timeout * PATIENCE });
@@ -79,16 +82,23 @@ export function createApiHandler(parts: ApiParts): Handler {
   };
 }
 
-/** As whom the request is made. Throws ApiError 401 for bad credentials, 403 for an impersonation that is not allowed. */
-async function identify(request: Request, { authenticate, policy }: ApiParts): Promise<User> {
+interface Identity {
+  /** As whom the request is made. */
+  readonly user: User;
+  /** Who has made it: another, if they impersonate. */
+  readonly asked: User;
+}
+
+/** Throws ApiError 401 for bad credentials, 403 for an impersonation that is not allowed. */
+async function identify(request: Request, { authenticate, policy }: ApiParts): Promise<Identity> {
   const user = (await authenticate(request)) ?? ANONYMOUS;
   if (request.audit !== undefined) request.audit.user = user;
   const impersonation = impersonationOf(request);
-  if (impersonation === undefined) return user;
+  if (impersonation === undefined) return { user, asked: user };
   for (const check of impersonation.checks)
     demand(policy, user, { namespace: "", subresource: "", ...check });
   if (request.audit !== undefined) request.audit.impersonatedUser = impersonation.user;
-  return impersonation.user;
+  return { user: impersonation.user, asked: user };
 }
 
 /** Throws ApiError 403 if `user` may not. */

@@ -17,8 +17,11 @@ export interface Request {
   readonly user: User | undefined;
   /** Throws ApiError 403 if the user may not create what the request would then create instead of changing it. */
   readonly authorizeCreate?: () => void;
-  /** Called when a token has shown who is asking: the connection may be quiet for long from now on, as a watch is. */
-  becomeKnown(): void;
+  /**
+   * Called when it is clear who is asking: the connection may be quiet for long from now on, as a watch is. Throws
+   * ApiError 429 if that user has too many connections.
+   */
+  becomeKnown(user: User): void;
   /** The address that the connection comes from, "127.0.0.1". */
   readonly remoteAddress: string;
   /** Names the request in the audit and in the header Audit-Id of its answer. */

@@ -16,11 +16,11 @@ import {
 import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { ApiError } from "../../api/api-error.ts";
-import { internalError } from "../../api/status-errors.ts";
+import { internalError, tooManyRequests } from "../../api/status-errors.ts";
 import type { Log } from "../../base/log.ts";
 import { Connections } from "../flow-control/connections.ts";
 import type { KeyPair } from "../security/certificates.ts";
-import { userOfConnection } from "../security/authenticate.ts";
+import { type User, userOfConnection } from "../security/authenticate.ts";
 import { readBody } from "./body-reader.ts";
 import { type Handler, jsonResponse, type Request, type Response } from "./exchange.ts";
 import { send } from "./send.ts";
@@ -32,6 +32,9 @@ const HEADERS_TIMEOUT = 15_000;
 const CHECK_INTERVAL = 5000;
 /** Connections at once; a client-go program uses one or two. */
 const MAX_CONNECTIONS = 4096;
+/** And of one user: a client of HTTP/1.1 needs one for each watch. */
+const MAX_CONNECTIONS_PER_USER = 1024;
+const RETRY_CONNECTION_AFTER_SECONDS = 5;
 /** Bytes of all headers together. Label selectors in a URL, and users with many groups, make them long. */
 const MAX_HEADERS = 128 * 1024;
 /** Requests at once on one HTTP/2 connection. Each informer of a program holds one open. */
@@ -61,6 +64,8 @@ export interface FrontOptions {
   readonly bodyTimeout?: number;
   /** @default 4096 */
   readonly maxConnections?: number;
+  /** Of one user; of one in system:masters, twice as many. @default 1024 */
+  readonly maxConnectionsPerUser?: number;
 }
 
 export interface Front {
@@ -81,7 +86,10 @@ export async function listen(options: FrontOptions): Promise<Front> {
   const { bind, log, strangerIdle = 30_000 } = options;
   const closing = new AbortController();
   const sessions = new Set<ServerHttp2Session>();
-  const connections = new Connections(options.maxConnections ?? MAX_CONNECTIONS);
+  const connections = new Connections(
+    options.maxConnections ?? MAX_CONNECTIONS,
+    options.maxConnectionsPerUser ?? MAX_CONNECTIONS_PER_USER,
+  );
   const headersTimeout = options.headersTimeout ?? HEADERS_TIMEOUT;
   const http1Options: Http1Options = {
     maxHeaderSize: MAX_HEADERS,
@@ -109,13 +117,13 @@ export async function listen(options: FrontOptions): Promise<Front> {
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
     session.on("close", () => sessions.delete(session));
-    if (!(session.socket as TLSSocket).authorized) session.setTimeout(strangerIdle, () => session.close());
+    if (!isKnown(session.socket as TLSSocket, connections))
+      session.setTimeout(strangerIdle, () => session.close());
     session.on("error", (err: Error) => log.debug({ err }, "an HTTP/2 connection failed"));
   });
   server.on("secureConnection", (socket: TLSSocket) => {
-    if (socket.authorized) connections.introduce(socket);
     // HTTP/2 counts its own time: it reads past the socket.
-    if (!socket.authorized && socket.alpnProtocol !== "h2")
+    if (!isKnown(socket, connections) && socket.alpnProtocol !== "h2")
       socket.setTimeout(strangerIdle, () => socket.destroy());
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => refuseUnreadable(error, socket));
@@ -147,6 +155,12 @@ export async function listen(options: FrontOptions): Promise<Front> {
   };
 }
 
+/** Whether its certificate is one of ours, of a user who has not too many connections. */
+function isKnown(socket: TLSSocket, connections: Connections): boolean {
+  const user = userOfConnection(socket);
+  return user !== undefined && connections.introduce(socket, user);
+}
+
 interface AnswerParts extends FrontOptions {
   readonly connections: Connections;
 }
@@ -175,7 +189,10 @@ async function answer(
     outcome = refusal(error, request, log);
   }
   try {
+    const surplus = surplusConnections.has(connectionOf(request));
+    if (surplus && request.httpVersionMajor === 1) response.setHeader("connection", "close");
     await send(request, response, outcome);
+    if (surplus) sessionOf(request)?.close();
     if (!request.complete) endUnlessComplete(request, response);
     // What a watch has kept open until now would otherwise stay for the next request.
     if (closing.aborted && request.httpVersionMajor === 1) endWhenSent(request, response);
@@ -263,15 +280,32 @@ function requestOf(request: AnyRequest, parts: AnswerParts, signal: AbortSignal)
     headerLines: (name) => linesOf(request.rawHeaders, name),
     headerNames: () => Object.keys(request.headers),
     user: userOfConnection(connection),
-    becomeKnown() {
-      parts.connections.introduce(connection);
-      (sessionOf(request) ?? connection).setTimeout(0);
-    },
+    becomeKnown: (user) => becomeKnown(request, user, parts.connections),
     remoteAddress: connection.remoteAddress ?? "",
     auditId: auditIdOf(request),
     body: async () => readBody(request, parts.bodyTimeout),
     signal,
   };
+}
+
+/** Connections that need not be introduced again with each request. */
+const knownConnections = new WeakSet<TLSSocket>();
+/** Those of a user who has too many: they end when their requests are answered. */
+const surplusConnections = new WeakSet<TLSSocket>();
+
+/** Throws ApiError 429 if the user has too many connections. */
+function becomeKnown(request: AnyRequest, user: User, connections: Connections): void {
+  const connection = connectionOf(request);
+  if (knownConnections.has(connection)) return;
+  if (!connections.introduce(connection, user)) {
+    surplusConnections.add(connection);
+    throw tooManyRequests(
+      `Too many connections: ${JSON.stringify(user.name)} has as many open as one user may, please try again later.`,
+      RETRY_CONNECTION_AFTER_SECONDS,
+    );
+  }
+  knownConnections.add(connection);
+  (sessionOf(request) ?? connection).setTimeout(0);
 }
 
 /** The one that the client gave, so that its own log can be matched to ours, or else a new one. */

@@ -19,8 +19,8 @@ export interface Credentials {
   readonly user: User | undefined;
   /** Names in lower case. */
   header(name: string): string | undefined;
-  /** Told when a token was good. */
-  becomeKnown(): void;
+  /** Told whom a certificate or a token has shown. Throws ApiError 429 if they have too many connections. */
+  becomeKnown(user: User): void;
 }
 
 /**
@@ -68,13 +68,16 @@ export function unionOf(authenticators: readonly TokenAuthenticator[]): TokenAut
  */
 export function createAuthenticate(tokens: TokenAuthenticator, audiences: readonly string[]): Authenticate {
   return async (request) => {
-    if (request.user !== undefined) return request.user;
+    if (request.user !== undefined) {
+      request.becomeKnown(request.user);
+      return request.user;
+    }
     const token = bearerToken(request.header("authorization"));
     if (token === undefined) return undefined;
     try {
       const found = await tokens.authenticateToken(token, audiences);
       if (found !== undefined) {
-        request.becomeKnown();
+        request.becomeKnown(found.user);
         return found.user;
       }
     } catch (error) {
