@@ -143,7 +143,7 @@ function unpackDebianKubectl() {
         return say("Debian's kubectl could not be downloaded; the tests run with the ones that are here");
       }
     }
-    const [archive] = readdirSync(scratch).filter((file) => file.endsWith(".deb"));
+    const archive = readdirSync(scratch).find((file) => file.endsWith(".deb"));
     if (spawnSync("dpkg-deb", ["-x", join(scratch, archive), target]).status !== 0)
       fail(`dpkg-deb could not unpack ${archive}`);
   } finally {

@@ -54,6 +54,8 @@ test(
 
     const acknowledged = new Set<string>();
     let written = 0;
+    /** By numbers of writes: whom to tell when there are so many. */
+    const milestones = new Map<number, () => void>();
     const writer = async (number: number): Promise<void> => {
       for (let i = 0; i < WRITES; i++) {
         const name = `s${number}-${Math.floor(Math.random() * 10)}`;
@@ -61,6 +63,7 @@ test(
           const version = await write(api, name);
           if (version !== undefined) acknowledged.add(version);
           written++;
+          milestones.get(written)?.();
         } catch (error) {
           if (error instanceof ApiException && [404, 409].includes(error.code)) continue;
           // No answer: the server is down. Whether the write happened is not known, which is what a client must bear.
@@ -72,7 +75,7 @@ test(
     const ends = async (): Promise<void> => {
       for (const [i, signal] of ENDS.entries()) {
         const at = (WRITERS * WRITES * (i + 1)) / (2 * (ENDS.length + 1));
-        while (written < at) await api.listNamespacedService({ namespace: NAMESPACE, limit: 1 });
+        await new Promise<void>((resolve) => milestones.set(Math.floor(at), resolve));
         running = server.end(signal).then(async () => server.start());
         await running;
       }
@@ -160,7 +163,7 @@ function follow(config: KubeConfig, api: CoreV1Api, labelSelector?: string): Fol
       const late = setTimeout(() => reject(new Error(`no event of version ${version}`)), DEADLINE);
       await promise.finally(() => clearTimeout(late));
     },
-    cached: () => versions(informer.list(NAMESPACE) as V1Service[]),
+    cached: () => versions(informer.list(NAMESPACE)),
   };
 }
 

@@ -83,7 +83,7 @@ const anyName = fc.oneof(fc.constantFrom(...ODD_NAMES), fc.stringMatching(/^[a-z
 
 /** Characters that cannot stand in a request line, encoded; the rest as it is. */
 export function onWire(path: string): string {
-  return [...path].map((char) => (/^[\x21-\x7e]$/.test(char) ? char : encodeLoosely(char))).join("");
+  return Array.from(path, (char) => (/^[\x21-\x7e]$/.test(char) ? char : encodeLoosely(char))).join("");
 }
 
 function encodeLoosely(char: string): string {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { ApiError } from "../../api/api-error.ts";
 import { chooseRepresentation, type Offer, wantsPretty } from "./negotiate.ts";
 
-const EVERYTHING = { protobuf: true, watch: false };
+const EVERYTHING: Offer = { protobuf: true, table: true, watch: false };
 
 test("the first acceptable form that can be made is chosen", () => {
   const table: [accept: string | undefined, chosen: string][] = [
@@ -41,6 +41,7 @@ test("the first acceptable form that can be made is chosen", () => {
   assert.equal(
     chooseRepresentation("application/vnd.kubernetes.protobuf,application/json", {
       protobuf: false,
+      table: true,
       watch: false,
     }).encoding,
     "json",
@@ -57,13 +58,18 @@ test("nothing acceptable is a 406 that lists what there is", () => {
     ],
     [
       "application/yaml",
-      { protobuf: true, watch: true },
+      { protobuf: true, table: true, watch: true },
       "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch",
     ],
     [
       "application/vnd.kubernetes.protobuf",
-      { protobuf: false, watch: false },
+      { protobuf: false, table: true, watch: false },
       "application/json, application/yaml",
+    ],
+    [
+      "application/json;as=Table;v=v1;g=meta.k8s.io",
+      { protobuf: true, table: false, watch: false },
+      "application/json, application/yaml, application/vnd.kubernetes.protobuf",
     ],
   ];
   for (const [accept, offer, offered] of table)

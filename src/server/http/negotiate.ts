@@ -23,6 +23,8 @@ export interface Offer {
   readonly protobuf: boolean;
   /** The answer is a stream of watch events. */
   readonly watch: boolean;
+  /** Whether there are rows to show of it: not of reviews, which nobody can list. */
+  readonly table: boolean;
 }
 
 export const MEDIA_TYPES: Readonly<Record<Encoding, string>> = {
@@ -81,7 +83,7 @@ export function chooseRepresentation(
     const view = Object.hasOwn(VIEWS, as) ? VIEWS[as] : undefined;
     const version = parameters["v"] ?? "v1";
     // A Table has no protobuf form.
-    if (view === undefined || (view === "table" && encoding === "protobuf")) continue;
+    if (view === undefined || (view === "table" && (encoding === "protobuf" || !offer.table))) continue;
     if ((parameters["g"] ?? "meta.k8s.io") === "meta.k8s.io" && (version === "v1" || version === "v1beta1"))
       return { encoding, view, version };
   }

@@ -37,7 +37,11 @@ export class ResourceCall {
     this.request = request;
     this.kind = kind;
     this.how = {
-      ...chooseRepresentation(request.header("accept"), { protobuf: answered.protobuf !== false, watch }),
+      ...chooseRepresentation(request.header("accept"), {
+        protobuf: answered.protobuf !== false,
+        table: answered.verbs?.includes("get") ?? true,
+        watch,
+      }),
       pretty: wantsPretty(request),
       include: includeObject(request.query),
       now: parts.clock(),

@@ -69,9 +69,9 @@ function headOf(kind: Kind): Buffer {
   return head;
 }
 
-function storedForm<T extends KubeObject>({ of, toStored }: KindView<T>, object: T): KubeObject {
-  const stored = draftOf(of, toStored(object));
-  of.setDefaults(stored);
+function storedForm<T extends KubeObject>(view: KindView<T>, object: T): KubeObject {
+  const stored = draftOf(view.of, view.toStored(object));
+  view.of.setDefaults(stored);
   return stored;
 }
 
