@@ -99,10 +99,12 @@ function structureObject<T extends KubeObject>(
       throw cannotBeHandled(kind, kind, `strict decoding error: ${complaints.join(", ")}`);
     for (const complaint of complaints) warn?.(complaint);
   }
-  const object = structured.object;
-  object.apiVersion = apiVersionOf(kind);
-  object.kind = kind.kind;
-  return object;
+  const type = { apiVersion: apiVersionOf(kind), kind: kind.kind };
+  const { object } = structured;
+  // Where they were missing they would come last: lists of stored objects build on their being the first.
+  return object.apiVersion === undefined || object.kind === undefined
+    ? { ...type, ...object, ...type }
+    : Object.assign(object, type);
 }
 
 /** Options and the like, of no served kind: {@link decodeBody} without the check of the kind and without strictness. */

@@ -11,7 +11,7 @@ import { decodeEntry, type StoredJson, storedJson } from "../registry/stored-obj
 import type { Response } from "./exchange.ts";
 import { PieceBuffer } from "./piece-buffer.ts";
 import { MEDIA_TYPES } from "./negotiate.ts";
-import { listItemMessage, listMessage } from "./protobuf-forms.ts";
+import { ListMessage } from "./protobuf-forms.ts";
 import { listType, notAList, type Presentation, valueText } from "./represent.ts";
 import type { ResourceCall } from "./resource-call.ts";
 import { columnDefinitions, partialOf, tableRow } from "./table.ts";
@@ -149,10 +149,10 @@ async function* yamlItems(items: Items, head: Record<string, unknown>, field: st
 async function* protobufList(items: Items, metadata: ListMeta): Pieces {
   const { kind, how } = items;
   const turns = new Turns();
-  const made: Uint8Array[] = [];
+  const message = new ListMessage(listType(kind, how), metadata);
   for (let i = 0; i < items.count; i++) {
-    made.push(listItemMessage(kind, items.object(i), how.view));
+    message.add(kind, items.object(i), how.view);
     if (turns.over) await turns.next();
   }
-  yield listMessage(listType(kind, how), metadata, made);
+  yield message.finish();
 }

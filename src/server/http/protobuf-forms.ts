@@ -19,38 +19,48 @@ export function objectMessage<T extends KubeObject>(
   object: T,
   { view, version }: Representation,
 ): Uint8Array {
-  const raw = listItemMessage(kind, object, view);
+  const writer = new WireWriter();
+  writeObject(writer, kind, object, view);
+  const raw = writer.finish();
   return view === "object"
     ? sealEnvelope({ apiVersion: apiVersionOf(kind), kind: kind.kind, raw })
     : sealEnvelope({ apiVersion: `meta.k8s.io/${version}`, kind: "PartialObjectMetadata", raw });
 }
 
-/** An object in a list: not sealed, for the list says of what kind it is. */
-export function listItemMessage<T extends KubeObject>(
+function writeObject<T extends KubeObject>(
+  writer: WireWriter,
   kind: Kind<T>,
   object: T,
   view: Representation["view"],
-): Uint8Array {
-  if (view === "object") return encodeMessage(kind.schema, object as unknown as Json);
-  const writer = new WireWriter();
+): void {
+  if (view === "object") return writeMessage(writer, kind.schema, object as unknown as Json);
   const begun = writer.begin(1);
   writeMessage(writer, objectMetaSchema, object.metadata as Json);
   writer.end(begun);
-  return writer.finish();
 }
 
-/** A sealed list of items that are messages already. */
-export function listMessage(
-  type: { readonly kind: string; readonly apiVersion: string },
-  metadata: ListMeta,
-  items: readonly Uint8Array[],
-): Uint8Array {
-  const writer = new WireWriter();
-  const begun = writer.begin(1);
-  writeMessage(writer, listMetaSchema, metadata as Json);
-  writer.end(begun);
-  for (const item of items) writer.bytes(2, item);
-  return sealEnvelope({ ...type, raw: writer.finish() });
+/** A list that is written item by item. The items are not sealed: the list says of what kind they are. */
+export class ListMessage {
+  readonly #type: { readonly kind: string; readonly apiVersion: string };
+  readonly #writer = new WireWriter();
+
+  constructor(type: { readonly kind: string; readonly apiVersion: string }, metadata: ListMeta) {
+    this.#type = type;
+    const begun = this.#writer.begin(1);
+    writeMessage(this.#writer, listMetaSchema, metadata as Json);
+    this.#writer.end(begun);
+  }
+
+  add<T extends KubeObject>(kind: Kind<T>, object: T, view: Representation["view"]): void {
+    const begun = this.#writer.begin(2);
+    writeObject(this.#writer, kind, object, view);
+    this.#writer.end(begun);
+  }
+
+  /** Sealed. */
+  finish(): Uint8Array {
+    return sealEnvelope({ ...this.#type, raw: this.#writer.finish() });
+  }
 }
 
 /** A sealed Status. */

@@ -11,6 +11,10 @@ import type { Response } from "./exchange.ts";
 const COMPRESS_FROM = 128 * 1024;
 const COMPRESSION = { level: constants.Z_BEST_SPEED };
 const compress = promisify(gzip);
+/** How much of a list is made before the client has taken what came before it, bytes. Of a watch: nothing. */
+const AHEAD = 1024 * 1024;
+/** How long a client may take nothing of what it has been sent, milliseconds. */
+const STALLED = 60_000;
 
 type AnyRequest = IncomingMessage | Http2ServerRequest;
 type AnyResponse = ServerResponse | Http2ServerResponse;
@@ -37,7 +41,13 @@ export async function send(request: AnyRequest, response: AnyResponse, answer: R
     else response.end(bytes);
     return;
   }
-  await sendPieces(response as Sink, gzipped ? await maybeCompressed(response, body) : body);
+  if (request.method === "HEAD") {
+    await body[Symbol.asyncIterator]().return?.();
+    response.end();
+    return;
+  }
+  const pieces = gzipped ? await maybeCompressed(response, body) : body;
+  await sendPieces(response as Sink, pieces, compressible ? AHEAD : 0);
 }
 
 /** Collects until it is known whether the body is large, then sends it compressed or as it is. */
@@ -76,16 +86,30 @@ async function* chain(
   }
 }
 
-async function sendPieces(response: Sink, body: AsyncIterable<string | Uint8Array>): Promise<void> {
+async function sendPieces(
+  response: Sink,
+  body: AsyncIterable<string | Uint8Array>,
+  ahead: number,
+): Promise<void> {
   // A watch may have nothing to say for minutes, but the client must know at once that it has begun.
   response.flushHeaders();
   const closed = once(response, "close");
   for await (const piece of body) {
     if (response.destroyed) return;
     const taken = response.write(piece);
-    if (!taken) await Promise.race([once(response, "drain"), closed]);
+    if (!taken && response.writableLength > ahead) await drained(response, closed);
   }
   response.end();
+}
+
+/** Resolves when the client has taken what was written, or is gone: who takes nothing for too long is cut off. */
+async function drained(response: Sink, closed: Promise<unknown>): Promise<void> {
+  const cut = setTimeout(
+    () => response.destroy(new Error(`the client took nothing for ${STALLED / 1000} seconds`)),
+    STALLED,
+  );
+  await Promise.race([once(response, "drain"), closed]);
+  clearTimeout(cut);
 }
 
 function acceptsGzip({ headers }: AnyRequest): boolean {
