@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { startAgent } from "../src/agent/agent.ts";
 import { createRecordingDataPlane } from "../src/agent/recording-dataplane.ts";
 import { ApiError } from "../src/api/api-error.ts";
+import type { Binding } from "../src/api/binding/type.ts";
 import { nodeKind } from "../src/api/node/kind.ts";
 import { podKind } from "../src/api/pod/kind.ts";
 import type { Pod } from "../src/api/pod/type.ts";
@@ -102,6 +103,34 @@ test("both clients get the same objects and the same refusals", async () => {
   );
   await http.delete(serviceKind, name);
   assert.match(await code(inProcess.get(serviceKind, name)), /^404 NotFound/);
+});
+
+test("a pod is bound by both, once, and not by an update", async () => {
+  await using clients = await serving();
+  for (const [name, client] of [
+    ["over", clients.http],
+    ["within", clients.inProcess],
+  ] as const) {
+    const key = { namespace: "default", name };
+    const { metadata } = await client.create(podKind, {
+      metadata: key,
+      spec: { containers: [{ name: "c", image: "web" }] },
+    });
+    const patched = client.patch(podKind, key, "merge", { spec: { nodeName: "n1" } });
+    assert.match(await code(patched), /^422 Invalid/);
+    const binding = {
+      metadata: { name, uid: metadata.uid!, annotations: { by: name } },
+      target: { name: "n1" },
+    };
+    const noted = JSON.stringify(binding);
+    const answer = await client.createSubresource(podKind, key, "binding", binding);
+    assert.deepEqual([answer.kind, JSON.stringify(binding)], ["Status", noted]);
+    const bound = await client.get(podKind, key);
+    assert.deepEqual([bound.spec?.nodeName, bound.metadata.annotations], ["n1", { by: name }]);
+    assert.match(await code(client.createSubresource(podKind, key, "binding", binding)), /^409 Conflict/);
+    const nowhere: Binding = { metadata: { name }, target: {} };
+    assert.match(await code(client.createSubresource(podKind, key, "binding", nowhere)), /^422 Invalid/);
+  }
 });
 
 test("an informer over HTTP sees what is written in process, at once", async () => {

@@ -56,6 +56,13 @@ export function subresourcesOf(kind: Kind): readonly ServedSubresource[] {
   return served;
 }
 
+/** One of them. Throws TypeError if the kind has none of that name. */
+export function subresourceOf(kind: Kind, name: string): ServedSubresource {
+  const found = subresourcesOf(kind).find((one) => one.name === name);
+  if (found === undefined) throw new TypeError(`${kind.plural} have no subresource ${JSON.stringify(name)}`);
+  return found;
+}
+
 function isNamespace(kind: Kind): boolean {
   return apiVersionOf(kind) === "v1" && kind.plural === "namespaces";
 }

@@ -61,5 +61,16 @@ export interface Client {
     patch: unknown,
     options?: WriteOptions & { readonly subresource?: "status" },
   ): Promise<T>;
+  /**
+   * Creates a subresource with a kind of its own (`others` of Kind.subresources): pods/binding. Resolves to what the
+   * server answers, an object of that kind or a Status.
+   */
+  createSubresource<T extends KubeObject>(
+    kind: Kind<T>,
+    name: ObjectName,
+    subresource: string,
+    body: KubeObject,
+    options?: WriteOptions,
+  ): Promise<KubeObject>;
   delete<T extends KubeObject>(kind: Kind<T>, name: ObjectName, options?: DeleteOptions): Promise<void>;
 }

@@ -10,6 +10,7 @@ import { test } from "node:test";
 import { ApiError } from "../api/api-error.ts";
 import { endpointSliceKind } from "../api/endpointslice/kind.ts";
 import { nodeKind } from "../api/node/kind.ts";
+import { podKind } from "../api/pod/kind.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import type { WatchEvent } from "./client.ts";
 import { createHttpClient, type HttpClient, type HttpClientConfig } from "./http.ts";
@@ -95,6 +96,12 @@ test("each verb is the request that Kubernetes has for it", async () => {
   await client.patch(serviceKind, name, "json", []);
   await client.patch(serviceKind, name, "merge", {}, { subresource: "status" });
   await client.patch(serviceKind, name, "strategic", {});
+  const binding = { metadata: { name: "web" }, target: { name: "n1" } };
+  await client.createSubresource(podKind, name, "binding", binding, { dryRun: true });
+  await assert.rejects(async () => client.createSubresource(podKind, name, "eviction", binding), {
+    name: "TypeError",
+    message: 'pods have no subresource "eviction"',
+  });
   await client.delete(nodeKind, { name: "n1" }, { gracePeriodSeconds: 0 });
   assert.deepEqual(asked, [
     "GET /api/v1/namespaces/default/services/web",
@@ -104,6 +111,7 @@ test("each verb is the request that Kubernetes has for it", async () => {
     "PATCH /api/v1/namespaces/default/services/web",
     "PATCH /api/v1/namespaces/default/services/web/status",
     "PATCH /api/v1/namespaces/default/services/web",
+    "POST /api/v1/namespaces/default/pods/web/binding?dryRun=All",
     "DELETE /api/v1/nodes/n1",
   ]);
   const object = '{"metadata":{"namespace":"default","name":"web"},"apiVersion":"v1","kind":"Service"}';
@@ -113,6 +121,7 @@ test("each verb is the request that Kubernetes has for it", async () => {
     "application/json-patch+json []",
     "application/merge-patch+json {}",
     "application/strategic-merge-patch+json {}",
+    'application/json {"metadata":{"name":"web"},"target":{"name":"n1"},"apiVersion":"v1","kind":"Binding"}',
     'application/json {"apiVersion":"v1","kind":"DeleteOptions","gracePeriodSeconds":0}',
   ]);
 });

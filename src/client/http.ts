@@ -5,6 +5,7 @@ import type { IncomingMessage } from "node:http";
 import { ApiError } from "../api/api-error.ts";
 import { apiVersionOf, type Kind } from "../api/kind.ts";
 import type { DeleteOptions, KubeList, KubeObject } from "../api/meta/type.ts";
+import { subresourceOf } from "../api/subresources.ts";
 import type {
   Client,
   ListQuery,
@@ -211,6 +212,20 @@ export function createHttpClient(config: HttpClientConfig): HttpClient {
         query: writeQuery(options),
         contentType: PATCH_CONTENT[type],
         body: patch,
+      }),
+
+    createSubresource: <T extends KubeObject>(
+      kind: Kind<T>,
+      { namespace, name }: ObjectName,
+      subresource: string,
+      body: KubeObject,
+      options: WriteOptions = {},
+    ) =>
+      call<KubeObject>({
+        method: "POST",
+        path: resourcePath(kind, { namespace, name, subresource }),
+        query: writeQuery(options),
+        body: withType(subresourceOf(kind, subresource).kind, body),
       }),
 
     async delete<T extends KubeObject>(

@@ -66,6 +66,14 @@ export function createInProcessClient(registry: Registry, user: string | CallCon
       options: WriteOptions & { readonly subresource?: "status" } = {},
     ) => (await registry.patch(kind, name, { type, patch }, options, context)).object,
 
+    createSubresource: <T extends KubeObject>(
+      kind: Kind<T>,
+      name: ObjectName,
+      subresource: string,
+      body: KubeObject,
+      options: WriteOptions = {},
+    ) => registry.createSubresource(kind, name, subresource, body, options, context),
+
     async delete<T extends KubeObject>(
       kind: Kind<T>,
       name: ObjectName,

@@ -253,6 +253,10 @@ export function createMemoryApi(): MemoryApi {
       return put(kind, applyMergePatch(current, patch) as T);
     },
 
+    async createSubresource<T extends KubeObject>({ plural }: Kind<T>, _name: ObjectName, part: string) {
+      throw new Error(`the API in memory knows no ${plural}/${part}`);
+    },
+
     async delete<T extends KubeObject>(kind: Kind<T>, name: ObjectName): Promise<void> {
       record("delete", kind, keyText(name.namespace, name.name));
       await answer();

@@ -113,6 +113,15 @@ export interface Registry {
     options: RegistryWriteOptions,
     context: CallContext,
   ): Promise<{ readonly object: T; readonly created: boolean }>;
+  /** Creates a subresource with a kind of its own: serviceaccounts/token, pods/binding. `body` is of that kind. */
+  createSubresource<T extends KubeObject>(
+    kind: Kind<T>,
+    key: ObjectKey,
+    subresource: string,
+    body: KubeObject,
+    options: RegistryWriteOptions,
+    context: CallContext,
+  ): Promise<KubeObject>;
   /** The object as it was deleted, or as it now is if finalizers or a grace period keep it for a while. */
   delete<T extends KubeObject>(
     kind: Kind<T>,

@@ -46,8 +46,6 @@ function withMutableFieldsOf(spec: PodSpec, old: PodSpec): PodSpec {
   if (kept) copyField("tolerations", masked, old);
   if ((old.terminationGracePeriodSeconds ?? 0) < 0 && spec.terminationGracePeriodSeconds === 1)
     copyField("terminationGracePeriodSeconds", masked, old);
-  // Binding. Kubernetes has a subresource for it; until there is one, whoever may update a pod may bind it, once.
-  if (!old.nodeName) copyField("nodeName", masked, old);
   // A gate may be taken away, never added.
   const gates = new Set((old.schedulingGates ?? []).map(({ name }) => name));
   if ((spec.schedulingGates ?? []).every(({ name }) => gates.has(name)))

@@ -4,7 +4,7 @@ import type { KindName } from "../../api/kind.ts";
 export interface ResourcePath {
   readonly namespace?: string | undefined;
   readonly name?: string;
-  readonly subresource?: "status" | undefined;
+  readonly subresource?: string | undefined;
 }
 
 /** "/api/v1/namespaces/default/services/web/status". */

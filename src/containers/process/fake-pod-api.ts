@@ -1,5 +1,6 @@
 /** The pods of an API server in memory, for tests of what runs pods: only what the runtime asks of a Client. */
 import { randomUUID } from "node:crypto";
+import type { Binding } from "../../api/binding/type.ts";
 import { ApiError } from "../../api/api-error.ts";
 import type { Kind } from "../../api/kind.ts";
 import type { KubeList, KubeObject } from "../../api/meta/type.ts";
@@ -138,6 +139,30 @@ export class FakePodApi implements Client {
 
   update<T extends KubeObject>(): Promise<T> {
     throw new Error("not used by the runtime");
+  }
+
+  /** pods/binding: once, and only the pod that is meant. */
+  async createSubresource<T extends KubeObject>(
+    { plural }: Kind<T>,
+    { name }: ObjectName,
+    subresource: string,
+    body: KubeObject,
+  ): Promise<KubeObject> {
+    if (subresource !== "binding") throw new TypeError(`this fake knows no ${plural}/${subresource}`);
+    const { metadata, target } = body as Binding;
+    const pod = this.#pods.get(name);
+    if (pod === undefined) throw notFound(name);
+    const { spec, metadata: before } = pod;
+    const refused = (metadata.uid ?? before.uid) !== before.uid || (spec?.nodeName ?? "") !== "";
+    if (refused || (spec?.schedulingGates ?? []).length > 0)
+      throw new ApiError({ apiVersion: "v1", kind: "Status", metadata: {}, status: "Failure", code: 409 });
+    const annotations = { ...before.annotations, ...metadata.annotations };
+    this.#put("MODIFIED", {
+      ...pod,
+      metadata: { ...before, annotations },
+      spec: { containers: [], ...spec, nodeName: target.name! },
+    });
+    return { apiVersion: "v1", kind: "Status", metadata: {} };
   }
 
   #put(type: "ADDED" | "MODIFIED", pod: Pod): Pod {

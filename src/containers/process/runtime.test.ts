@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { podKind } from "../../api/pod/kind.ts";
 import type { Container, Pod, PodSpec } from "../../api/pod/type.ts";
 import { processStartTime } from "../../sys/process.ts";
 import { FakePodApi } from "./fake-pod-api.ts";
@@ -105,13 +106,17 @@ test("pods of other nodes, other schedulers and other runtimes are left alone; u
   api.add("elsewhere", one("exec sleep 60", { nodeName: "node-b" }));
   api.add("mirrored", one("exec sleep 60"), { annotations: { "fairlead.dev/runtime": "docker" } });
   api.add("custom", one("exec sleep 60", { nodeName: "", schedulerName: "mine" }));
+  api.add("gated", one("exec sleep 60", { nodeName: "", schedulingGates: [{ name: "example.com/wait" }] }));
   api.add("unbound", one("exec sleep 60", { nodeName: "" }));
   const bound = await api.until("unbound", isReady);
   assert.equal(bound!.spec!.nodeName, "node-a");
   assert.equal(bound!.metadata.annotations!["fairlead.dev/runtime"], "process");
-  for (const name of ["elsewhere", "mirrored", "custom"])
+  for (const name of ["elsewhere", "mirrored", "custom", "gated"])
     assert.equal(api.pod(name)!.status, undefined, name);
-  assert.equal(api.pod("custom")!.spec!.nodeName, "");
+  for (const name of ["custom", "gated"]) assert.equal(api.pod(name)!.spec!.nodeName, "", name);
+  const patch = { metadata: {}, spec: { schedulingGates: [] } };
+  await api.patch(podKind, { name: "gated" }, "merge", patch);
+  assert.equal((await api.until("gated", isReady))!.spec!.nodeName, "node-a");
 });
 
 test("the environment names the pod, and variables are expanded in env and in the command", async () => {

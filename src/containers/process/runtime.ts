@@ -8,6 +8,7 @@
  * Processes outlive fairlead. When it stops, pods go on; when it starts again, it finds them by its records, and
  * what belongs to pods that were deleted meanwhile is ended. `cleanup` ends everything instead.
  */
+import type { Binding } from "../../api/binding/type.ts";
 import { nodeKind } from "../../api/node/kind.ts";
 import { podKind } from "../../api/pod/kind.ts";
 import type { Pod } from "../../api/pod/type.ts";
@@ -254,9 +255,19 @@ class Runtime implements ProcessRuntime {
     const { namespace = "default", name = "", uid, deletionTimestamp } = pod.metadata;
     const scheduler = pod.spec?.schedulerName ?? "default-scheduler";
     if (!isOurs(pod) || scheduler !== "default-scheduler" || deletionTimestamp !== undefined) return;
+    // It is bound when the last of its gates is taken away.
+    if ((pod.spec?.schedulingGates ?? []).length > 0) return;
     if (!(await this.#isSelected(pod))) return;
-    const metadata = { uid, annotations: { [RUNTIME_MARK]: "process" } };
-    await this.#client.patch(podKind, { namespace, name }, "merge", { metadata, spec: { nodeName } });
+    const binding: Binding = {
+      metadata: {
+        namespace,
+        name,
+        ...(uid !== undefined && { uid }),
+        annotations: { [RUNTIME_MARK]: "process" },
+      },
+      target: { kind: "Node", name: nodeName },
+    };
+    await this.#client.createSubresource(podKind, { namespace, name }, "binding", binding);
   }
 
   /** v1 PodSpec, field nodeSelector: labels that the node must have. */

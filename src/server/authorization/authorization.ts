@@ -16,6 +16,7 @@ import type { RoleBinding } from "../../api/rolebinding/type.ts";
 import type { Log } from "../../base/log.ts";
 import { CompactedError, type Entry, type Revision, type Store, type Watch } from "../../store/store.ts";
 import type { OwnedRegistry } from "../registry/create-registry.ts";
+import type { Registry } from "../registry.ts";
 import { KindsByKey, ROOT } from "../registry/keys.ts";
 import { decodeEntry } from "../registry/stored-object.ts";
 import { aggregatedRules } from "./aggregation.ts";
@@ -26,10 +27,7 @@ import { addReviewRules } from "./reviews.ts";
 
 export interface AuthorizationParts {
   readonly store: Store;
-  readonly registry: Pick<
-    OwnedRegistry,
-    "rules" | "get" | "create" | "update" | "patch" | "delete" | "list" | "watch" | "deleteCollection"
-  >;
+  readonly registry: Registry & Pick<OwnedRegistry, "rules">;
   readonly log: Log;
 }
 

@@ -1,9 +1,7 @@
 /** Subresources with a kind of their own: serviceaccounts/token, pods/binding. The rules of the main kind answer them. */
 import type { Verb } from "../../api/kind.ts";
 import type { KubeObject } from "../../api/meta/type.ts";
-import { invalid } from "../../api/status-errors.ts";
 import type { ServedSubresource } from "../../api/subresources.ts";
-import { placeInNamespace } from "../registry/metadata.ts";
 import type { SubresourceRules } from "../registry/kind-rules.ts";
 import type { ObjectKey } from "../registry.ts";
 import type { Response } from "./exchange.ts";
@@ -15,20 +13,18 @@ export async function handlePart(
   key: ObjectKey,
   verb: Verb,
 ): Promise<Response> {
-  const { kind, parts, context } = call;
-  const rules: SubresourceRules = parts.registry.rulesOf(kind).subresources?.[part.name] ?? {};
-  if (verb === "get" && rules.get !== undefined)
-    return respond(call, part, 200, await rules.get(key, context));
-  if (verb !== "create" || rules.create === undefined)
+  const { kind, context } = call;
+  const { registry } = call.parts;
+  if (verb === "create") {
+    const options = call.writeOptions("CreateOptions");
+    const body = await call.readObject(part.kind, options);
+    const answer = await registry.createSubresource(kind, key, part.name, body, options, context);
+    return respond(call, part, 201, answer);
+  }
+  const rules: SubresourceRules = registry.rulesOf(kind).subresources?.[part.name] ?? {};
+  if (verb !== "get" || rules.get === undefined)
     throw new TypeError(`${kind.plural}/${part.name} says that it has ${verb}, but its rules do not`);
-  const options = call.writeOptions("CreateOptions");
-  const body = await call.readObject(part.kind, options);
-  part.kind.prepareForCreate(body);
-  if (part.kind.namespaced) placeInNamespace(part.kind, key.namespace, body);
-  part.kind.setDefaults(body);
-  const errors = part.kind.validate(body, parts.registry.validation);
-  if (errors.length > 0) throw invalid(part.kind, body.metadata.name ?? "", errors);
-  return respond(call, part, 201, await rules.create(key, body, options, context));
+  return respond(call, part, 200, await rules.get(key, context));
 }
 
 /** Some answer with their own kind, others with a Status (bindings). */

@@ -36,6 +36,7 @@ import { type EntryList, listEntries, listObjects } from "./list.ts";
 import { checkName, keyOf } from "./metadata.ts";
 import { NamespaceFinalizer } from "./namespace-finalizer.ts";
 import { podBindingRules } from "./pod-binding.ts";
+import { createSubresource } from "./create-subresource.ts";
 import { NamespaceGate } from "./namespace-gate.ts";
 import { decodeEntry } from "./stored-object.ts";
 import { watchObjects } from "./watch.ts";
@@ -180,6 +181,15 @@ export async function createRegistry(options: RegistryOptions): Promise<OwnedReg
         });
       return { object: await writer.update(kind, key, change, options, context), created: false };
     },
+
+    createSubresource: async <T extends KubeObject>(
+      kind: Kind<T>,
+      key: ObjectKey,
+      subresource: string,
+      body: KubeObject,
+      options: RegistryWriteOptions,
+      context: CallContext,
+    ) => createSubresource({ rules, validation }, kind, { key, subresource, body, options, context }),
 
     async delete<T extends KubeObject>(
       kind: Kind<T>,
