@@ -44,7 +44,7 @@ export async function watchObjects<T extends KubeObject>(
   }
   try {
     const watch = store.watch(selection.key ?? selection.prefix, since);
-    return new SelectedWatch(kind, selection, watch, initial, query, bookmarks);
+    return new SelectedWatch(kind, selection, { watch, since }, initial, query, bookmarks);
   } catch (error) {
     if (error instanceof CompactedError) throw tooOldResourceVersion(error.requested, error.compacted);
     throw error;
@@ -136,7 +136,7 @@ class SelectedWatch<T extends KubeObject> implements RegistryWatch<T> {
   constructor(
     kind: Kind<T>,
     selection: Selection<T>,
-    watch: Watch,
+    { watch, since }: { readonly watch: Watch; readonly since: Revision },
     initial: readonly RegistryEvent<T>[],
     query: RegistryWatchQuery,
     bookmarks: BookmarkClock,
@@ -147,7 +147,7 @@ class SelectedWatch<T extends KubeObject> implements RegistryWatch<T> {
     this.#first = initial;
     this.#bookmarks = query.allowBookmarks === true ? bookmarks : undefined;
     this.#bookmarks?.add(this);
-    this.#complete = 0;
+    this.#complete = since;
     if (query.timeoutMs !== undefined)
       this.#timeout = setTimeout(() => {
         this.#timedOut = true;
@@ -208,9 +208,9 @@ class SelectedWatch<T extends KubeObject> implements RegistryWatch<T> {
     return this;
   }
 
-  /** The time is over: a last bookmark, where they are wanted and there is something to say, and then the end. */
+  /** The time is over: a last bookmark, where they are wanted, and then the end. */
   #end(): Result<T> {
-    const last = this.#bookmarks === undefined || this.#complete === 0 ? undefined : this.#complete;
+    const last = this.#bookmarks === undefined ? undefined : this.#complete;
     this.close();
     if (last === undefined) return { done: true, value: undefined };
     return { done: false, value: [bookmark(this.#kind, last)] };
