@@ -4,6 +4,7 @@ import { type Cidr, cidr, formatCidr } from "../../base/ip.ts";
 import type { Log } from "../../base/log.ts";
 import { type Agent, startAgent } from "../../agent/agent.ts";
 import { machineAddresses, registerNode } from "../../agent/node.ts";
+import { keepNodeLease } from "../../agent/node-lease.ts";
 import { followServiceRanges } from "../../agent/service-ranges.ts";
 import type { Client } from "../../client/client.ts";
 import { createInProcessClient } from "../../client/in-process.ts";
@@ -108,6 +109,8 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
     version,
   });
 
+  const leaseKept = keepNodeLease({ client, nodeName: options.nodeName, log, signal });
+
   const containersSynced = Promise.withResolvers<void>();
   if (runtime === undefined) containersSynced.resolve();
   const containersDone = runtime?.run(signal, containersSynced.resolve) ?? Promise.resolve();
@@ -163,7 +166,7 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
     finished,
     async stop(cleanup) {
       stop();
-      await Promise.allSettled([containersDone, running?.done, rangesFollowed, controllers.done]);
+      await Promise.allSettled([containersDone, running?.done, rangesFollowed, leaseKept, controllers.done]);
       if (cleanup) {
         await containers.cleanup();
         await dataPlane?.cleanup();
