@@ -63,7 +63,9 @@ for (const version of versions) {
       const { data, binaryData } = JSON.parse(text) as Record<string, unknown>;
       assert.deepEqual([data, binaryData], [{ a: "ä" }, { logo: "AAH/" }]);
       assert.match(await kubectl.ok(["get", "cm", "settings"]), /^NAME +DATA +AGE\nsettings +2 +\d+s\n$/);
-      assert.match(await kubectl.ok(["describe", "cm", "settings"]), /ä[\s\S]*logo: 3 bytes/);
+      // kubectl 1.20 describes the text only.
+      const described = version.version === "1.20" ? /^ä$/m : /ä[\s\S]*logo: 3 bytes/;
+      assert.match(await kubectl.ok(["describe", "cm", "settings"]), described);
     });
 
     test("create secret generic, and the others", TIMEOUT, async () => {
