@@ -7,7 +7,8 @@
  */
 import type { EndpointSlice } from "../api/endpointslice/type.ts";
 import type { Service, ServicePort } from "../api/service/type.ts";
-import { formatIp, type Ip, parseIp } from "../base/ip.ts";
+import { formatIp, type Ip } from "../base/ip.ts";
+import { parseSloppyIp } from "../base/sloppy-ip.ts";
 import type { Backend, VirtualPort } from "./table.ts";
 
 /** Services with one of these labels are somebody else's to program (KEP-2447; well-known labels). */
@@ -34,7 +35,7 @@ export function virtualAddresses(service: Service): readonly Ip[] {
   if (NOT_OURS_LABELS.some((label) => metadata.labels?.[label] !== undefined)) return [];
   const texts = spec.clusterIPs ?? (spec.clusterIP === undefined ? [] : [spec.clusterIP]);
   // "None" (headless) and "" (not yet allocated) are no addresses.
-  return texts.map(parseIp).filter((address) => address !== undefined);
+  return texts.map(parseSloppyIp).filter((address) => address !== undefined);
 }
 
 /**
@@ -77,7 +78,7 @@ function collect(port: ServicePort, family: Ip["family"], slices: readonly Endpo
       if (target.port === undefined) continue;
       // A Go server writes an empty list as null.
       for (const { addresses, conditions } of slice.endpoints ?? []) {
-        const ip = addresses[0] === undefined ? undefined : parseIp(addresses[0]);
+        const ip = addresses[0] === undefined ? undefined : parseSloppyIp(addresses[0]);
         if (ip?.family !== family) continue;
         const ready = conditions?.ready ?? true;
         const lingering = (conditions?.serving ?? true) && (conditions?.terminating ?? false);

@@ -120,6 +120,14 @@ test("each family has its own address and its own slices, in canonical text", ()
   ]);
 });
 
+test("sloppy addresses are read as Kubernetes reads them, and one endpoint written twice is one", () => {
+  const sloppy = service("web", { clusterIPs: ["010.096.0.01"] });
+  const slices = [slice("a", "web", "::ffff:10.0.0.2 10.0.0.02 010.0.0.1")];
+  assert.deepEqual(lines(virtualPorts(sloppy, slices)), [
+    "10.96.0.1|TCP|80 default/web: -> 10.0.0.1:8080 10.0.0.2:8080",
+  ]);
+});
+
 test("services without a virtual address, and those of other proxies, have no ports", () => {
   const none = [
     service("headless", { clusterIP: "None", clusterIPs: ["None"] }),

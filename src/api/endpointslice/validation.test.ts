@@ -23,8 +23,16 @@ test("endpoints and their addresses", () => {
     [{ endpoints: null }],
     [of("10.1.0.1", "10.1.0.2")],
     [of(), "endpoints[0].addresses: Required value: must contain at least 1 address"],
-    [of("fd00::1"), 'endpoints[0].addresses[0]: Invalid value: "fd00::1": must be a valid IPv4 address'],
-    [of("10.1.0.01"), 'endpoints[0].addresses[0]: Invalid value: "10.1.0.01": must be a valid IPv4 address'],
+    [of("fd00::1"), 'endpoints[0].addresses[0]: Invalid value: "fd00::1": must be an IPv4 address'],
+    [of("10.1.0.01", "::ffff:10.1.0.2")],
+    [
+      of("10.1.0"),
+      'endpoints[0].addresses[0]: Invalid value: "10.1.0": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+    ],
+    [
+      of("127.0.0.01"),
+      'endpoints[0].addresses[0]: Invalid value: "127.0.0.01": may not be in the loopback range (127.0.0.0/8, ::1/128)',
+    ],
     [
       of("127.0.0.1"),
       'endpoints[0].addresses[0]: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)',
@@ -32,7 +40,11 @@ test("endpoints and their addresses", () => {
     [{ addressType: "IPv6", ...of("fd00::1") }],
     [
       { addressType: "IPv6", ...of("10.1.0.1") },
-      'endpoints[0].addresses[0]: Invalid value: "10.1.0.1": must be a valid IPv6 address',
+      'endpoints[0].addresses[0]: Invalid value: "10.1.0.1": must be an IPv6 address',
+    ],
+    [
+      { addressType: "IPv6", ...of("::ffff:10.1.0.1") },
+      'endpoints[0].addresses[0]: Invalid value: "::ffff:10.1.0.1": must be an IPv6 address',
     ],
     [{ addressType: "FQDN", ...of("db.example.com.") }],
     [

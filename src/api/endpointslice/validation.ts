@@ -84,9 +84,11 @@ function checkEndpointAddress(
   switch (addressType) {
     case "IPv4":
     case "IPv6": {
-      if (`IPv${familyOf(address)}` !== addressType)
-        return [invalidValue(field, address, `must be a valid ${addressType} address`)];
-      return [...checkAddress(field, address), ...checkNonSpecialAddress(field, address, context)];
+      const syntax = checkAddress(field, address);
+      if (syntax.length > 0) return syntax;
+      const errors = checkNonSpecialAddress(field, address, context);
+      if (`IPv${familyOf(address)}` === addressType) return errors;
+      return [invalidValue(field, address, `must be an ${addressType} address`), ...errors];
     }
     case "FQDN":
       return checkDomainName(field, address);

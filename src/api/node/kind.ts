@@ -5,6 +5,7 @@ import { setNodeDefaults } from "./defaults.ts";
 import { validateNode, validateNodeUpdate } from "./validation.ts";
 import { nodeSchema } from "./schema.ts";
 import type { Node } from "./type.ts";
+import { nodeWarnings } from "./warnings.ts";
 
 export const nodeKind: Kind<Node> = {
   group: "",
@@ -34,4 +35,5 @@ export const nodeKind: Kind<Node> = {
     node.spec = structuredClone(old.spec ?? {});
   },
   validateStatusUpdate: validateNodeUpdate,
+  warnings: nodeWarnings,
 };

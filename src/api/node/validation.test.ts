@@ -1,5 +1,6 @@
+import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkCreates, checkUpdates } from "../validation/complaints-table.ts";
+import { changed, checkCreates, checkUpdates } from "../validation/complaints-table.ts";
 import { nodeKind } from "./kind.ts";
 
 const GOOD = {
@@ -11,9 +12,10 @@ const GOOD = {
 test("nodes", () => {
   checkCreates(nodeKind, GOOD, [
     [{ metadata: { namespace: "a" } }, "metadata.namespace: Forbidden: not allowed on this type"],
+    [{ spec: { podCIDR: "10.1.0.1/24", podCIDRs: ["10.1.0.1/24"] } }],
     [
-      { spec: { podCIDR: "10.1.0.1/24", podCIDRs: ["10.1.0.1/24"] } },
-      'spec.podCIDRs[0]: Invalid value: "10.1.0.1/24": must not have bits set beyond the prefix length',
+      { spec: { podCIDR: "10.1.0.1", podCIDRs: ["10.1.0.1"] } },
+      'spec.podCIDRs[0]: Invalid value: "10.1.0.1": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
     ],
     [
       { spec: { podCIDRs: ["10.1.0.0/24", "10.2.0.0/24"] } },
@@ -45,5 +47,17 @@ test("nodes", () => {
       { spec: { providerID: "a://2" } },
       'spec.providerID: Forbidden: node updates may not change providerID except from "" to valid',
     ],
+  ]);
+});
+
+test("fields that mean nothing any more and sloppy ranges earn warnings", () => {
+  const node = changed(nodeKind, GOOD, {
+    spec: { podCIDRs: ["10.1.0.1/24", "FD00::/64"], externalID: "i-1", configSource: {} },
+  });
+  assert.deepEqual(nodeKind.warnings!(node), [
+    "spec.configSource: the feature is removed",
+    "spec.externalID: this field is deprecated, and is unused by Kubernetes",
+    'spec.podCIDRs[0]: CIDR value "10.1.0.1/24" is ambiguous in this context (should be "10.1.0.0/24" or "10.1.0.1/32"?)',
+    'spec.podCIDRs[1]: IPv6 CIDR value "FD00::/64" should be in RFC 5952 canonical format ("fd00::/64")',
   ]);
 });

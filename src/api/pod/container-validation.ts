@@ -2,7 +2,6 @@
 import type { FieldError } from "../field-error.ts";
 import { duplicate, forbiddenField, invalidValue, required } from "../field-error.ts";
 import { quantityNanos } from "../schema/quantity.ts";
-import { checkAddress } from "../validation/addresses.ts";
 import {
   checkNonNegative,
   checkOneOf,
@@ -70,7 +69,7 @@ function checkContainer(
 
 function checkPorts(field: string, ports: readonly ContainerPort[]): FieldError[] {
   const names = new Set<string>();
-  return ports.flatMap(({ name, containerPort, hostPort = 0, protocol, hostIP }, i) => {
+  return ports.flatMap(({ name, containerPort, hostPort = 0, protocol }, i) => {
     const at = `${field}[${i}]`;
     const errors: FieldError[] = [];
     if (name !== undefined) {
@@ -82,7 +81,6 @@ function checkPorts(field: string, ports: readonly ContainerPort[]): FieldError[
     if (containerPort === 0) errors.push(required(`${at}.containerPort`));
     else errors.push(...checkPortNumber(`${at}.containerPort`, containerPort));
     if (hostPort !== 0) errors.push(...checkPortNumber(`${at}.hostPort`, hostPort));
-    if (hostIP !== undefined) errors.push(...checkAddress(`${at}.hostIP`, hostIP));
     return [...errors, ...checkOneOf(`${at}.protocol`, protocol, PROTOCOLS)];
   });
 }

@@ -189,3 +189,35 @@ test("status updates: ended containers stay ended, addresses are one a family", 
     ["status.podIPs", "may specify no more than one IP for each IP family, i.e 192.168.0.1 and 2001:db8::1"],
   ]);
 });
+
+test("lines of /etc/hosts and of resolv.conf", () => {
+  const NOT_AN_ADDRESS = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+  const dns = (dnsConfig: object | undefined, dnsPolicy = "ClusterFirst"): object => ({
+    spec: { dnsPolicy, ...(dnsConfig !== undefined && { dnsConfig }) },
+  });
+  checkCreates(podKind, GOOD, [
+    [{ spec: { hostAliases: [{ ip: "010.0.0.1", hostnames: ["a.example"] }] } }],
+    [
+      { spec: { hostAliases: [{ ip: "10.0.0", hostnames: ["a"] }] } },
+      `spec.hostAliases[0].ip: Invalid value: "10.0.0": ${NOT_AN_ADDRESS}`,
+    ],
+    [dns({ nameservers: ["10.0.0.1", "::ffff:10.0.0.2"], options: [{ name: "ndots" }] }, "None")],
+    [
+      dns({ nameservers: ["dns.example"], options: [{ value: "2" }] }),
+      `spec.dnsConfig.nameservers[0]: Invalid value: "dns.example": ${NOT_AN_ADDRESS}`,
+      "spec.dnsConfig.options[0]: Required value: must not be empty",
+    ],
+    [
+      dns({ nameservers: ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"] }),
+      'spec.dnsConfig.nameservers: Invalid value: ["10.0.0.1","10.0.0.2","10.0.0.3","10.0.0.4"]: must not have more than 3 nameservers',
+    ],
+    [
+      dns(undefined, "None"),
+      "spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None",
+    ],
+    [
+      dns({ searches: ["a.example"] }, "None"),
+      "spec.dnsConfig.nameservers: Required value: must provide at least one DNS nameserver when `dnsPolicy` is None",
+    ],
+  ]);
+});

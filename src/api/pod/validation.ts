@@ -2,6 +2,7 @@
 import type { FieldError } from "../field-error.ts";
 import { duplicate, forbiddenField, invalidValue, required } from "../field-error.ts";
 import { validateObjectMeta } from "../meta/validation.ts";
+import { checkAddress } from "../validation/addresses.ts";
 import { checkLabels, checkNonNegative, checkOneOf, checkSyntax } from "../validation/checks.ts";
 import {
   dns1123LabelComplaints,
@@ -15,6 +16,10 @@ import type { Volume } from "./volume-type.ts";
 
 const RULES = { namespaced: true, nameComplaints: dns1123SubdomainComplaints };
 const RESTART_POLICIES = ["Always", "OnFailure", "Never"];
+/** What the resolvers of C libraries take (pkg/apis/core/validation MaxDNSNameservers and the like). */
+const MAX_NAMESERVERS = 3;
+const MAX_SEARCHES = 32;
+const MAX_SEARCH_LIST = 2048;
 const DNS_POLICIES = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
 
 export function validatePod(pod: Pod): FieldError[] {
@@ -39,6 +44,7 @@ export function validatePodSpec(field: string, spec: PodSpec): FieldError[] {
     ...checkNonNegative(`${field}.terminationGracePeriodSeconds`, spec.terminationGracePeriodSeconds),
     ...checkNames(field, spec),
     ...checkHostAliases(field, spec),
+    ...checkDnsConfig(`${field}.dnsConfig`, spec),
     ...checkTolerations(field, spec),
     ...(spec.readinessGates ?? []).flatMap(({ conditionType }, i) =>
       checkSyntax(`${field}.readinessGates[${i}].conditionType`, conditionType, qualifiedNameComplaints),
@@ -83,11 +89,47 @@ function checkVolumes(field: string, volumes: readonly Volume[]): FieldError[] {
 }
 
 function checkHostAliases(field: string, { hostAliases = [] }: PodSpec): FieldError[] {
-  return hostAliases.flatMap(({ hostnames = [] }, i) =>
-    hostnames.flatMap((name) =>
+  return hostAliases.flatMap(({ ip, hostnames = [] }, i) => [
+    ...checkAddress(`${field}.hostAliases[${i}].ip`, ip),
+    ...hostnames.flatMap((name) =>
       checkSyntax(`${field}.hostAliases[${i}].hostnames`, name, dns1123SubdomainComplaints),
     ),
-  );
+  ]);
+}
+
+function checkDnsConfig(field: string, { dnsPolicy, dnsConfig }: PodSpec): FieldError[] {
+  const { nameservers = [], searches = [], options = [] } = dnsConfig ?? {};
+  if (dnsPolicy === "None" && dnsConfig === undefined)
+    return [required(field, "must provide `dnsConfig` when `dnsPolicy` is None")];
+  const errors: FieldError[] = [];
+  if (dnsPolicy === "None" && nameservers.length === 0)
+    return [
+      required(`${field}.nameservers`, "must provide at least one DNS nameserver when `dnsPolicy` is None"),
+    ];
+  if (nameservers.length > MAX_NAMESERVERS)
+    errors.push(
+      invalidValue(
+        `${field}.nameservers`,
+        nameservers,
+        `must not have more than ${MAX_NAMESERVERS} nameservers`,
+      ),
+    );
+  errors.push(...nameservers.flatMap((text, i) => checkAddress(`${field}.nameservers[${i}]`, text)));
+  if (searches.length > MAX_SEARCHES)
+    errors.push(
+      invalidValue(`${field}.searches`, searches, `must not have more than ${MAX_SEARCHES} search paths`),
+    );
+  if (searches.join(" ").length > MAX_SEARCH_LIST)
+    errors.push(
+      invalidValue(
+        `${field}.searches`,
+        searches,
+        `must not have more than ${MAX_SEARCH_LIST} characters (including spaces) in the search list`,
+      ),
+    );
+  for (const [i, { name = "" }] of options.entries())
+    if (name === "") errors.push(required(`${field}.options[${i}]`, "must not be empty"));
+  return errors;
 }
 
 function checkTolerations(field: string, { tolerations = [] }: PodSpec): FieldError[] {

@@ -218,7 +218,6 @@ test("types, and the fields that belong to them", () => {
     ],
     [
       { spec: { ...LOAD_BALANCER, loadBalancerSourceRanges: [" 10.0.0.0/8 ", "10.0.0.1/8", "10.0.0.0"] } },
-      'spec.LoadBalancerSourceRanges[1]: Invalid value: "10.0.0.1/8": must not have bits set beyond the prefix length',
       'spec.LoadBalancerSourceRanges[2]: Invalid value: "10.0.0.0": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)',
     ],
     [
@@ -264,14 +263,8 @@ test("cluster IPs and their families", () => {
       { spec: { clusterIP: "10.96.0.300", clusterIPs: ["10.96.0.300"] } },
       'spec.clusterIPs[0]: Invalid value: "10.96.0.300": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
     ],
-    [
-      { spec: { clusterIP: "010.96.0.3", clusterIPs: ["010.96.0.3"] } },
-      'spec.clusterIPs[0]: Invalid value: "010.96.0.3": must not have leading 0s',
-    ],
-    [
-      { spec: { clusterIP: "::ffff:10.96.0.3", clusterIPs: ["::ffff:10.96.0.3"] } },
-      'spec.clusterIPs[0]: Invalid value: "::ffff:10.96.0.3": must not be an IPv4-mapped IPv6 address',
-    ],
+    [{ spec: { clusterIP: "010.96.0.3", clusterIPs: ["010.96.0.3"] } }],
+    [{ spec: { clusterIP: "::ffff:10.96.0.3", clusterIPs: ["::ffff:10.96.0.3"] } }],
     [
       { spec: { clusterIPs: ["10.96.0.10", "10.96.0.11"] } },
       'spec.clusterIPs: Invalid value: ["10.96.0.10","10.96.0.11"]: may specify no more than one IP for each IP family',

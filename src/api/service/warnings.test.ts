@@ -23,6 +23,24 @@ test("what is accepted but means little or is written oddly earns warnings", () 
       'spec.loadBalancerSourceRanges[1]: IPv6 CIDR value "FD00::/8" should be in RFC 5952 canonical format ("fd00::/8")',
     ],
     [{ spec: { type: "LoadBalancer", loadBalancerIP: "no address" } }],
+    [
+      { spec: { clusterIP: "010.96.0.9", clusterIPs: ["010.96.0.9"], externalIPs: ["::ffff:10.1.1.1"] } },
+      'spec.clusterIPs[0]: non-standard IP address "010.96.0.9" will be considered invalid in a future Kubernetes release: use "10.96.0.9"',
+      'spec.externalIPs[0]: non-standard IP address "::ffff:10.1.1.1" will be considered invalid in a future Kubernetes release: use "10.1.1.1"',
+    ],
+    [
+      {
+        spec: {
+          type: "LoadBalancer",
+          loadBalancerSourceRanges: ["192.12.2.8/24", "010.0.0.0/8", "::ffff:10.0.0.1/104", "fd00::1/64"],
+        },
+      },
+      'spec.loadBalancerSourceRanges[0]: CIDR value "192.12.2.8/24" is ambiguous in this context (should be "192.12.2.0/24" or "192.12.2.8/32"?)',
+      'spec.loadBalancerSourceRanges[1]: non-standard CIDR value "010.0.0.0/8" will be considered invalid in a future Kubernetes release: use "10.0.0.0/8"',
+      'spec.loadBalancerSourceRanges[2]: CIDR value "::ffff:10.0.0.1/104" is ambiguous in this context (should be "10.0.0.0/8" or "10.0.0.1/128"?)',
+      'spec.loadBalancerSourceRanges[2]: non-standard CIDR value "::ffff:10.0.0.1/104" will be considered invalid in a future Kubernetes release: use "10.0.0.0/8"',
+      'spec.loadBalancerSourceRanges[3]: CIDR value "fd00::1/64" is ambiguous in this context (should be "fd00::/64" or "fd00::1/128"?)',
+    ],
     [{ spec: { clusterIP: "None", clusterIPs: ["None"] } }],
     [
       {

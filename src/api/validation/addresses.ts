@@ -1,6 +1,11 @@
-/** The syntax of IP addresses and ranges (apimachinery util/validation/ip.go, the strict form of KEP-4858). */
+/**
+ * The syntax of IP addresses and ranges (apimachinery util/validation/ip.go). Fields older than Kubernetes 1.27 take
+ * sloppy ones too (base/sloppy-ip.ts), with a warning (address-warnings.ts), for as long as StrictIPCIDRValidation is off:
+ * IsValidIPForLegacyField, IsValidCIDRForLegacyField. Newer ones take the canonical form alone.
+ */
 import { cidrContains, cidr, formatCidr, formatIp, ip, parseCidr, parseIp } from "../../base/ip.ts";
 import type { Cidr, Ip, IpFamily } from "../../base/ip.ts";
+import { isMapped, parseSloppyCidr, parseSloppyIp } from "../../base/sloppy-ip.ts";
 import type { FieldError } from "../field-error.ts";
 import { invalidValue } from "../field-error.ts";
 import type { ValidationContext } from "../kind.ts";
@@ -8,65 +13,42 @@ import type { ValidationContext } from "../kind.ts";
 const NOT_AN_ADDRESS = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 const NOT_A_RANGE = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
 
-/** IPv4 in IPv6 clothes: two ways to write one address, which allow lists have tripped over. */
-const IPV4_MAPPED: Cidr = cidr("::ffff:0:0/96");
-
 export function checkAddress(field: string, text: string): FieldError[] {
-  const address = parseIp(text);
-  if (address === undefined) {
-    const padded = withoutLeadingZeros(text);
-    return [
-      invalidValue(
-        field,
-        text,
-        padded !== text && parseIp(padded) !== undefined ? "must not have leading 0s" : NOT_AN_ADDRESS,
-      ),
-    ];
-  }
-  if (cidrContains(IPV4_MAPPED, address))
-    return [invalidValue(field, text, "must not be an IPv4-mapped IPv6 address")];
-  return [];
+  return parseSloppyIp(text) === undefined ? [invalidValue(field, text, NOT_AN_ADDRESS)] : [];
 }
 
 export function checkRange(field: string, text: string): FieldError[] {
-  if (parseCidr(text) !== undefined) return [];
-  const [address = "", length = "", ...rest] = text.split("/");
-  const parsed = parseIp(address);
-  const bits = parsed?.family === 6 ? 128 : 32;
-  const complain = (detail: string): FieldError[] => [invalidValue(field, text, detail)];
-  if (rest.length > 0 || !/^\d{1,4}$/.test(length)) return complain(NOT_A_RANGE);
-  if (parsed === undefined)
-    return complain(
-      parseIp(withoutLeadingZeros(address)) === undefined ? NOT_A_RANGE : "must not have leading 0s in IP",
-    );
-  if (length !== String(Number(length))) return complain("must not have leading 0s in prefix length");
-  if (Number(length) > bits) return complain(NOT_A_RANGE);
-  return complain("must not have bits set beyond the prefix length");
+  return parseSloppyCidr(text) === undefined ? [invalidValue(field, text, NOT_A_RANGE)] : [];
 }
 
-/** An address in the one form that fields newer than Kubernetes 1.29 take (IsValidIP). */
+/** An address in the one form that newer fields take (IsValidIP). */
 export function checkCanonicalAddress(field: string, text: string): FieldError[] {
   const errors = checkAddress(field, text);
-  return errors.length > 0 ? errors : checkForm(field, text, formatIp(ip(text)));
+  if (errors.length > 0) return errors;
+  const address = parseIp(text);
+  if (address === undefined) return [invalidValue(field, text, "must not have leading 0s")];
+  if (isMapped(address)) return [invalidValue(field, text, "must not be an IPv4-mapped IPv6 address")];
+  return checkForm(field, text, formatIp(address));
 }
 
-/** A range in the one form that fields newer than Kubernetes 1.29 take (IsValidCIDR). */
+/** A range in the one form that newer fields take (IsValidCIDR). */
 export function checkCanonicalRange(field: string, text: string): FieldError[] {
   const errors = checkRange(field, text);
   if (errors.length > 0) return errors;
-  const range = cidr(text);
-  if (cidrContains(IPV4_MAPPED, range.base))
-    return [invalidValue(field, text, "must not have an IPv4-mapped IPv6 address")];
+  const complain = (detail: string): FieldError[] => [invalidValue(field, text, detail)];
+  const [written = "", length = ""] = text.split("/");
+  const address = parseIp(written);
+  if (address === undefined || length !== String(Number(length)))
+    return complain("must not have leading 0s in IP or prefix length");
+  if (isMapped(address)) return complain("must not have an IPv4-mapped IPv6 address");
+  const range = parseCidr(text);
+  if (range === undefined) return complain("must not have bits set beyond the prefix length");
   return checkForm(field, text, formatCidr(range));
 }
 
 function checkForm(field: string, text: string, canonical: string): FieldError[] {
   if (text === canonical) return [];
   return [invalidValue(field, text, `must be in canonical form (${JSON.stringify(canonical)})`)];
-}
-
-function withoutLeadingZeros(text: string): string {
-  return text.includes(":") ? text : text.replace(/(^|\.)0+(?=\d)/g, "$1");
 }
 
 const LOOPBACK: readonly Cidr[] = [cidr("127.0.0.0/8"), cidr("::1/128")];
@@ -94,14 +76,14 @@ export function checkNonSpecialAddress(
   text: string,
   { loopbackEndpoints = false }: Pick<ValidationContext, "loopbackEndpoints"> = {},
 ): FieldError[] {
-  const address = ip(text);
+  const address = parseSloppyIp(text) ?? ip(text);
   if (loopbackEndpoints && isLoopback(address)) return [];
   return SPECIAL.filter(([ranges]) => ranges.some((range) => cidrContains(range, address))).map(
     ([, sentence]) => invalidValue(field, text, sentence(text)),
   );
 }
 
-/** The family of an address in text; undefined if it is none. */
+/** The family of an address in text, sloppy or not; undefined if it is none. */
 export function familyOf(text: string): IpFamily | undefined {
-  return parseIp(text)?.family;
+  return parseSloppyIp(text)?.family;
 }

@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Container, Probe } from "../../api/pod/type.ts";
 import type { IntOrString } from "../../api/meta/type.ts";
-import { parseIp } from "../../base/ip.ts";
+import { parseSloppyIp } from "../../base/sloppy-ip.ts";
 import { connectInNetns } from "../../sys/netns-socket.ts";
 import { callInNetns } from "../../sys/netns.ts";
 import { signalProcess } from "../../sys/process.ts";
@@ -38,7 +38,7 @@ async function open(
   signal: AbortSignal,
 ): Promise<Socket> {
   const text = host ?? target.podIP;
-  const address = parseIp(text);
+  const address = parseSloppyIp(text);
   if (address === undefined) throw new Error(`the probe's host ${JSON.stringify(text)} is not an IP address`);
   return connectInNetns(target.netns, address, portNumber(port, target.container), signal);
 }

@@ -72,6 +72,13 @@ test("only the primary family is shown", () => {
   assert.deepEqual(say({ ipFamilies: ["IPv4", "IPv6"] }, dual), ["8080:  / 10.0.0.1"]);
 });
 
+test("addresses are written canonically, however the pod's status writes them", () => {
+  assert.deepEqual(say({}, pod("a", "010.0.0.01"), pod("b", "::ffff:10.0.0.2")), [
+    "8080: 10.0.0.1,10.0.0.2 / ",
+  ]);
+  assert.deepEqual(say({ clusterIP: "FD00:96::1" }, pod("a", "FD00::1")), ["8080: fd00::1 / "]);
+});
+
 test("a pod without the port is left out; a headless service needs no ports", () => {
   assert.deepEqual(say({ ports: [{ port: 80, targetPort: "other" }] }, pod("a", "10.0.0.1")), []);
   assert.deepEqual(say({ clusterIP: "None", ports: [] }, pod("a", "10.0.0.1")), [": 10.0.0.1 / "]);

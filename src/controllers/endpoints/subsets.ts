@@ -2,7 +2,7 @@
 import type { EndpointAddress, EndpointsPort, EndpointSubset } from "../../api/endpoints/type.ts";
 import type { Pod } from "../../api/pod/type.ts";
 import type { Service } from "../../api/service/type.ts";
-import { parseIp } from "../../base/ip.ts";
+import { canonicalAddress, parseSloppyIp } from "../../base/sloppy-ip.ts";
 import {
   countsAsEndpoint,
   hostnameIn,
@@ -52,11 +52,13 @@ export function desiredSubsets(service: Service, pods: Iterable<Pod>): DesiredSu
 
 function addressOf(service: Service, pod: Pod): string | undefined {
   const family = service.spec?.ipFamilies?.[0];
-  const addresses = podAddresses(pod);
-  if (family !== undefined) return addresses.find((text) => `IPv${parseIp(text)?.family}` === family);
+  const addresses = podAddresses(pod).map(canonicalAddress);
+  if (family !== undefined) return addresses.find((text) => `IPv${parseSloppyIp(text)?.family}` === family);
   // Not yet defaulted: the family of the virtual address, or of the pod where there is none.
-  const wanted = parseIp(service.spec?.clusterIP ?? "")?.family;
-  return wanted === undefined ? addresses[0] : addresses.find((text) => parseIp(text)?.family === wanted);
+  const wanted = parseSloppyIp(service.spec?.clusterIP ?? "")?.family;
+  return wanted === undefined
+    ? addresses[0]
+    : addresses.find((text) => parseSloppyIp(text)?.family === wanted);
 }
 
 /** undefined: the pod has none of the ports. A headless Service may have none at all. */

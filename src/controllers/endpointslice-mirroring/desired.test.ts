@@ -14,7 +14,7 @@ test("each subset is a slice of each family, ready and unready together", () => 
       subsets: [
         {
           addresses: [{ ip: "192.0.2.1", hostname: "one", nodeName: "n" }, { ip: "FD00::1" }],
-          notReadyAddresses: [{ ip: "192.0.2.2" }, { ip: "no address" }],
+          notReadyAddresses: [{ ip: "192.0.02.002" }, { ip: "no address" }],
           ports: [
             { port: 5432, name: "pg", appProtocol: "postgresql" },
             { port: 53, protocol: "UDP" },

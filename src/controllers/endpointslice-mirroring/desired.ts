@@ -3,7 +3,8 @@ import type { Endpoint, EndpointPort } from "../../api/endpointslice/type.ts";
 import { MANAGED_BY_LABEL, SERVICE_NAME_LABEL } from "../../api/endpointslice/type.ts";
 import type { EndpointAddress, Endpoints, EndpointsPort } from "../../api/endpoints/type.ts";
 import type { Service } from "../../api/service/type.ts";
-import { formatIp, parseIp } from "../../base/ip.ts";
+import { formatIp } from "../../base/ip.ts";
+import { parseSloppyIp } from "../../base/sloppy-ip.ts";
 import {
   type AddressType,
   type DesiredEndpoints,
@@ -68,7 +69,7 @@ export function mirroredEndpoints(endpoints: Endpoints): MirroredEndpoints {
       [notReadyAddresses, false],
     ] as const)
       for (const address of list) {
-        const ip = parseIp(address.ip);
+        const ip = parseSloppyIp(address.ip);
         if (ip === undefined || taken >= MAX_ENDPOINTS_PER_SUBSET) {
           if (ip === undefined) invalid++;
           else tooMany++;

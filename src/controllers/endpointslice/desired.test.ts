@@ -100,6 +100,8 @@ test("families are the service's, addresses the pod's", () => {
     assert.equal(said.join(", "), expected);
   }
   assert.equal(only(desired({}, pod("p", { podIPs: [], podIP: "10.0.0.9" }))).addresses[0], "10.0.0.9");
+  for (const ip of ["010.0.0.09", "::ffff:10.0.0.9"])
+    assert.equal(only(desired({}, pod("p", { podIPs: [{ ip }] }))).addresses[0], "10.0.0.9", ip);
 });
 
 test("named target ports are each pod's own, by name and protocol, sidecars last", () => {

@@ -3,7 +3,8 @@ import type { Endpoint, EndpointPort, EndpointSlice } from "../../api/endpointsl
 import type { Node } from "../../api/node/type.ts";
 import type { Pod } from "../../api/pod/type.ts";
 import type { Service } from "../../api/service/type.ts";
-import { formatIp, parseIp } from "../../base/ip.ts";
+import { formatIp } from "../../base/ip.ts";
+import { parseSloppyIp } from "../../base/sloppy-ip.ts";
 import {
   countsAsEndpoint,
   hostnameIn,
@@ -83,13 +84,13 @@ function addressTypesOf({ spec }: Service): AddressType[] {
 /** In canonical form: what a pod's status says may be written otherwise. */
 function addressesOf(pod: Pod, addressType: AddressType): string[] {
   return podAddresses(pod)
-    .map(parseIp)
+    .map(parseSloppyIp)
     .filter((address) => address !== undefined && `IPv${address.family}` === addressType)
     .map((address) => formatIp(address!));
 }
 
 function familyOf(text: string): AddressType | undefined {
-  const address = parseIp(text);
+  const address = parseSloppyIp(text);
   return address === undefined ? undefined : `IPv${address.family}`;
 }
 

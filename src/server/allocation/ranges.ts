@@ -1,5 +1,6 @@
 /** What an installation gives out to Services: virtual addresses by family, and node ports. */
-import { type Cidr, parseIp } from "../../base/ip.ts";
+import type { Cidr } from "../../base/ip.ts";
+import { parseSloppyIp } from "../../base/sloppy-ip.ts";
 import type { IpFamilyName } from "../../api/service/type.ts";
 import { AddressSpace } from "./address-space.ts";
 import { PortSpace } from "./port-space.ts";
@@ -42,7 +43,7 @@ export function placeOfAddress(
   ranges: ServiceRanges,
   text: string,
 ): { readonly space: AddressSpace; readonly address: bigint } | undefined {
-  const parsed = parseIp(text);
+  const parsed = parseSloppyIp(text);
   const space = parsed === undefined ? undefined : ranges.addresses.get(`IPv${parsed.family}`);
   return parsed === undefined || space === undefined ? undefined : { space, address: parsed.value };
 }

@@ -1,5 +1,6 @@
 /** Virtual addresses and node ports of Services: taken when one is written, given back when it lets go of them. */
 import { invalidValue } from "../../api/field-error.ts";
+import { canonicalAddress } from "../../base/sloppy-ip.ts";
 import { validateClusterIps } from "../../api/service/cluster-ip-validation.ts";
 import { serviceKind } from "../../api/service/kind.ts";
 import type { Service, ServiceSpec } from "../../api/service/type.ts";
@@ -60,10 +61,14 @@ export function createServiceAllocation(ranges: ServiceRanges, clock: () => numb
   };
 }
 
-/** The addresses that an object holds, as text. "None" is no address. */
+/** The addresses that an object holds, as canonical text, whatever it writes. "None" is no address. */
 export function heldAddresses(spec: ServiceSpec | undefined): string[] {
   if (!hasAddresses(spec)) return [];
-  return (spec.clusterIPs ?? []).filter((address) => address !== "None" && address !== "");
+  return addressesOf(spec).map(canonicalAddress);
+}
+
+function addressesOf({ clusterIPs = [] }: ServiceSpec): string[] {
+  return clusterIPs.filter((address) => address !== "None" && address !== "");
 }
 
 export function nameOf({ metadata }: Service): HoldingService {
@@ -77,8 +82,7 @@ function takeAddresses(
   transaction: AllocationTransaction,
 ): void {
   const { spec } = service;
-  if (old !== undefined)
-    releaseAddresses(ranges, old, hasAddresses(spec) ? (spec.clusterIPs ?? []) : [], transaction);
+  if (old !== undefined) releaseAddresses(ranges, old, heldAddresses(spec), transaction);
   if (!hasAddresses(spec) || isHeadless(spec)) return;
   const held = heldAddresses(old?.spec);
   const wasHeadless = old?.spec !== undefined && hasAddresses(old.spec) && isHeadless(old.spec);
@@ -86,7 +90,7 @@ function takeAddresses(
   for (const [i, family] of (spec.ipFamilies ?? []).entries()) {
     const asked = spec.clusterIPs?.[i] ?? "";
     // The first address may not change: validation says so, and nothing is taken for it here.
-    const settled = (i === 0 && (held.length > 0 || wasHeadless)) || held.includes(asked);
+    const settled = (i === 0 && (held.length > 0 || wasHeadless)) || held.includes(canonicalAddress(asked));
     const space = ranges.addresses.get(family);
     if (settled || space === undefined) addresses.push(asked);
     else

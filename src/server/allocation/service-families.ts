@@ -2,7 +2,7 @@
  * Which IP families a Service has, and which of its addresses belong to them: what a client left out is filled in, from
  * the rules of spec.ipFamilyPolicy, ipFamilies, clusterIP and clusterIPs (pkg/registry/core/service/storage/alloc.go).
  */
-import { isIPv4, isIPv6 } from "node:net";
+import { parseSloppyIp } from "../../base/sloppy-ip.ts";
 import { type FieldError, invalidValue } from "../../api/field-error.ts";
 import type { IpFamilyName, Service, ServiceSpec } from "../../api/service/type.ts";
 
@@ -161,8 +161,8 @@ function checkFamilies(spec: ServiceSpec, families: readonly IpFamilyName[]): Fi
 }
 
 function familyOf(address: string): IpFamilyName | undefined {
-  if (isIPv4(address)) return "IPv4";
-  return isIPv6(address) ? "IPv6" : undefined;
+  const parsed = parseSloppyIp(address);
+  return parsed === undefined ? undefined : `IPv${parsed.family}`;
 }
 
 function sameList(a: readonly string[] = [], b: readonly string[] = []): boolean {

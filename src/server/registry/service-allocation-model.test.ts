@@ -8,6 +8,7 @@ import { serviceKind } from "../../api/service/kind.ts";
 import type { ServiceSpec } from "../../api/service/type.ts";
 import { serviceCIDRKind } from "../../api/servicecidr/kind.ts";
 import { cidr, cidrContains, ip } from "../../base/ip.ts";
+import { canonicalAddress } from "../../base/sloppy-ip.ts";
 import { placeOfAddress } from "../allocation/ranges.ts";
 import { ALICE, type Fixture, service, startRegistry } from "./registry-fixture.ts";
 
@@ -24,6 +25,8 @@ const anySpec: fc.Arbitrary<ServiceSpec> = fc
       { weight: 4, arbitrary: fc.constant(undefined) },
       { weight: 3, arbitrary: number.map((n) => `10.96.0.${n}`) },
       number.map((n) => `fd00::${n.toString(16)}`),
+      number.map((n) => `010.96.0.0${n}`),
+      number.map((n) => `FD00:0::${n.toString(16)}`),
       fc.constantFrom("None", "10.99.0.1", "nonsense"),
     ),
     ipFamilyPolicy: maybe(fc.constantFrom("SingleStack", "PreferDualStack", "RequireDualStack")),
@@ -93,7 +96,7 @@ async function check({ registry, ranges }: Fixture): Promise<void> {
     records.items.map(({ metadata, spec }) => `${metadata.name} ${spec!.parentRef!.name}`).sort(),
     items
       .flatMap(({ metadata, spec }) =>
-        (spec?.clusterIPs ?? []).map((address) => `${address} ${metadata.name}`),
+        (spec?.clusterIPs ?? []).map((address) => `${canonicalAddress(address)} ${metadata.name}`),
       )
       .filter((line) => !line.startsWith("None "))
       .sort(),
@@ -108,7 +111,7 @@ async function check({ registry, ranges }: Fixture): Promise<void> {
       metadata.name,
     );
   const addresses = items.flatMap(({ spec }) =>
-    (spec?.clusterIPs ?? []).filter((address) => address !== "None"),
+    (spec?.clusterIPs ?? []).filter((address) => address !== "None").map(canonicalAddress),
   );
   assert.equal(new Set(addresses).size, addresses.length, `one address, two Services: ${addresses.join()}`);
   const taken = [...ranges.addresses.values()].reduce((sum, { ledger }) => sum + ledger.size, 0);

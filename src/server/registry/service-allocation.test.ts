@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ApiError } from "../../api/api-error.ts";
+import { ipAddressKind } from "../../api/ipaddress/kind.ts";
 import { serviceKind } from "../../api/service/kind.ts";
 import type { Service, ServiceSpec } from "../../api/service/type.ts";
 import { ALICE, type Fixture, refusal, service, startRegistry } from "./registry-fixture.ts";
@@ -42,6 +43,27 @@ test("an address asked for is had, once", async (t) => {
     '422 Invalid: Service "other" is invalid: spec.clusterIPs: Invalid value: ["10.97.0.3"]: failed to allocate IP 10.97.0.3: the provided network does not match the current range',
   );
   assert.equal(taken(fixture), "1 addresses, 0 ports");
+});
+
+test("an address is one address however it is written", async (t) => {
+  const fixture = await startRegistry(t, DUAL);
+  const web = await create(fixture, "web", { clusterIP: "010.096.0.03" });
+  assert.deepEqual(web.spec!.clusterIPs, ["010.096.0.03"]);
+  assert.deepEqual(web.spec!.ipFamilies, ["IPv4"]);
+  const record = await fixture.registry.get(ipAddressKind, { name: "10.96.0.3" });
+  assert.equal(record.spec!.parentRef!.name, "web");
+  for (const text of ["10.96.0.3", "::ffff:10.96.0.3", "10.96.0.003"])
+    assert.match(await refusal(create(fixture, "other", { clusterIP: text })), /is already allocated$/, text);
+  assert.equal(taken(fixture), "1+0 addresses, 0 ports");
+  await patch(fixture, "web", { type: "NodePort" });
+  await fixture.registry.delete(serviceKind, { namespace: "default", name: "web" }, {}, ALICE);
+  assert.equal(taken(fixture), "0+0 addresses, 0 ports");
+  const six = await create(fixture, "six", { clusterIP: "FD00:10::0:7" });
+  assert.deepEqual(six.spec!.ipFamilies, ["IPv6"]);
+  assert.equal(
+    (await fixture.registry.get(ipAddressKind, { name: "fd00:10::7" })).spec!.parentRef!.name,
+    "six",
+  );
 });
 
 test("whatever refuses a write, nothing stays taken", async (t) => {
