@@ -76,6 +76,12 @@ export interface RegistryWriteOptions {
   readonly fieldManager?: string;
   readonly fieldValidation?: "Strict" | "Warn" | "Ignore";
   readonly subresource?: "status";
+  /**
+   * Of a create whose `object` is in canonical form and the caller's own, to be taken over: makes it anew, for the case
+   * that another attempt is needed.
+   * @default `object` is copied, and not changed
+   */
+  readonly remake?: () => KubeObject;
 }
 
 export type RegistryPatch =

@@ -205,11 +205,11 @@ class AllocationWatch implements AsyncDisposable {
     const { ranges } = this.#parts;
     if (key.startsWith(ADDRESSES)) {
       const place = placeOfAddress(ranges, key.slice(ADDRESSES.length));
-      place?.space.ledger.observe(
-        place.address,
-        entry === undefined ? undefined : place.space.holder(entry),
-        revision,
-      );
+      if (place === undefined) return;
+      const { space, address } = place;
+      const { ledger } = space;
+      if (ledger.isKnown(address, revision)) ledger.observe(address, ledger.holder(address), revision);
+      else ledger.observe(address, entry && space.holder(entry), revision);
     } else if (key.startsWith(PORT_PREFIX)) {
       const { nodePorts } = ranges;
       const holder = entry === undefined ? undefined : nodePorts.holder(entry);

@@ -55,6 +55,11 @@ export class Ledger<Key> {
     this.#set(key, holder);
   }
 
+  /** Whether what happened to a number at `revision` is known already: a commit of this process. */
+  isKnown(key: Key, revision: Revision): boolean {
+    return this.#ahead.get(key) === revision;
+  }
+
   /** What the watch says of a number. */
   observe(key: Key, holder: Holder | undefined, revision: Revision): void {
     const ahead = this.#ahead.get(key);

@@ -62,11 +62,19 @@ export class ResourceCall {
 
   /** The object in the body. Throws ApiError 400 or 415. */
   async readObject<T extends KubeObject>(kind: Kind<T>, options: RegistryWriteOptions): Promise<T> {
+    return (await this.readNewObject(kind, options)).object;
+  }
+
+  /** As {@link readObject}, with a way to have the object once more. */
+  async readNewObject<T extends KubeObject>(
+    kind: Kind<T>,
+    options: RegistryWriteOptions,
+  ): Promise<{ readonly object: T; readonly remake: () => T }> {
     const body = await this.request.body();
-    return decodeBody(kind, this.#mediaType("application/json"), body, {
-      fieldValidation: options.fieldValidation ?? "Warn",
-      warn: this.context.warn,
-    });
+    const type = this.#mediaType("application/json");
+    const { fieldValidation = "Warn" } = options;
+    const object = decodeBody(kind, type, body, { fieldValidation, warn: this.context.warn });
+    return { object, remake: () => decodeBody(kind, type, body, { fieldValidation: "Ignore" }) };
   }
 
   /** The patch in the body, and the options of a patch. Throws ApiError 400, 415 or 422. */

@@ -155,9 +155,15 @@ async function startWatch(call: ResourceCall, namespace: string | undefined): Pr
 
 async function create(call: ResourceCall, namespace: string | undefined): Promise<Response> {
   const options = call.writeOptions("CreateOptions");
-  const object = await call.readObject(call.kind, options);
+  const { object, remake } = await call.readNewObject(call.kind, options);
   noteName(call, object);
-  const created = await call.parts.registry.create(call.kind, namespace, object, options, call.context);
+  const created = await call.parts.registry.create(
+    call.kind,
+    namespace,
+    object,
+    { ...options, remake },
+    call.context,
+  );
   noteName(call, created);
   return call.respond(201, created);
 }

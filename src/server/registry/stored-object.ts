@@ -12,10 +12,16 @@ import type { DeleteEvent, Entry, PutEvent, Revision } from "../../store/store.t
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Bytes whose object has nothing to be filled in: they are what everybody sees, but for the resourceVersion. */
-const complete = new WeakSet<Uint8Array>();
-/** By the bytes in the store. An object without resourceVersion was written by us and not read yet. */
-const parsed = new WeakMap<Uint8Array, KubeObject>();
+/** What is known of bytes in the store. */
+interface Known {
+  /** Without resourceVersion it was written by us and not read yet. Undefined: nobody has needed it. */
+  object: KubeObject | undefined;
+  /** Nothing has to be filled in: the bytes are what everybody sees, but for the resourceVersion. */
+  complete: boolean;
+}
+
+/** One for both: entries of weak maps are what costs most here, at each write and each collection of garbage. */
+const known = new WeakMap<Uint8Array, Known>();
 /** The last state of deleted objects, by the event or entry that ended them. */
 const lastStates = new WeakMap<object, KubeObject>();
 /** What a view shows, by the object that it shows. */
@@ -26,8 +32,7 @@ export function encodeObject<T extends KubeObject>(kind: Kind<T>, object: T): Ui
   const stored = kind.view === undefined ? object : storedForm(kind.view, object);
   delete stored.metadata.resourceVersion;
   const bytes = encoder.encode(JSON.stringify(stored));
-  parsed.set(bytes, stored);
-  complete.add(bytes);
+  known.set(bytes, { object: stored, complete: true });
   return bytes;
 }
 
@@ -39,13 +44,15 @@ export function storedJson<T extends KubeObject>(kind: Kind<T>, { value }: Entry
   if (kind.view !== undefined) return undefined;
   const head = headOf(kind);
   if (value.length < head.length || head.compare(value, 0, head.length) !== 0) return undefined;
-  if (!complete.has(value)) {
+  const about = known.get(value);
+  if (about?.complete !== true) {
     // Written by another process, perhaps by another version of this program with other defaults.
     const text = decoder.decode(value);
     const object = JSON.parse(text) as T;
     kind.setDefaults(object);
     if (JSON.stringify(object) !== text) return undefined;
-    complete.add(value);
+    if (about === undefined) known.set(value, { object: undefined, complete: true });
+    else about.complete = true;
   }
   return { json: value, metadata: head.length };
 }
@@ -79,22 +86,27 @@ function storedForm<T extends KubeObject>(view: KindView<T>, object: T): KubeObj
 export function decodeEntry<T extends KubeObject>(kind: Kind<T>, entry: Entry): T {
   if (kind.view !== undefined) return show(kind, kind.view, decodeEntry(kind.view.of, entry));
   const { value, modRevision } = entry;
-  let object = parsed.get(value);
+  let object = known.get(value)?.object;
   if (object === undefined) {
     object = JSON.parse(decoder.decode(value)) as T;
-    kind.setDefaults(object as T);
-    if (object.metadata.managedFields !== undefined) shareFields(object.metadata.managedFields);
-    parsed.set(value, object);
+    complete(kind, value, object);
   }
   // The version that custom resources are stored in can change while their bytes stay.
   if (kind.custom === true && object.apiVersion !== apiVersionOf(kind)) {
     object = structuredClone(object);
-    kind.setDefaults(object as T);
-    if (object.metadata.managedFields !== undefined) shareFields(object.metadata.managedFields);
-    parsed.set(value, object);
+    complete(kind, value, object);
   }
   object.metadata.resourceVersion ??= String(modRevision);
   return object as T;
+}
+
+/** Fills in what the bytes leave out, and keeps the object for other readers of them. */
+function complete(kind: Kind, value: Uint8Array, object: KubeObject): void {
+  kind.setDefaults(object);
+  if (object.metadata.managedFields !== undefined) shareFields(object.metadata.managedFields);
+  const about = known.get(value);
+  if (about === undefined) known.set(value, { object, complete: false });
+  else about.object = object;
 }
 
 /** The object as a view shows it: the same one for every caller. Shared: never to be changed. */

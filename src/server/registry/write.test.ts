@@ -6,7 +6,10 @@ import { leaseKind } from "../../api/lease/kind.ts";
 import type { Lease } from "../../api/lease/type.ts";
 import { namespaceKind } from "../../api/namespace/kind.ts";
 import { serviceKind } from "../../api/service/kind.ts";
+import type { Service } from "../../api/service/type.ts";
+import { ConflictError } from "../../store/store.ts";
 import { ALICE, refusal, service, startRegistry } from "./registry-fixture.ts";
+import { draftOf } from "./stored-object.ts";
 
 const WEB = { namespace: "default", name: "web" };
 
@@ -21,6 +24,42 @@ test("create fills in what the server decides, and what is stored is what was an
   assert.deepEqual(await registry.get(serviceKind, WEB), created);
   const again = await registry.get(serviceKind, WEB);
   assert.equal(await registry.get(serviceKind, WEB), again, "one parsed object for all readers");
+});
+
+test("a create that may take the object over makes it anew when somebody else took its address first", async (t) => {
+  const { registry, store } = await startRegistry(t);
+  const commit = store.commit.bind(store);
+  let refusals = 2;
+  store.commit = async (operations) => {
+    const address = operations.find(({ key }) => key.includes("/ipaddresses/"));
+    if (address !== undefined && refusals-- > 0) throw new ConflictError(address.key, 0, undefined);
+    return commit(operations);
+  };
+  const made: Service[] = [];
+  const remake = (): Service => {
+    // In canonical form, as a body is when it has been read.
+    const fresh = draftOf(serviceKind, service("web", { type: "NodePort" }));
+    made.push(fresh);
+    return fresh;
+  };
+  const created = await registry.create(serviceKind, "default", remake(), { remake }, ALICE);
+  assert.equal(made.length, 3);
+  const kept = await registry.create(
+    serviceKind,
+    "default",
+    service("kept", { type: "NodePort" }),
+    {},
+    ALICE,
+  );
+  // Both ways end in the same: nothing of a refused attempt is left in what is stored.
+  const shape = ({ metadata: { managedFields }, spec }: Service): unknown => [
+    managedFields,
+    Object.keys(spec!),
+    spec!.ports!.map((port) => Object.keys(port)),
+  ];
+  const named = JSON.stringify(shape(created)).replaceAll("web", "kept");
+  assert.equal(named, JSON.stringify(shape(kept)));
+  assert.deepEqual(await registry.get(serviceKind, { namespace: "default", name: "web" }), created);
 });
 
 test("create refuses in Kubernetes' words", async (t) => {

@@ -73,7 +73,7 @@ export class Writer {
     this.#parts = parts;
   }
 
-  /** Takes no part of `object` over. Throws ApiError. */
+  /** Takes no part of `object` over, unless the options say how to make it again. Throws ApiError. */
   async create<T extends KubeObject>(
     kind: Kind<T>,
     namespace: string | undefined,
@@ -85,14 +85,15 @@ export class Writer {
     if ((object.metadata.resourceVersion ?? "") !== "")
       throw new ApiError(failure(500, "", "resourceVersion should not be set on objects to be created"));
     const rules = this.#parts.rules.of(kind);
+    let attempts = 0;
     const start = (): T => {
-      const draft = draftOf(kind, object);
+      const draft = this.#newDraft(kind, object, options, attempts++);
+      const { managedFields } = draft.metadata;
       placeInNamespace(kind, namespace, draft);
       // A review is not stored: it has no metadata of the server's.
       if (rules.answer === undefined) startMetadata(draft, clock(), kind.generation);
       kind.setDefaults(draft);
       if (rules.answer === undefined) {
-        const { managedFields } = object.metadata;
         setManagers(
           draft,
           options.managedFields ??
@@ -127,6 +128,11 @@ export class Writer {
         if (attempt >= GENERATE_NAME_ATTEMPTS) throw generateNameConflict(kind, candidate.metadata.name!, 1);
       }
     }
+  }
+
+  #newDraft<T extends KubeObject>(kind: Kind<T>, object: T, { remake }: WriterOptions, attempts: number): T {
+    if (remake === undefined) return draftOf(kind, object);
+    return attempts === 0 ? object : (remake() as T);
   }
 
   /**

@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 import { StoreWriteError } from "./errors.ts";
 import type { Journal, JournalContent, JournalRow, JournalRowName } from "./journal.ts";
 import type { Revision } from "../store.ts";
-import { putTogether, type ThreadReply, type ThreadRequest } from "./thread-messages.ts";
+import { packRows, putTogether, type ThreadReply, type ThreadRequest } from "./thread-messages.ts";
 
 /**
  * Opens or creates the database at `path` and reads it whole.
@@ -64,7 +64,7 @@ class DatabaseJournal implements Journal {
 
   // oxlint-disable-next-line typescript/promise-function-async -- passes a promise on
   write(rows: readonly JournalRow[]): Promise<void> {
-    return this.#request({ type: "write", rows });
+    return this.#request({ type: "write", rows: packRows(rows) });
   }
 
   // oxlint-disable-next-line typescript/promise-function-async -- passes a promise on

@@ -1,7 +1,7 @@
 /** The thread in which the database is read and written, so that a slow disk never stops the event loop. */
 import { parentPort, workerData } from "node:worker_threads";
 import { StoreDatabase } from "./database.ts";
-import { type ThreadReply, type ThreadRequest, takeApart } from "./thread-messages.ts";
+import { type ThreadReply, type ThreadRequest, takeApart, unpackRows } from "./thread-messages.ts";
 
 /** How many rows are sent at once while opening. */
 const CHUNK = 1000;
@@ -32,7 +32,7 @@ function open(path: string): void {
 
 function serve(database: StoreDatabase, request: ThreadRequest): void {
   try {
-    if (request.type === "write") database.write(request.rows);
+    if (request.type === "write") database.write(unpackRows(request.rows));
     else if (request.type === "forget") database.forget(request.compacted, request.rows);
     else database[Symbol.dispose]();
     reply({ type: "done" });

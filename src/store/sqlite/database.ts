@@ -115,7 +115,7 @@ export class StoreDatabase implements Disposable {
   }
 
   /** As Journal.write. */
-  write(rows: readonly JournalRow[]): void {
+  write(rows: Iterable<JournalRow>): void {
     this.#transaction(() => {
       for (const { revision, key, createRevision, value } of rows)
         this.#insert.run(revision, key, createRevision, value);
