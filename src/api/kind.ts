@@ -90,6 +90,11 @@ export interface Kind<T extends KubeObject = KubeObject> extends KindName {
   };
   /** @default every verb */
   readonly verbs?: readonly Verb[];
+  /**
+   * Where other APIs show the same objects with other names for their top fields: this kind's name by theirs, by their
+   * apiVersion. Owners of fields are told apart by it (managedFields).
+   */
+  readonly fieldNames?: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** Where objects of this kind are those of another one, in another form. */
   readonly view?: KindView<T>;
   /**

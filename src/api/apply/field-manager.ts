@@ -11,6 +11,7 @@ import { type Applied, applyConfig, type Conflicts } from "./apply.ts";
 import { checkApplied } from "./check.ts";
 import { applyConflict } from "./conflict.ts";
 import { difference, type FieldSet, isEmptySet, NO_FIELDS, setOfPaths } from "./field-set.ts";
+import { canBeRead, conflictsInOwnWords, inOwnWords, inWordsOf } from "./field-names.ts";
 import { fieldsLastApplied, KUBECTL, updateLastApplied } from "./last-applied.ts";
 import { isReset, type Managers, readManagers, writeManagers } from "./managers.ts";
 import { isMap, type Shape, shapeOfValue } from "./shape.ts";
@@ -47,7 +48,7 @@ export function managersAfterWrite<T extends KubeObject>(
   const shape = shapeOfValue(kind.schema);
   const from = before === undefined ? emptyObject(kind) : withoutManagers(before);
   recordUpdate(own, shape, from, withoutManagers(after), writingOf(kind, author));
-  return writeManagers(new Map([...own, ...foreign]));
+  return together(kind, own, foreign);
 }
 
 /** What a client sends counts if it means something; through a subresource never (decodeLiveOrNew). */
@@ -69,17 +70,25 @@ function storedManagers(stored: Entries): Managers {
   return stored === undefined ? new Map() : readManagers(stored);
 }
 
-/** Fields named in the words of another API (a view's) cannot be compared with ours: those entries stay as they are. */
+/** Entries in the words of the kind, and those that nobody can compare with it: they stay as they are. */
 function separate<T extends KubeObject>(
   kind: Kind<T>,
   managers: Managers,
 ): Record<"own" | "foreign", Managers> {
   const own: Managers = new Map();
   const foreign: Managers = new Map();
-  const group = (apiVersion: string): string => apiVersion.slice(0, Math.max(0, apiVersion.indexOf("/")));
   for (const [identity, manager] of managers)
-    (group(manager.apiVersion) === kind.group ? own : foreign).set(identity, manager);
+    if (canBeRead(kind, manager)) own.set(identity, inWordsOf(kind, manager));
+    else foreign.set(identity, manager);
   return { own, foreign };
+}
+
+function together<T extends KubeObject>(
+  kind: Kind<T>,
+  own: Managers,
+  foreign: Managers,
+): ManagedFieldsEntry[] {
+  return writeManagers(new Map([...inOwnWords(kind, own), ...foreign]));
 }
 
 export interface AppliedObject<T extends KubeObject> {
@@ -116,7 +125,7 @@ export function applyToObject<T extends KubeObject>(
   const object = objectFromValue(kind, applied.object ?? {}, { fieldValidation: "Ignore" });
   if (author.manager === KUBECTL) updateLastApplied(object, config);
   kind.setDefaults(object);
-  return { object, managedFields: writeManagers(new Map([...applied.managers, ...foreign])) };
+  return { object, managedFields: together(kind, applied.managers, foreign) };
 }
 
 /** kubectl going over from client-side apply takes what that had set. Throws ApiError 409 for the rest. */
@@ -129,7 +138,7 @@ function kubectlTakesOver<T extends KubeObject>(
   managers: Managers,
   conflicts: Conflicts,
 ): Applied & { readonly conflicts?: undefined } {
-  if (writing.manager !== KUBECTL || live === undefined) throw applyConflict(conflicts, managers);
+  if (writing.manager !== KUBECTL || live === undefined) throw refusal(kind, conflicts, managers);
   const from = withoutManagers(live);
   const allowed = fieldsLastApplied(shape, live, from, apiVersionOf(kind));
   const rest = new Map(
@@ -137,10 +146,14 @@ function kubectlTakesOver<T extends KubeObject>(
       .map(([identity, fields]) => [identity, difference(fields, allowed)] as const)
       .filter(([, fields]) => !isEmptySet(fields)),
   );
-  if (rest.size > 0) throw applyConflict(rest, managers);
+  if (rest.size > 0) throw refusal(kind, rest, managers);
   const applied = applyConfig(managers, shape, from, config, writing, true);
   if (applied.conflicts !== undefined) throw new TypeError("a forced apply has conflicts");
   return applied;
+}
+
+function refusal<T extends KubeObject>(kind: Kind<T>, conflicts: Conflicts, managers: Managers): ApiError {
+  return applyConflict(conflictsInOwnWords(kind, conflicts, managers), managers);
 }
 
 function checkConfig<T extends KubeObject>(kind: Kind<T>, config: Record<string, unknown>): void {

@@ -12,6 +12,14 @@ export interface Manager {
   readonly time: Time | undefined;
 }
 
+export function withFields(
+  manager: Manager,
+  fields: FieldSet,
+  time: Time | undefined = manager.time,
+): Manager {
+  return { ...manager, fields, time };
+}
+
 /** By {@link identityOf}. */
 export type Managers = Map<string, Manager>;
 

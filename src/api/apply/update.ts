@@ -13,7 +13,7 @@ import {
   setOfPaths,
   union,
 } from "./field-set.ts";
-import { identityOf, type Manager, type Managers, order } from "./managers.ts";
+import { identityOf, type Managers, order, withFields } from "./managers.ts";
 import type { Shape } from "./shape.ts";
 
 /** Who writes, and through what. */
@@ -51,14 +51,6 @@ export function visibleChanges(comparison: Comparison, { ignored }: Writing): Co
     modified: recursiveDifference(comparison.modified, ignored),
     removed: recursiveDifference(comparison.removed, ignored),
   };
-}
-
-export function withFields(
-  manager: Manager,
-  fields: FieldSet,
-  time: Time | undefined = manager.time,
-): Manager {
-  return { ...manager, fields, time };
 }
 
 /** Changes `managers`. `before` and `after` are without managedFields. */

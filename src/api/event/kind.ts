@@ -2,6 +2,7 @@
 import type { Kind } from "../kind.ts";
 import { eventColumns } from "./columns.ts";
 import { validateEvent, validateEventUpdate } from "./validation.ts";
+import { CORE_EVENT_FIELDS } from "./field-names.ts";
 import { eventSchema } from "./schema.ts";
 import type { Event } from "./type.ts";
 
@@ -17,6 +18,7 @@ export const eventKind: Kind<Event> = {
   schema: eventSchema,
   columns: eventColumns,
   subresources: {},
+  fieldNames: new Map([["events.k8s.io/v1", CORE_EVENT_FIELDS]]),
   generation: false,
   selectableFields: {
     "involvedObject.kind": ({ involvedObject }) => involvedObject.kind ?? "",

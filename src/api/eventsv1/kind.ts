@@ -1,4 +1,5 @@
 /** The kind Event of events.k8s.io: its names and its rules. Its objects are v1's. */
+import { EVENTS_V1_FIELDS } from "../event/field-names.ts";
 import { eventKind } from "../event/kind.ts";
 import type { Event as CoreEvent, ObjectReference } from "../event/type.ts";
 import { validateEventStrictly, validateEventUpdateStrictly } from "../event/validation.ts";
@@ -27,6 +28,7 @@ export const eventV1Kind: Kind<Event> = {
     fromStored: (stored) => fromCoreEvent(stored as CoreEvent),
     toStored: toCoreEvent,
   },
+  fieldNames: new Map([["v1", EVENTS_V1_FIELDS]]),
   generation: false,
   selectableFields: {
     "regarding.kind": ofObject("kind"),

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { eventKind } from "../../api/event/kind.ts";
 import type { Event } from "../../api/event/type.ts";
 import { eventV1Kind } from "../../api/eventsv1/kind.ts";
+import { apiVersionOf, type Kind } from "../../api/kind.ts";
 import { namespaceKind } from "../../api/namespace/kind.ts";
 import { ALICE, eventually, events, refusal, startRegistry } from "./registry-fixture.ts";
 
@@ -139,4 +140,49 @@ test("a namespace that goes takes its events along, once", async (t) => {
   });
   assert.match((await events(watch, 1)).join(), /^DELETED e@/);
   assert.deepEqual((await registry.list(eventV1Kind, {})).items, []);
+});
+
+test("a field has one owner, whichever API it is written through and whatever that calls it", async (t) => {
+  const { registry } = await startRegistry(t);
+  const key = { namespace: "default", name: "new" };
+  const owners = async (): Promise<string[]> =>
+    (await registry.get(eventKind, key)).metadata.managedFields!.map(
+      ({ manager, operation, apiVersion, fieldsV1 }) =>
+        `${manager} ${operation} ${apiVersion}: ${Object.keys(fieldsV1!).join(" ")}`,
+    );
+  const apply = async (kind: Kind, fields: object, fieldManager: string, force = false): Promise<unknown> => {
+    const config = { apiVersion: apiVersionOf(kind), kind: "Event", metadata: { name: "new" }, ...fields };
+    return registry.patch(kind, key, { type: "apply", patch: config, force }, { fieldManager }, ALICE);
+  };
+  const rest = "f:action f:eventTime f:reason f:regarding f:reportingController f:reportingInstance f:type";
+
+  await registry.create(eventV1Kind, "default", NEW, { fieldManager: "maker" }, ALICE);
+  const patch = { message: "there it is" };
+  await registry.patch(eventKind, key, { type: "merge", patch }, { fieldManager: "writer" }, ALICE);
+  assert.deepEqual(await owners(), [`maker Update events.k8s.io/v1: ${rest}`, "writer Update v1: f:message"]);
+
+  // Applied through either API it conflicts, in the words of whose it is.
+  assert.match(
+    await refusal(apply(eventV1Kind, { note: "a third" }, "applier")),
+    /^409 Conflict: Apply failed with 1 conflict: conflict with "writer" using v1: .message$/,
+  );
+  assert.match(
+    await refusal(apply(eventKind, { reportingComponent: "example.com/other" }, "applier")),
+    /^409 Conflict: Apply failed with 1 conflict: conflict with "maker" using events.k8s.io\/v1: .reportingController$/,
+  );
+  await apply(eventKind, { message: "a third", reason: "Made" }, "applier", true);
+  assert.deepEqual(await owners(), [
+    "applier Apply v1: f:message f:reason",
+    `maker Update events.k8s.io/v1: ${rest}`,
+  ]);
+  // An applier stays itself when it changes the API.
+  await apply(eventV1Kind, { note: "a third" }, "applier");
+  assert.deepEqual(await owners(), [
+    "applier Apply events.k8s.io/v1: f:note",
+    `maker Update events.k8s.io/v1: ${rest}`,
+  ]);
+  // What it leaves out goes, since nobody else has it.
+  await apply(eventKind, { reason: "Made" }, "applier");
+  assert.equal((await registry.get(eventV1Kind, key)).note, undefined);
+  assert.deepEqual(await owners(), ["applier Apply v1: f:reason", `maker Update events.k8s.io/v1: ${rest}`]);
 });
