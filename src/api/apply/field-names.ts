@@ -50,7 +50,7 @@ function renamed(fields: FieldSet, names: ReadonlyMap<string, string>): FieldSet
   const result: MutableFieldSet = {};
   for (const element in fields) {
     const name = element.startsWith("f:") ? names.get(element.slice(2)) : undefined;
-    result[name === undefined ? element : `f:${name}`] = fields[element]! as MutableFieldSet;
+    result[name === undefined ? element : `f:${name}`] = fields[element]!;
   }
   return result;
 }

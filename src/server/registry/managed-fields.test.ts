@@ -208,6 +208,16 @@ test("an apply makes what is missing, and is refused in upstream's words", async
     /^409 Conflict: .*the object has been modified/,
   );
   assert.equal((await apply({ ...config, metadata: { name: "web", resourceVersion, uid } })).created, false);
+  assert.match(
+    await refusal(apply({ ...config, metadata: { name: "web", uid: "u" } })),
+    /^422 Invalid: .* metadata.uid: Invalid value: "u": field is immutable$/,
+  );
+});
+
+test("a version in what is applied to nothing means nothing", async (t) => {
+  const { apply } = await start(t);
+  const metadata = { name: "web", resourceVersion: "1" };
+  assert.equal((await apply({ ...BASE, metadata, spec: { ports: [{ port: 80 }] } })).created, true);
 });
 
 test("two who apply at the same time both get through", async (t) => {

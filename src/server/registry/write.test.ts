@@ -254,3 +254,24 @@ test("a Lease is replaced only by who says which version is replaced; a PUT may 
   await registry.update(leaseKind, key, { ...object, spec: { holderIdentity: "c" } }, {}, ALICE);
   assert.match(await refusal(registry.update(leaseKind, key, object, {}, ALICE)), /^409 Conflict: /);
 });
+
+test("a uid is a precondition of a replacement, and cannot be patched", async (t) => {
+  const { registry } = await startRegistry(t);
+  const made = await registry.create(serviceKind, "default", service("web"), {}, ALICE);
+  const key = { namespace: "default", name: "web" };
+  const uid = "00000000-0000-0000-0000-000000000000";
+  assert.equal(
+    await refusal(
+      registry.update(serviceKind, key, { ...made, metadata: { ...made.metadata, uid } }, {}, ALICE),
+    ),
+    `409 Conflict: Operation cannot be fulfilled on services "web": Precondition failed: UID in precondition: ${uid}, UID in object meta: ${made.metadata.uid}`,
+  );
+  const patch = async (value: string | null): Promise<unknown> =>
+    registry.patch(serviceKind, key, { type: "merge", patch: { metadata: { uid: value } } }, {}, ALICE);
+  assert.equal(
+    await refusal(patch(uid)),
+    `422 Invalid: Service "web" is invalid: metadata.uid: Invalid value: "${uid}": field is immutable`,
+  );
+  await patch(null);
+  assert.equal((await registry.get(serviceKind, key)).metadata.uid, made.metadata.uid);
+});

@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { applyToObject, type Author, managersAfterWrite } from "../../api/apply/field-manager.ts";
 import { sameButForTimes } from "../../api/apply/managers.ts";
-import { type FieldError, formatFieldError, invalidValue } from "../../api/field-error.ts";
+import { type FieldError, formatFieldError, immutable, invalidValue } from "../../api/field-error.ts";
 import type { Kind, ValidationContext } from "../../api/kind.ts";
 import type { KubeObject, ManagedFieldsEntry } from "../../api/meta/type.ts";
 import {
@@ -50,6 +50,8 @@ export interface WriterOptions extends RegistryWriteOptions {
   readonly finalize?: boolean;
   /** The write came through /scale: whose the replicas are is told apart by that. */
   readonly scale?: boolean;
+  /** The write is a patch: a uid in it is a change of the object's, not a precondition. */
+  readonly patched?: boolean;
   /** The managedFields to store, where server-side apply has worked them out. */
   readonly managedFields?: readonly ManagedFieldsEntry[];
 }
@@ -207,7 +209,14 @@ export class Writer {
       try {
         if (entry !== undefined && old !== undefined)
           return {
-            object: await this.#replace(kind, entry, old, object, { ...options, managedFields }, context),
+            object: await this.#replace(
+              kind,
+              entry,
+              old,
+              object,
+              { ...options, managedFields, patched: true },
+              context,
+            ),
             created: false,
           };
         const { resourceVersion: _none, uid = "", ...metadata } = object.metadata;
@@ -278,7 +287,8 @@ export class Writer {
     const { store, rules: allRules, validation } = this.#parts;
     const rules = allRules.of(kind);
     if (rules.versionedUpdate === true && options.trusted !== true) demandVersion(kind, draft, old);
-    checkVersion(kind, draft, old);
+    checkVersion(kind, draft, old, options.patched === true);
+    const uidErrors = checkUid(draft, old);
     checkName(draft, old.metadata.name!);
     if (kind.namespaced) placeInNamespace(kind, old.metadata.namespace, draft);
     const { managedFields: sent } = draft.metadata;
@@ -300,6 +310,7 @@ export class Writer {
       if (kind.generation && !onStatus) countGeneration(draft, old);
       if (options.trusted !== true)
         refuse(kind, draft, [
+          ...uidErrors,
           ...validateMetadataUpdate(draft, old),
           ...validateManagedFields(draft),
           ...(onStatus
@@ -385,11 +396,14 @@ function demandVersion<T extends KubeObject>(kind: Kind<T>, draft: T, old: T): v
   throw invalid({ group: kind.group, kind: kind.plural }, old.metadata.name!, [error]);
 }
 
-/** Optimistic concurrency: a version or uid in the object must be the stored one's. Throws ApiError 409. */
-function checkVersion<T extends KubeObject>(kind: Kind<T>, draft: T, old: T): void {
+/**
+ * Optimistic concurrency: a version or uid in the object must be the stored one's; a patch has no uid of its own
+ * (apiserver rest/update.go Preconditions). Throws ApiError 409.
+ */
+function checkVersion<T extends KubeObject>(kind: Kind<T>, draft: T, old: T, patched: boolean): void {
   const { resourceVersion = "", uid = "" } = draft.metadata;
   const name = old.metadata.name!;
-  if (uid !== "" && uid !== old.metadata.uid)
+  if (!patched && uid !== "" && uid !== old.metadata.uid)
     throw conflict(
       kind,
       name,
@@ -399,6 +413,10 @@ function checkVersion<T extends KubeObject>(kind: Kind<T>, draft: T, old: T): vo
   if (!/^\d+$/.test(resourceVersion))
     throw badRequest(`metadata.resourceVersion: Invalid value: ${JSON.stringify(resourceVersion)}`);
   throw conflict(kind, name);
+}
+
+function checkUid({ metadata: { uid = "" } }: KubeObject, old: KubeObject): FieldError[] {
+  return uid === "" || uid === old.metadata.uid ? [] : [immutable("metadata.uid", uid)];
 }
 
 /** What is applied must say which object it is about (apiserver handlers/rest.go checkName). Throws ApiError 400. */
