@@ -139,17 +139,18 @@ for (const version of versions) {
       );
     });
 
-    const whoami = { ...TIMEOUT, skip: minor < 28 && "kubectl knows only the versions before v1" };
-    test("auth whoami", whoami, async () => {
+    const whoami = async (): Promise<void> => {
       assert.match(await kubectl.ok(["auth", "whoami"]), /Username +fairlead-admin\n/);
       await kubectl.ok(["create", "serviceaccount", "me"]);
       const token = (await kubectl.ok(["create", "token", "me"])).trim();
       const answer = await bare.ok([...cluster, "--token", token, "auth", "whoami", "-o", "json"]);
       const { status } = JSON.parse(answer) as { status: { userInfo: { username: string } } };
       assert.equal(status.userInfo.username, "system:serviceaccount:default:me");
-    });
+    };
+    // kubectl 1.27 asks for the beta API only, older ones have no such command.
+    if (minor >= 28) test("auth whoami", TIMEOUT, whoami);
 
-    test("create token", { ...TIMEOUT, skip: minor < 24 && "kubectl is too old" }, async () => {
+    const createToken = async (): Promise<void> => {
       await kubectl.ok(["create", "serviceaccount", "app"]);
       const token = (await kubectl.ok(["create", "token", "app", "--duration=10m"])).trim();
       const known = await bare.run([...cluster, "--token", token, "get", "pods"]);
@@ -166,7 +167,9 @@ for (const version of versions) {
       await kubectl.ok(["delete", "secret", "key"]);
       const gone = await bare.run([...cluster, "--token", bound.trim(), "get", "pods"]);
       assert.match(gone.stderr, /You must be logged in to the server \(Unauthorized\)/);
-    });
+    };
+    // The command is as old as kubectl 1.24.
+    if (minor >= 24) test("create token", TIMEOUT, createToken);
 
     test("--as", TIMEOUT, async () => {
       const refused = await kubectl.run(["get", "pods", "--as", "carol", "--as-group", "ops"]);

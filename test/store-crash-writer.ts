@@ -12,7 +12,15 @@ const [dataDir, writers] = [process.argv[2]!, Number(process.argv[3])];
 
 /** Written at once and by the kernel: what the parent has read was acknowledged before the kill. */
 function say(line: string): void {
-  writeSync(1, `${line}\n`);
+  let rest = Buffer.from(`${line}\n`);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(1, rest));
+    } catch (error) {
+      // The pipe is full: the parent is late with its reading.
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+    }
+  }
 }
 
 const store = await openSqliteStore({ dataDir, retention: { intervalMs: 0 } });
