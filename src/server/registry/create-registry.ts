@@ -37,6 +37,7 @@ import { checkName, keyOf } from "./metadata.ts";
 import { NamespaceFinalizer } from "./namespace-finalizer.ts";
 import { podBindingRules } from "./pod-binding.ts";
 import { createSubresource } from "./create-subresource.ts";
+import { podAccountRules } from "./pod-service-account.ts";
 import { NamespaceGate } from "./namespace-gate.ts";
 import { decodeEntry } from "./stored-object.ts";
 import { watchObjects } from "./watch.ts";
@@ -93,7 +94,7 @@ export async function createRegistry(options: RegistryOptions): Promise<OwnedReg
   const validation: ValidationContext = { ipFamilies: ranges.ipFamilies, loopbackEndpoints };
   const writer = new Writer({ store, rules, namespaces: gate, validation, clock });
   rules.add(ingressKind, ingressRules(store));
-  rules.add(podKind, podBindingRules(writer, clock));
+  rules.add(podKind, { ...podBindingRules(writer, clock), ...podAccountRules(store) });
   const deleter = new Deleter({ store, rules, clock });
   for (const name of FIRST_NAMESPACES) await createIfMissing(writer, name);
   const allocation = await startAllocation({
