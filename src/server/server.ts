@@ -35,7 +35,8 @@ export interface ServerOptions {
    */
   readonly kinds?: KindCatalog;
   /**
-   * A file of users with fixed tokens, a line each: `token,user,uid,"group1,group2"`.
+   * A file of users with fixed tokens, a line each: `token,user,uid,"group1,group2"`. It is read again when
+   * it changes.
    * @default none
    */
   readonly tokenAuthFile?: string | undefined;

@@ -54,15 +54,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const registry = stack.use(await createRegistry({ store, kinds, ranges, log, clock }));
   stack.use(await startCustomResources({ registry, catalog: kinds, builtin, served, clock, log }));
   let address = "";
-  const authentication = await openAuthentication({
-    dataDir,
-    registry,
-    issuer: options.serviceAccountIssuer ?? DEFAULT_ISSUER,
-    tokenAuthFile: options.tokenAuthFile,
-    address: () => address,
-    clock,
-    log,
-  });
+  const authentication = stack.use(
+    await openAuthentication({
+      dataDir,
+      registry,
+      issuer: options.serviceAccountIssuer ?? DEFAULT_ISSUER,
+      tokenAuthFile: options.tokenAuthFile,
+      address: () => address,
+      clock,
+      log,
+    }),
+  );
   const { policy } = stack.use(await startAuthorization({ store, registry, log }));
   const metrics = createMetrics(store, kinds);
   let phase: Phase = "starting";

@@ -42,7 +42,7 @@ export function upCommand(version: string): Command {
     .option("--netns <NAME>", "program and run pods in this network namespace, not in the caller's")
     .option(
       "--token-auth-file <FILE>",
-      'users with fixed tokens, a line each: token,user,uid,"group1,group2"',
+      'users with fixed tokens, a line each: token,user,uid,"group1,group2"; read again when it changes',
     )
     .option(
       "--audit-log <FILE>",

@@ -43,7 +43,8 @@ export interface AuthenticationOptions {
   readonly log: Log;
 }
 
-export interface Authentication {
+/** Disposed, it follows no file any more. */
+export interface Authentication extends Disposable {
   readonly authenticate: Authenticate;
   /** The answer for a path of OpenID Connect; undefined for any other. */
   readonly openIdAnswer: (request: Pick<Request, "path">) => Response | undefined;
@@ -63,9 +64,10 @@ export async function openAuthentication(options: AuthenticationOptions): Promis
     audiences,
     clock,
   });
+  using stack = new DisposableStack();
   const authenticators: TokenAuthenticator[] = [];
   if (options.tokenAuthFile !== undefined)
-    authenticators.push(await openTokenFile(options.tokenAuthFile, audiences, log));
+    authenticators.push(stack.use(await openTokenFile(options.tokenAuthFile, audiences, log)));
   authenticators.push(serviceAccountTokens);
   const tokens = unionOf(authenticators);
   registry.rules
@@ -77,10 +79,12 @@ export async function openAuthentication(options: AuthenticationOptions): Promis
     })
     .add(tokenReviewKind, tokenReviewRules(tokens, audiences))
     .add(selfSubjectReviewKind, selfSubjectReviewRules);
+  const owned = stack.move();
   return {
     authenticate: createAuthenticate(tokens, audiences),
     openIdAnswer: createOpenIdAnswer({ keys, issuer, address: options.address }),
     serviceAccountTokens,
+    [Symbol.dispose]: () => owned.dispose(),
   };
 }
 

@@ -6,44 +6,71 @@ import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import type { Log } from "../../base/log.ts";
 import type { TokenAuthenticator, User } from "./authenticate.ts";
+import { followFile } from "./follow-file.ts";
 
 /** The file cannot be used; the message says which line and why, and holds no token. */
 export class TokenFileError extends Error {
   override readonly name = "TokenFileError";
 }
 
-/** Read once: a change of the file counts from the next start. Throws TokenFileError. */
+/** Disposed, it follows the file no more. */
+export interface TokenFile extends TokenAuthenticator, Disposable {}
+
+/**
+ * The file is read again when it changes: all of it counts from then on, or nothing of it if anything is wrong with it.
+ * Then that is logged, and what was good before stays so. `audiences` are this server's: what such tokens are for. Throws
+ * TokenFileError.
+ */
 export async function openTokenFile(
   path: string,
   audiences: readonly string[],
   log: Log,
-): Promise<TokenAuthenticator> {
-  let text: string;
+): Promise<TokenFile> {
+  // Followed before it is read, so that no change in between is missed.
+  using stack = new DisposableStack();
+  const read = { text: "", users: new Map<string, User>() };
+  const again = async (): Promise<void> => {
+    try {
+      const text = await readTokenFile(path, log);
+      if (text === read.text) return;
+      const users = parseTokenFile(path, text);
+      Object.assign(read, { text, users });
+      log.info({ path, users: users.size }, "the file of tokens has changed and was read again");
+    } catch (err) {
+      if (!(err instanceof TokenFileError)) throw err;
+      log.error(
+        { err, path },
+        "the file of tokens has changed and cannot be used: the tokens of before stay good",
+      );
+    }
+  };
+  stack.use(followFile(path, { onChange: again, log }));
+  read.text = await readTokenFile(path, log);
+  read.users = parseTokenFile(path, read.text);
+  const following = stack.move();
+  return {
+    async authenticateToken(token, asked) {
+      const user = read.users.get(digest(token));
+      const meant = audiences.filter((one) => asked.includes(one));
+      return user === undefined || meant.length === 0 ? undefined : { user, audiences: meant };
+    },
+    [Symbol.dispose]: () => following.dispose(),
+  };
+}
+
+/** Warns if others may read it. Throws TokenFileError. */
+async function readTokenFile(path: string, log: Log): Promise<string> {
   try {
-    text = await readFile(path, "utf8");
+    const text = await readFile(path, "utf8");
     const { mode } = await stat(path);
     if ((mode & 0o077) !== 0)
       log.warn({ path }, "others on this machine may read the file of tokens: chmod 600 it");
+    return text;
   } catch (error) {
     throw new TokenFileError(`cannot read the file of tokens ${path}: ${(error as Error).message}`, {
       cause: error,
     });
   }
-  return tokenAuthenticator(parseTokenFile(path, text), audiences);
-}
-
-/** `audiences` are this server's: what such tokens are for. */
-function tokenAuthenticator(
-  users: ReadonlyMap<string, User>,
-  audiences: readonly string[],
-): TokenAuthenticator {
-  return {
-    async authenticateToken(token, asked) {
-      const user = users.get(digest(token));
-      const meant = audiences.filter((one) => asked.includes(one));
-      return user === undefined || meant.length === 0 ? undefined : { user, audiences: meant };
-    },
-  };
 }
 
 /** The users by their tokens' digests: how long it takes to find one says nothing about any token. */
