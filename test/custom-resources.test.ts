@@ -250,6 +250,55 @@ test("a definition goes with its objects; watches of them end, and finalizers ho
   assert.equal((await api.call(TABS)).status, 404);
 });
 
+test("a definition that changes ends watches, and what is stored gets its new defaults", async (t) => {
+  const api = await startApi(t);
+  await define(api);
+  assert.equal((await api.call(TABS, { method: "POST", body: CRON_TAB })).status, 201);
+  const read = async (path: string): Promise<Json> => (await api.call(path)).json()["spec"] as Json;
+  assert.equal("timeZone" in (await read(`${TABS}/nightly`)), false);
+  const response = await api.open(`${TABS}?watch=true`);
+  const seen: string[] = [];
+  const ended = (async () => {
+    for await (const { type, object } of watchLines(response))
+      seen.push(`${type} ${String(object.metadata["name"])}`);
+  })();
+  await until(async () => seen.length > 0);
+
+  // What does not touch the specification ends nothing.
+  const label = { metadata: { labels: { a: "b" } } };
+  const path = `${DEFINITIONS}/${CRON_TABS}`;
+  assert.equal((await api.call(path, { method: "PATCH", headers: merge, body: label })).status, 200);
+  await api.call(TABS, {
+    method: "POST",
+    body: { ...CRON_TAB, metadata: { ...CRON_TAB.metadata, name: "hourly" } },
+  });
+  await until(async () => seen.length > 1);
+  assert.deepEqual(seen, ["ADDED nightly", "ADDED hourly"]);
+
+  const definition = structuredClone(DEFINITION) as unknown as {
+    spec: { versions: { schema: { openAPIV3Schema: { properties: { spec: { properties: Json } } } } }[] };
+  };
+  for (const { schema } of definition.spec.versions)
+    schema.openAPIV3Schema.properties.spec.properties["timeZone"] = { type: "string", default: "UTC" };
+  const { versions } = definition.spec;
+  const changed = await api.call(path, { method: "PATCH", headers: merge, body: { spec: { versions } } });
+  assert.equal(changed.status, 200, changed.text);
+  await ended;
+  assert.equal((await read(`${TABS}/nightly`))["timeZone"], "UTC");
+  const { items } = (await api.call(TABS)).json() as unknown as { items: { spec: Json }[] };
+  assert.deepEqual(
+    items.map(({ spec }) => spec["timeZone"]),
+    ["UTC", "UTC"],
+  );
+});
+
+test("a selector on a field that the definition does not offer is refused", async (t) => {
+  const api = await startApi(t);
+  await define(api);
+  const reply = await api.call(`${TABS}?fieldSelector=spec.nothing%3D1`);
+  assert.deepEqual([reply.status, reply.json()["message"]], [400, "field label not supported: spec.nothing"]);
+});
+
 test("definitions and their objects are there after a restart", async (t) => {
   const store = createMemoryStore();
   const scopes: (() => Promise<void>)[] = [];

@@ -6,7 +6,6 @@ import type {
   CustomResourceSubresourceScale,
   JSONSchemaProps,
 } from "../customresourcedefinition/type.ts";
-import { isConditionTrue } from "../customresourcedefinition/type.ts";
 import type { FieldError } from "../field-error.ts";
 import type { FieldReader, Kind, ScaleSubresource, Verb } from "../kind.ts";
 import { apiVersionOf } from "../kind.ts";
@@ -49,6 +48,11 @@ export function customResourceKinds(definition: CustomResourceDefinition): {
   return { stored, served };
 }
 
+/** The kind of a definition that is going. Its schema is the same, so watches of it stay open for the last objects. */
+export function terminating(kind: Kind): Kind {
+  return { ...kind, verbs: TERMINATING_VERBS };
+}
+
 function viewOf(kind: Kind, of: Kind): Kind {
   const as =
     (to: Kind) =>
@@ -65,7 +69,6 @@ function kindOf(definition: CustomResourceDefinition, version: CustomResourceDef
   const reversed = group.split(".").reverse().join(".");
   const rules = { namespaced, nameComplaints: dns1123SubdomainComplaints, plainFinalizers: true };
   const warning = deprecationOf(definition, version);
-  const terminating = isConditionTrue(definition, "Terminating");
   const kind: Kind<CustomObject> = {
     group,
     version: version.name,
@@ -78,7 +81,6 @@ function kindOf(definition: CustomResourceDefinition, version: CustomResourceDef
     schema: customObjectSchema(`${reversed}.${version.name}.${names.kind}`, schema),
     columns: customColumns(version),
     subresources: { ...(status && { status }), ...(scale !== undefined && { scale: scaleOf(scale) }) },
-    ...(terminating && { verbs: TERMINATING_VERBS }),
     ...(status && { statusResets: [["metadata"]] }),
     protobuf: false,
     custom: true,

@@ -48,6 +48,9 @@ test("fields that a kind does not know are refused", () => {
   assert.throws(check(namespaceKind, "metadata.namespace=a"), {
     message: "field label not supported: metadata.namespace",
   });
+  assert.throws(check({ ...endpointSliceKind, custom: true }, "spec.foo=a"), {
+    message: "field label not supported: spec.foo",
+  });
   // The shared list has it even for kinds without namespaces: it selects nothing there.
   check(ingressClassKind, "metadata.namespace=a")();
 });

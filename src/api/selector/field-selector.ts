@@ -60,12 +60,13 @@ export function formatFieldSelector(terms: FieldSelectorTerms): string {
 
 /**
  * Refuses terms on fields that the kind does not know, with upstream's sentence. A kind with selectable fields of its own
- * has a list of all its fields (AddFieldLabelConversionFunc); the others share one list, and one sentence about it
- * (runtime.DefaultMetaV1FieldSelectorConversion), which knows metadata.namespace even where objects have none.
+ * has a list of all its fields (AddFieldLabelConversionFunc), as custom resources have; the others share one list, and one
+ * sentence about it (runtime.DefaultMetaV1FieldSelectorConversion), which knows metadata.namespace even where objects have
+ * none.
  * Throws SelectorError, which the server answers with 400.
  */
 export function checkFieldSelector(kind: Kind, terms: FieldSelectorTerms): void {
-  const ownList = Object.keys(kind.selectableFields).length > 0;
+  const ownList = Object.keys(kind.selectableFields).length > 0 || kind.custom === true;
   for (const { field } of terms) {
     if (field === "metadata.name" || Object.hasOwn(kind.selectableFields, field)) continue;
     if (field === "metadata.namespace" && (kind.namespaced || !ownList)) continue;

@@ -1,5 +1,6 @@
 /** The kinds that a set of CustomResourceDefinitions makes, beside the built-in ones. */
-import { customResourceKinds } from "../../api/customresource/kind.ts";
+import { isDeepStrictEqual } from "node:util";
+import { customResourceKinds, terminating } from "../../api/customresource/kind.ts";
 import { customResourceDefinitionKind } from "../../api/customresourcedefinition/kind.ts";
 import type { CustomResourceDefinition } from "../../api/customresourcedefinition/type.ts";
 import { isConditionTrue } from "../../api/customresourcedefinition/type.ts";
@@ -10,10 +11,16 @@ import { decodeEntry } from "../registry/stored-object.ts";
 
 type Kinds = ReturnType<typeof customResourceKinds>;
 
+interface Made {
+  readonly from: CustomResourceDefinition;
+  readonly kinds: Kinds;
+}
+
 /** Keeps the kinds of a definition for as long as nothing changes that they are made from. */
 export class ServedKinds {
   readonly #builtin: readonly Kind[];
-  #made = new Map<string, Kinds>();
+  /** By the definition's uid. */
+  #made = new Map<string, Made>();
 
   constructor(builtin: readonly Kind[]) {
     this.#builtin = builtin;
@@ -21,14 +28,17 @@ export class ServedKinds {
 
   /** The built-in kinds, and after them those of the definitions that are established. */
   kinds(definitions: readonly CustomResourceDefinition[]): readonly Kind[] {
-    const made = new Map<string, Kinds>();
+    const made = new Map<string, Made>();
     const custom: Kind[] = [];
     for (const definition of definitions) {
       if (!isConditionTrue(definition, "Established")) continue;
-      const key = keyOf(definition);
-      const kinds = this.#made.get(key) ?? kindsOf(definition);
-      made.set(key, kinds);
-      custom.push(...kinds.served);
+      const uid = definition.metadata.uid!;
+      const before = this.#made.get(uid);
+      const kinds =
+        before !== undefined && sameKinds(before.from, definition) ? before.kinds : kindsOf(definition);
+      made.set(uid, { from: definition, kinds });
+      const going = isConditionTrue(definition, "Terminating");
+      custom.push(...(going ? kinds.served.map(terminating) : kinds.served));
       // Its objects are still there, for namespaces to empty and owners to be found.
       if (!kinds.served.includes(kinds.stored)) custom.push({ ...kinds.stored, verbs: [] });
     }
@@ -44,10 +54,12 @@ export function kindsOf(definition: CustomResourceDefinition): Kinds {
   return customResourceKinds({ ...definition, spec: { ...definition.spec, names } });
 }
 
-function keyOf(definition: CustomResourceDefinition): string {
-  const { uid, generation } = definition.metadata;
-  const names = JSON.stringify(definition.status?.acceptedNames);
-  return [uid, generation, names, isConditionTrue(definition, "Terminating")].join("/");
+/** A deletion counts as a generation, too, though it changes nothing that kinds are made from. */
+function sameKinds(a: CustomResourceDefinition, b: CustomResourceDefinition): boolean {
+  return (
+    isDeepStrictEqual(a.status?.acceptedNames, b.status?.acceptedNames) &&
+    (a.metadata.generation === b.metadata.generation || isDeepStrictEqual(a.spec, b.spec))
+  );
 }
 
 /** The definitions that the store holds, before there is a registry. */

@@ -18,10 +18,18 @@ interface Known {
   object: KubeObject | undefined;
   /** Nothing has to be filled in: the bytes are what everybody sees, but for the resourceVersion. */
   complete: boolean;
+  /** By which all that holds: a CustomResourceDefinition can get another one, with other defaults, while bytes stay. */
+  readonly schema: Kind["schema"];
 }
 
 /** One for both: entries of weak maps are what costs most here, at each write and each collection of garbage. */
 const known = new WeakMap<Uint8Array, Known>();
+
+function knownOf({ schema }: Kind, bytes: Uint8Array): Known | undefined {
+  const about = known.get(bytes);
+  return about?.schema === schema ? about : undefined;
+}
+
 /** The last state of deleted objects, by the event or entry that ended them. */
 const lastStates = new WeakMap<object, KubeObject>();
 /** What a view shows, by the object that it shows. */
@@ -32,7 +40,8 @@ export function encodeObject<T extends KubeObject>(kind: Kind<T>, object: T): Ui
   const stored = kind.view === undefined ? object : storedForm(kind.view, object);
   delete stored.metadata.resourceVersion;
   const bytes = encoder.encode(JSON.stringify(stored));
-  known.set(bytes, { object: stored, complete: true });
+  const { schema } = kind.view?.of ?? kind;
+  known.set(bytes, { object: stored, complete: true, schema });
   return bytes;
 }
 
@@ -44,14 +53,14 @@ export function storedJson<T extends KubeObject>(kind: Kind<T>, { value }: Entry
   if (kind.view !== undefined) return undefined;
   const head = headOf(kind);
   if (value.length < head.length || head.compare(value, 0, head.length) !== 0) return undefined;
-  const about = known.get(value);
+  const about = knownOf(kind, value);
   if (about?.complete !== true) {
     // Written by another process, perhaps by another version of this program with other defaults.
     const text = decoder.decode(value);
     const object = JSON.parse(text) as T;
     kind.setDefaults(object);
     if (JSON.stringify(object) !== text) return undefined;
-    if (about === undefined) known.set(value, { object: undefined, complete: true });
+    if (about === undefined) known.set(value, { object: undefined, complete: true, schema: kind.schema });
     else about.complete = true;
   }
   return { json: value, metadata: head.length };
@@ -86,14 +95,9 @@ function storedForm<T extends KubeObject>(view: KindView<T>, object: T): KubeObj
 export function decodeEntry<T extends KubeObject>(kind: Kind<T>, entry: Entry): T {
   if (kind.view !== undefined) return show(kind, kind.view, decodeEntry(kind.view.of, entry));
   const { value, modRevision } = entry;
-  let object = known.get(value)?.object;
+  let object = knownOf(kind, value)?.object;
   if (object === undefined) {
     object = JSON.parse(decoder.decode(value)) as T;
-    complete(kind, value, object);
-  }
-  // The version that custom resources are stored in can change while their bytes stay.
-  if (kind.custom === true && object.apiVersion !== apiVersionOf(kind)) {
-    object = structuredClone(object);
     complete(kind, value, object);
   }
   object.metadata.resourceVersion ??= String(modRevision);
@@ -104,8 +108,8 @@ export function decodeEntry<T extends KubeObject>(kind: Kind<T>, entry: Entry): 
 function complete(kind: Kind, value: Uint8Array, object: KubeObject): void {
   kind.setDefaults(object);
   if (object.metadata.managedFields !== undefined) shareFields(object.metadata.managedFields);
-  const about = known.get(value);
-  if (about === undefined) known.set(value, { object, complete: false });
+  const about = knownOf(kind, value);
+  if (about === undefined) known.set(value, { object, complete: false, schema: kind.schema });
   else about.object = object;
 }
 
