@@ -1,0 +1,107 @@
+/**
+ * What the documentation says of a running server is what a running server says: its table of kinds is discovery's, its
+ * metrics are those of /metrics, and its links lead somewhere.
+ */
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { type ApiFixture, startApi } from "./api-fixture.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+
+/** An entry of an APIResourceList (meta.k8s.io/v1). */
+interface Resource {
+  readonly name: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+  readonly verbs: readonly string[];
+  readonly shortNames?: readonly string[];
+}
+
+const EVERY_VERB = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+
+function verbsInWords(verbs: readonly string[]): string {
+  const missing = EVERY_VERB.filter((verb) => !verbs.includes(verb));
+  if (missing.length === 0) return "all";
+  return missing.length === 1 ? `all but ${missing[0]}` : verbs.join(", ");
+}
+
+/** A row of docs/guides/kubernetes-api.md. */
+function row(groupVersion: string, resource: Resource, subresources: readonly Resource[]): string {
+  const { kind, shortNames = [], namespaced, verbs } = resource;
+  const short = shortNames.length === 0 ? "" : ` (${shortNames.join(", ")})`;
+  const parts = subresources.map(({ name, verbs: own }) => `${name.split("/")[1]!}: ${own.join(", ")}`);
+  return `| ${groupVersion} | ${kind}${short} | ${namespaced ? "yes" : "no"} | ${verbsInWords(verbs)} | ${parts.join("; ") || "none"} |`;
+}
+
+/** In the order of discovery. */
+async function servedRows({ call }: ApiFixture): Promise<string[]> {
+  const { groups } = (await call("/apis")).json() as {
+    groups: { versions: { groupVersion: string }[] }[];
+  };
+  const groupVersions = groups.flatMap(({ versions }) => versions.map(({ groupVersion }) => groupVersion));
+  const rows: string[] = [];
+  for (const groupVersion of ["v1", ...groupVersions]) {
+    const path = groupVersion === "v1" ? "/api/v1" : `/apis/${groupVersion}`;
+    const { resources } = (await call(path)).json() as { resources: Resource[] };
+    for (const resource of resources.filter(({ name }) => !name.includes("/")))
+      rows.push(
+        row(
+          groupVersion,
+          resource,
+          resources.filter(({ name }) => name.startsWith(`${resource.name}/`)),
+        ),
+      );
+  }
+  return rows;
+}
+
+test("the guide to the API lists the kinds that discovery lists", async (t) => {
+  const rows = await servedRows(await startApi(t));
+  const guide = readFileSync(join(ROOT, "docs/guides/kubernetes-api.md"), "utf8");
+  const [head = "", ...written] = tableAfter(guide, "## What is served");
+  assert.match(head, /^\| Group and version \| Kind/);
+  assert.deepEqual(
+    written.slice(1),
+    rows,
+    "if a kind has changed, copy its row from here into docs/guides/kubernetes-api.md",
+  );
+});
+
+/** The lines of the first table after this heading. */
+function tableAfter(text: string, heading: string): string[] {
+  const lines = text.split("\n");
+  const start = lines.findIndex((line, index) => index > lines.indexOf(heading) && line.startsWith("|"));
+  assert.ok(lines.includes(heading) && start >= 0, `no table after ${heading}`);
+  const length = lines.slice(start).findIndex((line) => !line.startsWith("|"));
+  return lines.slice(start, length < 0 ? undefined : start + length);
+}
+
+test("the reference of metrics names those of /metrics, and no other", async (t) => {
+  const { call } = await startApi(t);
+  const served = [...(await call("/metrics")).text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name!);
+  const reference = readFileSync(join(ROOT, "docs/reference/metrics.md"), "utf8");
+  const documented = [...reference.matchAll(/^\| `([a-z0-9_]+)`/gm)].map(([, name]) => name!);
+  assert.ok(served.length > 20);
+  assert.deepEqual(documented.toSorted(), served.toSorted());
+});
+
+test("links in the documentation lead to files that are there", () => {
+  const pages = readdirSync(join(ROOT, "docs"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => join("docs", name));
+  let links = 0;
+  for (const page of ["README.md", ...pages])
+    for (const [, target] of readFileSync(join(ROOT, page), "utf8").matchAll(
+      /\]\(([^)#\s]+)(?:#[^)]*)?\)/g,
+    )) {
+      if (/^https?:/.test(target!)) continue;
+      links++;
+      assert.ok(
+        existsSync(join(ROOT, dirname(page), target!)),
+        `${page} links to ${target!}, which is not there`,
+      );
+    }
+  assert.ok(links > 5);
+});
