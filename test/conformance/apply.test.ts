@@ -13,7 +13,6 @@ const APP = { app: "nginx" };
 
 const cluster = await startCluster();
 const { api } = cluster;
-const skip = await cluster.lacks("apps/v1", "deployments");
 
 function deploymentsIn(namespace: string): Resource<V1Deployment> {
   return api.of<V1Deployment>("apps/v1", "deployments", namespace);
@@ -121,66 +120,50 @@ test("[sig-api-machinery] ServerSideApply should work for subresources", async (
   assert.ok(await hasStatus(), "expected the pod to have the applied status");
 });
 
-test(
-  "[sig-api-machinery] ServerSideApply should remove a field if it is owned but removed in the apply request",
-  { skip },
-  async (t) => {
-    const ns = await cluster.namespace(t, "apply");
-    const deployments = deploymentsIn(ns);
-    const ports = [{ containerPort: 80, protocol: "TCP" }];
-    await apply(deployments, "apply_test", deployment("deployment", { replicas: 3, ports }));
-    await apply(deployments, "apply_test", deployment("deployment", { replicas: 3 }));
-    const now = await deployments.get("deployment");
-    assert.deepEqual(now.spec!.template.spec!.containers[0]!.ports ?? [], []);
-  },
-);
+test("[sig-api-machinery] ServerSideApply should remove a field if it is owned but removed in the apply request", async (t) => {
+  const ns = await cluster.namespace(t, "apply");
+  const deployments = deploymentsIn(ns);
+  const ports = [{ containerPort: 80, protocol: "TCP" }];
+  await apply(deployments, "apply_test", deployment("deployment", { replicas: 3, ports }));
+  await apply(deployments, "apply_test", deployment("deployment", { replicas: 3 }));
+  const now = await deployments.get("deployment");
+  assert.deepEqual(now.spec!.template.spec!.containers[0]!.ports ?? [], []);
+});
 
-test(
-  "[sig-api-machinery] ServerSideApply should not remove a field if an owner unsets the field but other managers still have ownership of the field",
-  { skip },
-  async (t) => {
-    const ns = await cluster.namespace(t, "apply");
-    const deployments = deploymentsIn(ns);
-    const name = "deployment-shared-unset";
-    const both = deployment(name, { replicas: 3, hostname: "test-hostname" });
-    for (const manager of ["shared_owner_1", "shared_owner_2"]) await apply(deployments, manager, both);
-    const patched = await apply(deployments, "shared_owner_1", deployment(name, {}));
-    assert.equal(patched.spec!.replicas, 3);
-    assert.equal(patched.spec!.template.spec!.hostname, "test-hostname");
-  },
-);
+test("[sig-api-machinery] ServerSideApply should not remove a field if an owner unsets the field but other managers still have ownership of the field", async (t) => {
+  const ns = await cluster.namespace(t, "apply");
+  const deployments = deploymentsIn(ns);
+  const name = "deployment-shared-unset";
+  const both = deployment(name, { replicas: 3, hostname: "test-hostname" });
+  for (const manager of ["shared_owner_1", "shared_owner_2"]) await apply(deployments, manager, both);
+  const patched = await apply(deployments, "shared_owner_1", deployment(name, {}));
+  assert.equal(patched.spec!.replicas, 3);
+  assert.equal(patched.spec!.template.spec!.hostname, "test-hostname");
+});
 
-test(
-  "[sig-api-machinery] ServerSideApply should ignore conflict errors if force apply is used",
-  { skip },
-  async (t) => {
-    const ns = await cluster.namespace(t, "apply");
-    const deployments = deploymentsIn(ns);
-    const wanted = deployment("deployment", { replicas: 3 });
-    await apply(deployments, "apply_test", wanted);
-    await deployments.patch("deployment", "merge", { spec: { replicas: 5 } });
-    await assert.rejects(apply(deployments, "apply_test", wanted), (error) => {
-      assert.ok(isRefused(error, 409), String(error));
-      assert.equal(error.status.reason, "Conflict");
-      assert.ok((error.status.details!["causes"] as object[]).length >= 1);
-      return true;
-    });
-    await apply(deployments, "apply_test", wanted, true);
-  },
-);
+test("[sig-api-machinery] ServerSideApply should ignore conflict errors if force apply is used", async (t) => {
+  const ns = await cluster.namespace(t, "apply");
+  const deployments = deploymentsIn(ns);
+  const wanted = deployment("deployment", { replicas: 3 });
+  await apply(deployments, "apply_test", wanted);
+  await deployments.patch("deployment", "merge", { spec: { replicas: 5 } });
+  await assert.rejects(apply(deployments, "apply_test", wanted), (error) => {
+    assert.ok(isRefused(error, 409), String(error));
+    assert.equal(error.status.reason, "Conflict");
+    assert.ok((error.status.details!["causes"] as object[]).length >= 1);
+    return true;
+  });
+  await apply(deployments, "apply_test", wanted, true);
+});
 
-test(
-  "[sig-api-machinery] ServerSideApply should give up ownership of a field if forced applied by a controller",
-  { skip },
-  async (t) => {
-    const ns = await cluster.namespace(t, "apply");
-    const deployments = deploymentsIn(ns);
-    const name = "deployment-shared-map-item-removal";
-    await apply(deployments, "test_applier", deployment(name, { replicas: 3 }));
-    await deployments.change(name, ({ spec }) => {
-      spec!.replicas = 4;
-    });
-    const patched = await apply(deployments, "test_applier", deployment(name, {}));
-    assert.equal(patched.spec!.replicas, 4);
-  },
-);
+test("[sig-api-machinery] ServerSideApply should give up ownership of a field if forced applied by a controller", async (t) => {
+  const ns = await cluster.namespace(t, "apply");
+  const deployments = deploymentsIn(ns);
+  const name = "deployment-shared-map-item-removal";
+  await apply(deployments, "test_applier", deployment(name, { replicas: 3 }));
+  await deployments.change(name, ({ spec }) => {
+    spec!.replicas = 4;
+  });
+  const patched = await apply(deployments, "test_applier", deployment(name, {}));
+  assert.equal(patched.spec!.replicas, 4);
+});

@@ -12,7 +12,6 @@ const TABLE = "application/json;as=Table;v=v1beta1;g=meta.k8s.io";
 
 const cluster = await startCluster();
 const { api } = cluster;
-const skip = await cluster.lacks("v1", "podtemplates");
 
 function name(i: number): string {
   return `template-${String(i).padStart(4, "0")}`;
@@ -48,73 +47,65 @@ function expectPage({ metadata, items }: List<V1PodTemplate>, found: number): nu
   return now;
 }
 
-test(
-  "[sig-api-machinery] Servers with support for API chunking should return chunks of results for list calls",
-  { skip },
-  async (t) => {
-    const ns = await cluster.namespace(t, "chunking");
-    const templates = api.core<V1PodTemplate>("podtemplates", ns);
-    await createTemplates(templates, TOTAL, 20);
-    for (let i = 0; i < 3; i++) {
-      let found = 0;
-      let version: string | undefined;
-      for (let token: string | undefined = undefined; token !== "";) {
-        const limit = 1 + Math.floor((Math.random() * TOTAL) / 10);
-        const list: List<V1PodTemplate> = await templates.list({
-          limit,
-          ...(token !== undefined && { continue: token }),
-        });
-        assert.ok(list.items.length <= limit);
-        version ??= list.metadata.resourceVersion;
-        assert.equal(list.metadata.resourceVersion, version);
-        found = expectPage(list, found);
-        token = list.metadata.continue ?? "";
-      }
-      assert.equal(found, TOTAL);
-    }
-    assert.equal((await templates.list({ limit: TOTAL + 1 })).items.length, TOTAL);
-  },
-);
-
-/** Upstream waits up to ten minutes for the store to forget; here it is told to. */
-test(
-  "[sig-api-machinery] Servers with support for API chunking should support continue listing from the last key if the original version has been compacted away, though the list is inconsistent [Slow]",
-  { skip },
-  async (t) => {
-    const store = createMemoryStore();
-    const server = await startApi(t, { store });
-    const templates = new ApiClient(server).core<V1PodTemplate>("podtemplates", "default");
-    await createTemplates(templates, TOTAL, 20);
-    const limit = TOTAL / 10;
-    const first = await templates.list({ limit });
-    let found = expectPage(first, 0);
-    const expired = { limit, continue: first.metadata.continue! };
-
-    await createTemplates(new ApiClient(server).core<V1PodTemplate>("podtemplates", "kube-public"), 1, 1);
-    await store.compact(store.revision);
-    let token = "";
-    await assert.rejects(templates.list(expired), (error) => {
-      assert.ok(isRefused(error, 410), String(error));
-      assert.equal(error.status.reason, "Expired");
-      token = error.status.metadata!.continue!;
-      assert.notEqual(token ?? "", "");
-      return true;
-    });
-
-    const second = await templates.list({ limit, continue: token });
-    assert.notEqual(second.metadata.resourceVersion, first.metadata.resourceVersion);
-    assert.equal(second.items.length, limit);
-    found = expectPage(second, found);
-    for (token = second.metadata.continue ?? ""; token !== "";) {
-      const list = await templates.list({ limit, continue: token });
+test("[sig-api-machinery] Servers with support for API chunking should return chunks of results for list calls", async (t) => {
+  const ns = await cluster.namespace(t, "chunking");
+  const templates = api.core<V1PodTemplate>("podtemplates", ns);
+  await createTemplates(templates, TOTAL, 20);
+  for (let i = 0; i < 3; i++) {
+    let found = 0;
+    let version: string | undefined;
+    for (let token: string | undefined = undefined; token !== "";) {
+      const limit = 1 + Math.floor((Math.random() * TOTAL) / 10);
+      const list: List<V1PodTemplate> = await templates.list({
+        limit,
+        ...(token !== undefined && { continue: token }),
+      });
       assert.ok(list.items.length <= limit);
-      assert.equal(list.metadata.resourceVersion, second.metadata.resourceVersion);
+      version ??= list.metadata.resourceVersion;
+      assert.equal(list.metadata.resourceVersion, version);
       found = expectPage(list, found);
       token = list.metadata.continue ?? "";
     }
     assert.equal(found, TOTAL);
-  },
-);
+  }
+  assert.equal((await templates.list({ limit: TOTAL + 1 })).items.length, TOTAL);
+});
+
+/** Upstream waits up to ten minutes for the store to forget; here it is told to. */
+test("[sig-api-machinery] Servers with support for API chunking should support continue listing from the last key if the original version has been compacted away, though the list is inconsistent [Slow]", async (t) => {
+  const store = createMemoryStore();
+  const server = await startApi(t, { store });
+  const templates = new ApiClient(server).core<V1PodTemplate>("podtemplates", "default");
+  await createTemplates(templates, TOTAL, 20);
+  const limit = TOTAL / 10;
+  const first = await templates.list({ limit });
+  let found = expectPage(first, 0);
+  const expired = { limit, continue: first.metadata.continue! };
+
+  await createTemplates(new ApiClient(server).core<V1PodTemplate>("podtemplates", "kube-public"), 1, 1);
+  await store.compact(store.revision);
+  let token = "";
+  await assert.rejects(templates.list(expired), (error) => {
+    assert.ok(isRefused(error, 410), String(error));
+    assert.equal(error.status.reason, "Expired");
+    token = error.status.metadata!.continue!;
+    assert.notEqual(token ?? "", "");
+    return true;
+  });
+
+  const second = await templates.list({ limit, continue: token });
+  assert.notEqual(second.metadata.resourceVersion, first.metadata.resourceVersion);
+  assert.equal(second.items.length, limit);
+  found = expectPage(second, found);
+  for (token = second.metadata.continue ?? ""; token !== "";) {
+    const list = await templates.list({ limit, continue: token });
+    assert.ok(list.items.length <= limit);
+    assert.equal(list.metadata.resourceVersion, second.metadata.resourceVersion);
+    found = expectPage(list, found);
+    token = list.metadata.continue ?? "";
+  }
+  assert.equal(found, TOTAL);
+});
 
 interface Table {
   readonly kind: string;
@@ -156,24 +147,20 @@ test("[sig-api-machinery] Servers with support for Table transformation should r
   assert.equal(rows[0]!.cells[0], "pod-1");
 });
 
-test(
-  "[sig-api-machinery] Servers with support for Table transformation should return chunks of table results for list calls",
-  { skip },
-  async (t) => {
-    const ns = await cluster.namespace(t, "tables");
-    await createTemplates(api.core<V1PodTemplate>("podtemplates", ns), 20, 5);
-    const path = `/api/v1/namespaces/${ns}/podtemplates`;
-    const first = await table(`${path}?limit=2`);
-    assert.deepEqual(
-      first.rows.map(({ cells }) => cells[0]),
-      [name(0), name(1)],
-    );
-    assert.notEqual(first.metadata.resourceVersion, "");
-    assert.notEqual(first.metadata.continue ?? "", "");
-    const rest = await table(`${path}?continue=${encodeURIComponent(first.metadata.continue!)}`);
-    assert.equal(rest.rows[0]!.cells[0], name(2));
-  },
-);
+test("[sig-api-machinery] Servers with support for Table transformation should return chunks of table results for list calls", async (t) => {
+  const ns = await cluster.namespace(t, "tables");
+  await createTemplates(api.core<V1PodTemplate>("podtemplates", ns), 20, 5);
+  const path = `/api/v1/namespaces/${ns}/podtemplates`;
+  const first = await table(`${path}?limit=2`);
+  assert.deepEqual(
+    first.rows.map(({ cells }) => cells[0]),
+    [name(0), name(1)],
+  );
+  assert.notEqual(first.metadata.resourceVersion, "");
+  assert.notEqual(first.metadata.continue ?? "", "");
+  const rest = await table(`${path}?continue=${encodeURIComponent(first.metadata.continue!)}`);
+  assert.equal(rest.rows[0]!.cells[0], name(2));
+});
 
 test("[sig-api-machinery] Servers with support for Table transformation should return generic metadata details across all namespaces for nodes", async () => {
   const { columnDefinitions, rows, metadata } = await table("/api/v1/nodes");
@@ -186,19 +173,15 @@ test("[sig-api-machinery] Servers with support for Table transformation should r
   assert.notEqual(metadata.resourceVersion, "");
 });
 
-test(
-  "[sig-api-machinery] Servers with support for Table transformation should return a 406 for a backend which does not implement metadata [Conformance]",
-  { skip: await cluster.lacks("authorization.k8s.io/v1", "selfsubjectaccessreviews") },
-  async () => {
-    const review = api.json("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {
-      method: "POST",
-      headers: { accept: "application/json;as=Table;v=v1;g=meta.k8s.io" },
-      body: {
-        apiVersion: "authorization.k8s.io/v1",
-        kind: "SelfSubjectAccessReview",
-        spec: { nonResourceAttributes: { path: "/", verb: "get" } },
-      },
-    });
-    await assert.rejects(review, (error) => isRefused(error, 406));
-  },
-);
+test("[sig-api-machinery] Servers with support for Table transformation should return a 406 for a backend which does not implement metadata [Conformance]", async () => {
+  const review = api.json("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {
+    method: "POST",
+    headers: { accept: "application/json;as=Table;v=v1;g=meta.k8s.io" },
+    body: {
+      apiVersion: "authorization.k8s.io/v1",
+      kind: "SelfSubjectAccessReview",
+      spec: { nonResourceAttributes: { path: "/", verb: "get" } },
+    },
+  });
+  await assert.rejects(review, (error) => isRefused(error, 406));
+});

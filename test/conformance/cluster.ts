@@ -31,8 +31,6 @@ export interface Cluster extends Omit<HttpsClient, "close"> {
   /** Creates the pod and says in its status what a kubelet would: running, ready, with an address. */
   readonly runPod: (namespace: string, pod: object) => Promise<Wire<V1Pod>>;
   readonly setReady: (namespace: string, pod: string, ready: boolean) => Promise<void>;
-  /** Why a test of this resource is skipped; false if the server has it. In CI it is tested, served or not. */
-  readonly lacks: (groupVersion: string, plural: string) => Promise<string | false>;
 }
 
 /** One for each test file, stopped after its last test. Fails if the server logged a fault of its own. */
@@ -119,10 +117,6 @@ export async function startCluster(): Promise<Cluster> {
       });
     },
     setReady,
-    async lacks(groupVersion, plural) {
-      if (process.env["CI"] === "true" || (await api.serves(groupVersion, plural))) return false;
-      return `${plural} of ${groupVersion} are not served`;
-    },
   };
 }
 

@@ -55,7 +55,6 @@ const PORTS = {
 
 const cluster = await startCluster();
 const { api } = cluster;
-const skip = await cluster.lacks("apiextensions.k8s.io/v1", "customresourcedefinitions");
 const definitions = api.of<V1CustomResourceDefinition>(
   "apiextensions.k8s.io/v1",
   "customresourcedefinitions",
@@ -145,56 +144,41 @@ async function expectMessage(refused: Promise<unknown>, ...anyOf: readonly strin
   });
 }
 
-test(
-  "[sig-api-machinery] FieldValidation should create/apply a valid CR for CRD with validation schema [Conformance]",
-  { skip },
-  async (t) => {
-    const defined = await define(t, schemaOf({ foo: { type: "string" }, cronSpec: CRON_SPEC, ports: PORTS }));
-    await applyStrictly(defined, yaml(defined, "", SPEC));
-  },
-);
+test("[sig-api-machinery] FieldValidation should create/apply a valid CR for CRD with validation schema [Conformance]", async (t) => {
+  const defined = await define(t, schemaOf({ foo: { type: "string" }, cronSpec: CRON_SPEC, ports: PORTS }));
+  await applyStrictly(defined, yaml(defined, "", SPEC));
+});
 
-test(
-  "[sig-api-machinery] FieldValidation should create/apply a CR with unknown fields for CRD with no validation schema [Conformance]",
-  { skip },
-  async (t) => {
-    const defined = await define(t, ALLOW_ALL);
-    await applyStrictly(defined, yaml(defined, "", SPEC.replace("foo: foo1", "unknown: uk1")));
-  },
-);
+test("[sig-api-machinery] FieldValidation should create/apply a CR with unknown fields for CRD with no validation schema [Conformance]", async (t) => {
+  const defined = await define(t, ALLOW_ALL);
+  await applyStrictly(defined, yaml(defined, "", SPEC.replace("foo: foo1", "unknown: uk1")));
+});
 
-test(
-  "[sig-api-machinery] FieldValidation should create/apply an invalid CR with extra properties for CRD with validation schema [Conformance]",
-  { skip },
-  async (t) => {
-    const defined = await define(t, schemaOf({ foo: { type: "string" }, cronSpec: CRON_SPEC, ports: PORTS }));
-    await expectMessage(
-      applyStrictly(defined, yaml(defined, "", SPEC, "unknownField: unknown\n")),
-      ".unknownField: field not declared in schema",
-    );
-  },
-);
+test("[sig-api-machinery] FieldValidation should create/apply an invalid CR with extra properties for CRD with validation schema [Conformance]", async (t) => {
+  const defined = await define(t, schemaOf({ foo: { type: "string" }, cronSpec: CRON_SPEC, ports: PORTS }));
+  await expectMessage(
+    applyStrictly(defined, yaml(defined, "", SPEC, "unknownField: unknown\n")),
+    ".unknownField: field not declared in schema",
+  );
+});
 
-test(
-  "[sig-api-machinery] FieldValidation should detect unknown metadata fields in both the root and embedded object of a CR [Conformance]",
-  { skip },
-  async (t) => {
-    const template = {
-      type: "object",
-      "x-kubernetes-embedded-resource": true,
-      properties: {
-        metadata: { type: "object", properties: { name: { type: "string" } } },
-        spec: { type: "object" },
-      },
-    };
-    const defined = await define(
-      t,
-      schemaOf(
-        { template, foo: { type: "string" }, cronSpec: CRON_SPEC, ports: PORTS },
-        { "x-kubernetes-preserve-unknown-fields": true },
-      ),
-    );
-    const embedded = `  template:
+test("[sig-api-machinery] FieldValidation should detect unknown metadata fields in both the root and embedded object of a CR [Conformance]", async (t) => {
+  const template = {
+    type: "object",
+    "x-kubernetes-embedded-resource": true,
+    properties: {
+      metadata: { type: "object", properties: { name: { type: "string" } } },
+      spec: { type: "object" },
+    },
+  };
+  const defined = await define(
+    t,
+    schemaOf(
+      { template, foo: { type: "string" }, cronSpec: CRON_SPEC, ports: PORTS },
+      { "x-kubernetes-preserve-unknown-fields": true },
+    ),
+  );
+  const embedded = `  template:
     apiversion: foo/v1
     kind: Sub
     metadata:
@@ -202,36 +186,31 @@ test(
         name: subobject
         namespace: default
 `;
-    await expectMessage(
-      applyStrictly(defined, yaml(defined, "  unknownMeta: unknown\n", embedded + SPEC)),
-      ".spec.template.metadata.unknownSubMeta: field not declared in schema",
-      ".metadata.unknownMeta: field not declared in schema",
-    );
-  },
-);
+  await expectMessage(
+    applyStrictly(defined, yaml(defined, "  unknownMeta: unknown\n", embedded + SPEC)),
+    ".spec.template.metadata.unknownSubMeta: field not declared in schema",
+    ".metadata.unknownMeta: field not declared in schema",
+  );
+});
 
-test(
-  "[sig-api-machinery] FieldValidation should detect duplicates in a CR when preserving unknown fields [Conformance]",
-  { skip },
-  async (t) => {
-    const defined = await define(
-      t,
-      schemaOf(
-        { foo: { type: "string" }, cronSpec: CRON_SPEC, ports: PORTS },
-        { "x-kubernetes-preserve-unknown-fields": true },
-      ),
-    );
-    await expectMessage(
-      applyStrictly(
-        defined,
-        yaml(defined, "", SPEC.replace("  foo: foo1", "  unknown: uk1\n  foo: foo1\n  foo: foo2")),
-      ),
-      'line 11: key "foo" already set in map',
-    );
-  },
-);
+test("[sig-api-machinery] FieldValidation should detect duplicates in a CR when preserving unknown fields [Conformance]", async (t) => {
+  const defined = await define(
+    t,
+    schemaOf(
+      { foo: { type: "string" }, cronSpec: CRON_SPEC, ports: PORTS },
+      { "x-kubernetes-preserve-unknown-fields": true },
+    ),
+  );
+  await expectMessage(
+    applyStrictly(
+      defined,
+      yaml(defined, "", SPEC.replace("  foo: foo1", "  unknown: uk1\n  foo: foo1\n  foo: foo2")),
+    ),
+    'line 11: key "foo" already set in map',
+  );
+});
 
-test("[sig-api-machinery] ServerSideApply should work for CRDs", { skip }, async (t) => {
+test("[sig-api-machinery] ServerSideApply should work for CRDs", async (t) => {
   const defined = await define(
     t,
     schemaOf({ cronSpec: CRON_SPEC, ports: PORTS }, { "x-kubernetes-preserve-unknown-fields": true }),
@@ -305,70 +284,58 @@ test("[sig-api-machinery] ServerSideApply should work for CRDs", { skip }, async
   assert.deepEqual(second.spec!.atomicList, ["item2"]);
 });
 
-test(
-  "[sig-api-machinery] AggregatedDiscovery should support raw aggregated discovery request for CRDs [Conformance]",
-  { skip },
-  async (t) => {
-    const { group, plural } = await define(t, ALLOW_ALL);
-    await eventually("aggregated discovery has it", FOREVER, async () => {
-      const { items } = await api.json<{
-        items: {
-          metadata: { name: string };
-          versions: { version: string; resources: { resource: string }[] }[];
-        }[];
-      }>("/apis", { headers: { accept: AGGREGATED } });
-      const version = items
-        .find(({ metadata }) => metadata.name === group)
-        ?.versions.find(({ version }) => version === "v1");
-      return version?.resources.find(({ resource }) => resource === plural);
-    });
-  },
-);
+test("[sig-api-machinery] AggregatedDiscovery should support raw aggregated discovery request for CRDs [Conformance]", async (t) => {
+  const { group, plural } = await define(t, ALLOW_ALL);
+  await eventually("aggregated discovery has it", FOREVER, async () => {
+    const { items } = await api.json<{
+      items: {
+        metadata: { name: string };
+        versions: { version: string; resources: { resource: string }[] }[];
+      }[];
+    }>("/apis", { headers: { accept: AGGREGATED } });
+    const version = items
+      .find(({ metadata }) => metadata.name === group)
+      ?.versions.find(({ version }) => version === "v1");
+    return version?.resources.find(({ resource }) => resource === plural);
+  });
+});
 
-test(
-  "[sig-api-machinery] OpenAPIV3 should publish OpenAPI V3 for CustomResourceDefinition",
-  { skip },
-  async (t) => {
-    const { group, plural } = await define(t, ALLOW_ALL);
-    const documents = async (): Promise<Record<string, { serverRelativeURL: string }>> =>
-      (await api.json<{ paths: Record<string, { serverRelativeURL: string }> }>("/openapi/v3")).paths;
-    const { serverRelativeURL } = await eventually(
-      "/openapi/v3 has it",
-      FOREVER,
-      async () => (await documents())[`apis/${group}/v1beta1`],
-    );
-    const { paths } = await api.json<{ paths: Record<string, object> }>(serverRelativeURL);
-    assert.ok(paths[`/apis/${group}/v1beta1/${plural}`] !== undefined);
-    await definitions.delete(`${plural}.${group}`);
-    await eventually("/openapi/v3 has it no more", FOREVER, async () => {
-      const left = (await documents())[`apis/${group}/v1beta1`];
-      if (left === undefined) return true;
-      // The group may still be there for another definition's sake.
-      const { paths } = await api.json<{ paths: Record<string, object> }>(left.serverRelativeURL);
-      return paths[`/apis/${group}/v1beta1/${plural}`] === undefined ? true : undefined;
-    });
-  },
-);
+test("[sig-api-machinery] OpenAPIV3 should publish OpenAPI V3 for CustomResourceDefinition", async (t) => {
+  const { group, plural } = await define(t, ALLOW_ALL);
+  const documents = async (): Promise<Record<string, { serverRelativeURL: string }>> =>
+    (await api.json<{ paths: Record<string, { serverRelativeURL: string }> }>("/openapi/v3")).paths;
+  const { serverRelativeURL } = await eventually(
+    "/openapi/v3 has it",
+    FOREVER,
+    async () => (await documents())[`apis/${group}/v1beta1`],
+  );
+  const { paths } = await api.json<{ paths: Record<string, object> }>(serverRelativeURL);
+  assert.ok(paths[`/apis/${group}/v1beta1/${plural}`] !== undefined);
+  await definitions.delete(`${plural}.${group}`);
+  await eventually("/openapi/v3 has it no more", FOREVER, async () => {
+    const left = (await documents())[`apis/${group}/v1beta1`];
+    if (left === undefined) return true;
+    // The group may still be there for another definition's sake.
+    const { paths } = await api.json<{ paths: Record<string, object> }>(left.serverRelativeURL);
+    return paths[`/apis/${group}/v1beta1/${plural}`] === undefined ? true : undefined;
+  });
+});
 
-test(
-  "[sig-api-machinery] Garbage collector should support cascading deletion of custom resources",
-  { skip },
-  async (t) => {
-    const { kind, versions, resources } = await define(t, ALLOW_ALL);
-    const customs = resources(0);
-    const head = { apiVersion: versions[0], kind };
-    const owner = await customs.create({ ...head, metadata: { name: "owner" } });
-    await customs.create({
-      ...head,
-      metadata: {
-        name: "dependent",
-        ownerReferences: [{ ...head, name: "owner", uid: owner.metadata.uid }],
-      },
-    });
-    await customs.delete("owner", { propagationPolicy: "Background" });
-    await eventually("the dependent is collected", 60_000, async () =>
-      (await customs.find("dependent")) === undefined ? true : undefined,
-    );
-    assert.equal(await customs.find("owner"), undefined);
-  },
-);
+test("[sig-api-machinery] Garbage collector should support cascading deletion of custom resources", async (t) => {
+  const { kind, versions, resources } = await define(t, ALLOW_ALL);
+  const customs = resources(0);
+  const head = { apiVersion: versions[0], kind };
+  const owner = await customs.create({ ...head, metadata: { name: "owner" } });
+  await customs.create({
+    ...head,
+    metadata: {
+      name: "dependent",
+      ownerReferences: [{ ...head, name: "owner", uid: owner.metadata.uid }],
+    },
+  });
+  await customs.delete("owner", { propagationPolicy: "Background" });
+  await eventually("the dependent is collected", 60_000, async () =>
+    (await customs.find("dependent")) === undefined ? true : undefined,
+  );
+  assert.equal(await customs.find("owner"), undefined);
+});

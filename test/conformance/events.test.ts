@@ -14,7 +14,6 @@ const CONSTANT = { labelSelector: "testevent-constant=true" };
 
 const cluster = await startCluster();
 const { api } = cluster;
-const skip = await cluster.lacks("events.k8s.io/v1", "events");
 
 function coreEvent(namespace: string, name: string, label: string, message: string): object {
   return {
@@ -86,57 +85,49 @@ test("[sig-instrumentation] Events should delete a collection of events [Conform
   );
 });
 
-test(
-  "[sig-instrumentation] Events API should ensure that an event can be fetched, patched, deleted, and listed [Conformance]",
-  { skip },
-  async (t) => {
-    const ns = await cluster.namespace(t, "events");
-    const events = api.of<EventsV1Event>("events.k8s.io/v1", "events", ns);
-    const everywhere = api.of<EventsV1Event>("events.k8s.io/v1", "events");
-    const name = "event-test";
-    await events.create(newEvent(ns, name, "testevent-constant"));
-    assert.ok(await has(everywhere, ns), "failed to find the test event in the cluster's list");
-    assert.ok(await has(events, ns), "failed to find the test event in the namespace's list");
+test("[sig-instrumentation] Events API should ensure that an event can be fetched, patched, deleted, and listed [Conformance]", async (t) => {
+  const ns = await cluster.namespace(t, "events");
+  const events = api.of<EventsV1Event>("events.k8s.io/v1", "events", ns);
+  const everywhere = api.of<EventsV1Event>("events.k8s.io/v1", "events");
+  const name = "event-test";
+  await events.create(newEvent(ns, name, "testevent-constant"));
+  assert.ok(await has(everywhere, ns), "failed to find the test event in the cluster's list");
+  assert.ok(await has(events, ns), "failed to find the test event in the namespace's list");
 
-    const bySource = await api
-      .core<CoreV1Event>("events", ns)
-      .list({ fieldSelector: "source=test-controller" });
-    assert.deepEqual(
-      bySource.items.map(({ metadata }) => metadata.name),
-      [name],
-    );
-    const byController = await events.list({ fieldSelector: "reportingController=test-controller" });
-    assert.deepEqual(
-      byController.items.map(({ metadata }) => metadata!.name),
-      [name],
-    );
+  const bySource = await api
+    .core<CoreV1Event>("events", ns)
+    .list({ fieldSelector: "source=test-controller" });
+  assert.deepEqual(
+    bySource.items.map(({ metadata }) => metadata.name),
+    [name],
+  );
+  const byController = await events.list({ fieldSelector: "reportingController=test-controller" });
+  assert.deepEqual(
+    byController.items.map(({ metadata }) => metadata!.name),
+    [name],
+  );
 
-    const first = { count: 2, lastObservedTime: "2017-09-19T13:49:11.000000Z" };
-    const original: Wire<EventsV1Event> = await events.get(name);
-    await events.patch(name, "strategic", { series: first });
-    const patched = comparable({ ...original, series: first });
-    assert.deepEqual(comparable(await events.get(name)), patched);
+  const first = { count: 2, lastObservedTime: "2017-09-19T13:49:11.000000Z" };
+  const original: Wire<EventsV1Event> = await events.get(name);
+  await events.patch(name, "strategic", { series: first });
+  const patched = comparable({ ...original, series: first });
+  assert.deepEqual(comparable(await events.get(name)), patched);
 
-    const series = { count: 100, lastObservedTime: SOME_TIME };
-    await events.update({ ...patched, series });
-    assert.deepEqual(comparable(await events.get(name)), { ...patched, series });
+  const series = { count: 100, lastObservedTime: SOME_TIME };
+  await events.update({ ...patched, series });
+  assert.deepEqual(comparable(await events.get(name)), { ...patched, series });
 
-    await events.delete(name);
-    assert.ok(!(await has(everywhere, ns)), "should not have found the test event after deletion");
-    assert.ok(!(await has(events, ns)), "should not have found the test event after deletion");
-  },
-);
+  await events.delete(name);
+  assert.ok(!(await has(everywhere, ns)), "should not have found the test event after deletion");
+  assert.ok(!(await has(events, ns)), "should not have found the test event after deletion");
+});
 
-test(
-  "[sig-instrumentation] Events API should delete a collection of events [Conformance]",
-  { skip },
-  async (t) => {
-    const ns = await cluster.namespace(t, "events");
-    const events = api.of<EventsV1Event>("events.k8s.io/v1", "events", ns);
-    const names = ["test-event-1", "test-event-2", "test-event-3"];
-    for (const name of names) await events.create(newEvent(ns, name, "testevent-set"));
-    assert.equal((await events.list(SET)).items.length, names.length);
-    await events.deleteCollection(SET);
-    assert.equal((await events.list(SET)).items.length, 0);
-  },
-);
+test("[sig-instrumentation] Events API should delete a collection of events [Conformance]", async (t) => {
+  const ns = await cluster.namespace(t, "events");
+  const events = api.of<EventsV1Event>("events.k8s.io/v1", "events", ns);
+  const names = ["test-event-1", "test-event-2", "test-event-3"];
+  for (const name of names) await events.create(newEvent(ns, name, "testevent-set"));
+  assert.equal((await events.list(SET)).items.length, names.length);
+  await events.deleteCollection(SET);
+  assert.equal((await events.list(SET)).items.length, 0);
+});

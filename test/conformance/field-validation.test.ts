@@ -5,7 +5,6 @@ import { startCluster } from "./cluster.ts";
 import { Refused, type Resource } from "./resource.ts";
 
 const cluster = await startCluster();
-const skip = await cluster.lacks("apps/v1", "deployments");
 
 /** As text, for only so a field can be there twice. */
 function deployment(metadata: string, spec: string): string {
@@ -34,28 +33,20 @@ async function expectStrictError(resource: Resource<unknown>, body: string, expe
   assert.ok(message.includes(expected), `${message} does not say ${expected}`);
 }
 
-test(
-  "[sig-api-machinery] FieldValidation should detect unknown and duplicate fields of a typed object [Conformance]",
-  { skip },
-  async (t) => {
-    const ns = await cluster.namespace(t, "field-validation");
-    await expectStrictError(
-      cluster.api.of("apps/v1", "deployments", ns),
-      deployment("", '"unknownField": "foo", "replicas": 2, "replicas": 3,'),
-      'strict decoding error: unknown field "spec.unknownField", duplicate field "spec.replicas"',
-    );
-  },
-);
+test("[sig-api-machinery] FieldValidation should detect unknown and duplicate fields of a typed object [Conformance]", async (t) => {
+  const ns = await cluster.namespace(t, "field-validation");
+  await expectStrictError(
+    cluster.api.of("apps/v1", "deployments", ns),
+    deployment("", '"unknownField": "foo", "replicas": 2, "replicas": 3,'),
+    'strict decoding error: unknown field "spec.unknownField", duplicate field "spec.replicas"',
+  );
+});
 
-test(
-  "[sig-api-machinery] FieldValidation should detect unknown metadata fields of a typed object [Conformance]",
-  { skip },
-  async (t) => {
-    const ns = await cluster.namespace(t, "field-validation");
-    await expectStrictError(
-      cluster.api.of("apps/v1", "deployments", ns),
-      deployment('"unknownMeta": "foo",', ""),
-      'strict decoding error: unknown field "metadata.unknownMeta"',
-    );
-  },
-);
+test("[sig-api-machinery] FieldValidation should detect unknown metadata fields of a typed object [Conformance]", async (t) => {
+  const ns = await cluster.namespace(t, "field-validation");
+  await expectStrictError(
+    cluster.api.of("apps/v1", "deployments", ns),
+    deployment('"unknownMeta": "foo",', ""),
+    'strict decoding error: unknown field "metadata.unknownMeta"',
+  );
+});

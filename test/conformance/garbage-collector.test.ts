@@ -22,8 +22,6 @@ const CONTAINER = { name: "nginx", image: "nginx" };
 
 const cluster = await startCluster();
 const { api } = cluster;
-const withoutControllers = await cluster.lacks("v1", "replicationcontrollers");
-const withoutDeployments = await cluster.lacks("apps/v1", "deployments");
 
 function template(labels: Readonly<Record<string, string>>): object {
   return {
@@ -90,63 +88,47 @@ async function collectorHasPassed(namespace: string): Promise<void> {
   );
 }
 
-test(
-  "[sig-api-machinery] Garbage collector should delete pods created by rc when not orphaning [Conformance]",
-  { skip: withoutControllers },
-  async (t) => {
-    const ns = await cluster.namespace(t, "gc");
-    const rc = await createController(ns, "simpletest.rc", 2);
-    await createPods(ns, rc, 2);
-    await deleteOwner(controllers(ns), rc, "Background");
-    await eventually("no controller and no pod is left", 60_000, async () =>
-      (await controllers(ns).list()).items.length + (await podsIn(ns)).length === 0 ? true : undefined,
-    );
-  },
-);
+test("[sig-api-machinery] Garbage collector should delete pods created by rc when not orphaning [Conformance]", async (t) => {
+  const ns = await cluster.namespace(t, "gc");
+  const rc = await createController(ns, "simpletest.rc", 2);
+  await createPods(ns, rc, 2);
+  await deleteOwner(controllers(ns), rc, "Background");
+  await eventually("no controller and no pod is left", 60_000, async () =>
+    (await controllers(ns).list()).items.length + (await podsIn(ns)).length === 0 ? true : undefined,
+  );
+});
 
-test(
-  "[sig-api-machinery] Garbage collector should orphan pods created by rc if delete options say so [Serial] [Conformance]",
-  { skip: withoutControllers },
-  async (t) => {
-    const ns = await cluster.namespace(t, "gc");
-    const rc = await createController(ns, "simpletest.rc", PODS);
-    await createPods(ns, rc, PODS);
-    await deleteOwner(controllers(ns), rc, "Orphan");
-    await isGone(controllers(ns), "simpletest.rc", 120_000);
-    await collectorHasPassed(ns);
-    assert.equal((await podsIn(ns)).length, PODS);
-  },
-);
+test("[sig-api-machinery] Garbage collector should orphan pods created by rc if delete options say so [Serial] [Conformance]", async (t) => {
+  const ns = await cluster.namespace(t, "gc");
+  const rc = await createController(ns, "simpletest.rc", PODS);
+  await createPods(ns, rc, PODS);
+  await deleteOwner(controllers(ns), rc, "Orphan");
+  await isGone(controllers(ns), "simpletest.rc", 120_000);
+  await collectorHasPassed(ns);
+  assert.equal((await podsIn(ns)).length, PODS);
+});
 
-test(
-  "[sig-api-machinery] Garbage collector should delete RS created by deployment when not orphaning [Conformance]",
-  { skip: withoutDeployments },
-  async (t) => {
-    const ns = await cluster.namespace(t, "gc");
-    const { deployments, replicaSets, deployment } = await createDeployment(ns);
-    await deleteOwner(deployments, deployment, "Background");
-    await eventually("no deployment and no replica set is left", 60_000, async () =>
-      (await deployments.list()).items.length + (await replicaSets.list()).items.length === 0
-        ? true
-        : undefined,
-    );
-  },
-);
+test("[sig-api-machinery] Garbage collector should delete RS created by deployment when not orphaning [Conformance]", async (t) => {
+  const ns = await cluster.namespace(t, "gc");
+  const { deployments, replicaSets, deployment } = await createDeployment(ns);
+  await deleteOwner(deployments, deployment, "Background");
+  await eventually("no deployment and no replica set is left", 60_000, async () =>
+    (await deployments.list()).items.length + (await replicaSets.list()).items.length === 0
+      ? true
+      : undefined,
+  );
+});
 
-test(
-  "[sig-api-machinery] Garbage collector should orphan RS created by deployment when deleteOptions.PropagationPolicy is Orphan [Conformance]",
-  { skip: withoutDeployments },
-  async (t) => {
-    const ns = await cluster.namespace(t, "gc");
-    const { deployments, replicaSets, deployment } = await createDeployment(ns);
-    await deleteOwner(deployments, deployment, "Orphan");
-    await isGone(deployments, deployment.metadata.name!, 60_000);
-    await collectorHasPassed(ns);
-    const { items } = await replicaSets.list();
-    assert.equal(items.length, 1);
-    assert.deepEqual(items[0]!.metadata.ownerReferences ?? [], []);
-  },
-);
+test("[sig-api-machinery] Garbage collector should orphan RS created by deployment when deleteOptions.PropagationPolicy is Orphan [Conformance]", async (t) => {
+  const ns = await cluster.namespace(t, "gc");
+  const { deployments, replicaSets, deployment } = await createDeployment(ns);
+  await deleteOwner(deployments, deployment, "Orphan");
+  await isGone(deployments, deployment.metadata.name!, 60_000);
+  await collectorHasPassed(ns);
+  const { items } = await replicaSets.list();
+  assert.equal(items.length, 1);
+  assert.deepEqual(items[0]!.metadata.ownerReferences ?? [], []);
+});
 
 async function createDeployment(namespace: string): Promise<{
   deployments: Resource<Owner>;
@@ -170,45 +152,37 @@ async function createDeployment(namespace: string): Promise<{
   return { deployments, replicaSets, deployment };
 }
 
-test(
-  "[sig-api-machinery] Garbage collector should keep the rc around until all its pods are deleted if the deleteOptions says so [Serial] [Conformance]",
-  { skip: withoutControllers },
-  async (t) => {
-    const ns = await cluster.namespace(t, "gc");
-    const rc = await createController(ns, "simpletest.rc", PODS);
-    await createPods(ns, rc, PODS);
-    await deleteOwner(controllers(ns), rc, "Foreground");
-    await isGone(controllers(ns), "simpletest.rc", 60_000);
-    assert.deepEqual(await podsIn(ns), []);
-  },
-);
+test("[sig-api-machinery] Garbage collector should keep the rc around until all its pods are deleted if the deleteOptions says so [Serial] [Conformance]", async (t) => {
+  const ns = await cluster.namespace(t, "gc");
+  const rc = await createController(ns, "simpletest.rc", PODS);
+  await createPods(ns, rc, PODS);
+  await deleteOwner(controllers(ns), rc, "Foreground");
+  await isGone(controllers(ns), "simpletest.rc", 60_000);
+  assert.deepEqual(await podsIn(ns), []);
+});
 
-test(
-  "[sig-api-machinery] Garbage collector should not delete dependents that have both valid owner and owner that's waiting for dependents to be deleted [Serial] [Conformance]",
-  { skip: withoutControllers },
-  async (t) => {
-    const ns = await cluster.namespace(t, "gc");
-    const leaving = await createController(ns, "simpletest-rc-to-be-deleted", PODS);
-    await createPods(ns, leaving, PODS);
-    const staying = await createController(ns, "simpletest-rc-to-stay", 0);
-    const { name, uid } = staying.metadata;
-    for (const pod of (await podsIn(ns)).slice(0, PODS / 2))
-      await api.core("pods", ns).patch(pod.metadata!.name!, "strategic", {
-        metadata: { ownerReferences: [{ apiVersion: "v1", kind: "ReplicationController", name, uid }] },
-      });
-    await deleteOwner(controllers(ns), leaving, "Foreground");
-    await isGone(controllers(ns), "simpletest-rc-to-be-deleted", 90_000);
-    const left = await podsIn(ns);
-    assert.equal(left.length, PODS / 2);
-    for (const { metadata } of left) {
-      assert.equal(metadata!.deletionTimestamp, undefined);
-      assert.deepEqual(
-        metadata!.ownerReferences!.map(({ uid }) => uid),
-        [uid],
-      );
-    }
-  },
-);
+test("[sig-api-machinery] Garbage collector should not delete dependents that have both valid owner and owner that's waiting for dependents to be deleted [Serial] [Conformance]", async (t) => {
+  const ns = await cluster.namespace(t, "gc");
+  const leaving = await createController(ns, "simpletest-rc-to-be-deleted", PODS);
+  await createPods(ns, leaving, PODS);
+  const staying = await createController(ns, "simpletest-rc-to-stay", 0);
+  const { name, uid } = staying.metadata;
+  for (const pod of (await podsIn(ns)).slice(0, PODS / 2))
+    await api.core("pods", ns).patch(pod.metadata!.name!, "strategic", {
+      metadata: { ownerReferences: [{ apiVersion: "v1", kind: "ReplicationController", name, uid }] },
+    });
+  await deleteOwner(controllers(ns), leaving, "Foreground");
+  await isGone(controllers(ns), "simpletest-rc-to-be-deleted", 90_000);
+  const left = await podsIn(ns);
+  assert.equal(left.length, PODS / 2);
+  for (const { metadata } of left) {
+    assert.equal(metadata!.deletionTimestamp, undefined);
+    assert.deepEqual(
+      metadata!.ownerReferences!.map(({ uid }) => uid),
+      [uid],
+    );
+  }
+});
 
 test("[sig-api-machinery] Garbage collector should not be blocked by dependency circle [Conformance]", async (t) => {
   const ns = await cluster.namespace(t, "gc");

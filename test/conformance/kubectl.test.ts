@@ -33,8 +33,6 @@ const versions = [...new Set([found.at(0), found.at(-1)])].filter((one) => one !
 
 const cluster = await startCluster();
 const { api } = cluster;
-const withoutControllers = await cluster.lacks("v1", "replicationcontrollers");
-const withoutDeployments = await cluster.lacks("apps/v1", "deployments");
 
 /** Each requirement's first text is in a line after the one before's, and its other texts are in that line. */
 function checkOutput(output: string, required: readonly (readonly string[])[]): void {
@@ -142,115 +140,107 @@ for (const version of versions)
       }
     });
 
-    test(
-      "[sig-cli] Kubectl client Kubectl describe should check if kubectl describe prints relevant information for rc and pods [Conformance]",
-      { skip: withoutControllers },
-      async (t) => {
-        const { kubectl, ns, run } = await begin(t);
-        const pod = await startController(kubectl, ns);
-        const service = {
-          apiVersion: "v1",
-          kind: "Service",
-          metadata: { name: "agnhost-primary", labels: LABELS },
-          spec: { ports: [{ port: 6379, targetPort: "agnhost-server" }], selector: LABELS },
-        };
-        await run(["create", "-f", "-"], { input: JSON.stringify(service) });
-        checkOutput(await run(["describe", "pod", pod]), [
-          ["Name:", "agnhost-primary-"],
-          ["Namespace:", ns],
-          ["Node:"],
-          ["Labels:", "app=agnhost"],
-          ["role=primary"],
-          ["Annotations:"],
-          ["Status:", "Running"],
-          ["IP:"],
-          ["Controlled By:", "ReplicationController/agnhost-primary"],
-          ["Image:", AGNHOST],
-          ["State:", "Running"],
-          ["QoS Class:", "BestEffort"],
-        ]);
-        checkOutput(await run(["describe", "rc", "agnhost-primary"]), [
-          ["Name:", "agnhost-primary"],
-          ["Namespace:", ns],
-          ["Selector:", "app=agnhost,role=primary"],
-          ["Labels:", "app=agnhost"],
-          ["role=primary"],
-          ["Annotations:"],
-          ["Replicas:", "1 current", "1 desired"],
-          ["Pods Status:", "1 Running", "0 Waiting", "0 Succeeded", "0 Failed"],
-          ["Pod Template:"],
-          ["Image:", AGNHOST],
-          ["Events:"],
-        ]);
-        checkOutput(await run(["describe", "service", "agnhost-primary"]), [
-          ["Name:", "agnhost-primary"],
-          ["Namespace:", ns],
-          ["Labels:", "app=agnhost"],
-          ["role=primary"],
-          ["Annotations:"],
-          ["Selector:", "app=agnhost", "role=primary"],
-          ["Type:", "ClusterIP"],
-          ["IP:"],
-          ["Port:", "<unset>", "6379/TCP"],
-          ["Endpoints:"],
-          ["Session Affinity:", "None"],
-        ]);
-        checkOutput(await run(["describe", "node", NODE]), [
-          ["Name:", NODE],
-          ["Labels:"],
-          ["Annotations:"],
-          ["CreationTimestamp:"],
-          ["Conditions:"],
-          ["Type", "Status", "LastHeartbeatTime", "LastTransitionTime", "Reason", "Message"],
-          ["Addresses:"],
-          ["Capacity:"],
-          ["Version:"],
-          ["Kernel Version:"],
-          ["OS Image:"],
-          ["Container Runtime Version:"],
-          ["Kubelet Version:"],
-          // Printed up to kubectl 1.33 at least; Kubernetes has given the field up.
-          ...(minor <= 33 ? [["Kube-Proxy Version:"]] : []),
-          ["Pods:"],
-        ]);
-        checkOutput(await run(["describe", "namespace", ns]), [
-          ["Name:", ns],
-          ["Labels:"],
-          ["Annotations:"],
-          ["Status:", "Active"],
-        ]);
-      },
-    );
+    test("[sig-cli] Kubectl client Kubectl describe should check if kubectl describe prints relevant information for rc and pods [Conformance]", async (t) => {
+      const { kubectl, ns, run } = await begin(t);
+      const pod = await startController(kubectl, ns);
+      const service = {
+        apiVersion: "v1",
+        kind: "Service",
+        metadata: { name: "agnhost-primary", labels: LABELS },
+        spec: { ports: [{ port: 6379, targetPort: "agnhost-server" }], selector: LABELS },
+      };
+      await run(["create", "-f", "-"], { input: JSON.stringify(service) });
+      checkOutput(await run(["describe", "pod", pod]), [
+        ["Name:", "agnhost-primary-"],
+        ["Namespace:", ns],
+        ["Node:"],
+        ["Labels:", "app=agnhost"],
+        ["role=primary"],
+        ["Annotations:"],
+        ["Status:", "Running"],
+        ["IP:"],
+        ["Controlled By:", "ReplicationController/agnhost-primary"],
+        ["Image:", AGNHOST],
+        ["State:", "Running"],
+        ["QoS Class:", "BestEffort"],
+      ]);
+      checkOutput(await run(["describe", "rc", "agnhost-primary"]), [
+        ["Name:", "agnhost-primary"],
+        ["Namespace:", ns],
+        ["Selector:", "app=agnhost,role=primary"],
+        ["Labels:", "app=agnhost"],
+        ["role=primary"],
+        ["Annotations:"],
+        ["Replicas:", "1 current", "1 desired"],
+        ["Pods Status:", "1 Running", "0 Waiting", "0 Succeeded", "0 Failed"],
+        ["Pod Template:"],
+        ["Image:", AGNHOST],
+        ["Events:"],
+      ]);
+      checkOutput(await run(["describe", "service", "agnhost-primary"]), [
+        ["Name:", "agnhost-primary"],
+        ["Namespace:", ns],
+        ["Labels:", "app=agnhost"],
+        ["role=primary"],
+        ["Annotations:"],
+        ["Selector:", "app=agnhost", "role=primary"],
+        ["Type:", "ClusterIP"],
+        ["IP:"],
+        ["Port:", "<unset>", "6379/TCP"],
+        ["Endpoints:"],
+        ["Session Affinity:", "None"],
+      ]);
+      checkOutput(await run(["describe", "node", NODE]), [
+        ["Name:", NODE],
+        ["Labels:"],
+        ["Annotations:"],
+        ["CreationTimestamp:"],
+        ["Conditions:"],
+        ["Type", "Status", "LastHeartbeatTime", "LastTransitionTime", "Reason", "Message"],
+        ["Addresses:"],
+        ["Capacity:"],
+        ["Version:"],
+        ["Kernel Version:"],
+        ["OS Image:"],
+        ["Container Runtime Version:"],
+        ["Kubelet Version:"],
+        // Printed up to kubectl 1.33 at least; Kubernetes has given the field up.
+        ...(minor <= 33 ? [["Kube-Proxy Version:"]] : []),
+        ["Pods:"],
+      ]);
+      checkOutput(await run(["describe", "namespace", ns]), [
+        ["Name:", ns],
+        ["Labels:"],
+        ["Annotations:"],
+        ["Status:", "Active"],
+      ]);
+    });
 
-    test(
-      "[sig-cli] Kubectl client Kubectl expose should create services for rc [Conformance]",
-      { skip: withoutControllers },
-      async (t) => {
-        const { kubectl, ns, run } = await begin(t);
-        await startController(kubectl, ns);
-        const expectService = async (name: string, port: number): Promise<void> => {
-          await eventually(`the endpoint of ${name}`, SERVICE_START_TIMEOUT, async () => {
-            const { items } = await api
-              .of<V1EndpointSlice>("discovery.k8s.io/v1", "endpointslices", ns)
-              .list({ labelSelector: `kubernetes.io/service-name=${name}` });
-            const ports = items.flatMap(({ endpoints = [], ports = [] }) =>
-              endpoints.flatMap(() => ports.map(({ port }) => port)),
-            );
-            if (ports.length === 0) return undefined;
-            assert.deepEqual(ports, [6379]);
-            return true;
-          });
-          const service = await api.core<V1Service>("services", ns).get(name);
-          assert.equal(service.spec!.ports!.length, 1);
-          assert.equal(service.spec!.ports![0]!.port, port);
-          assert.equal(service.spec!.ports![0]!.targetPort, 6379);
-        };
-        await run(["expose", "rc", "agnhost-primary", "--name=rm2", "--port=1234", "--target-port=6379"]);
-        await expectService("rm2", 1234);
-        await run(["expose", "service", "rm2", "--name=rm3", "--port=2345", "--target-port=6379"]);
-        await expectService("rm3", 2345);
-      },
-    );
+    test("[sig-cli] Kubectl client Kubectl expose should create services for rc [Conformance]", async (t) => {
+      const { kubectl, ns, run } = await begin(t);
+      await startController(kubectl, ns);
+      const expectService = async (name: string, port: number): Promise<void> => {
+        await eventually(`the endpoint of ${name}`, SERVICE_START_TIMEOUT, async () => {
+          const { items } = await api
+            .of<V1EndpointSlice>("discovery.k8s.io/v1", "endpointslices", ns)
+            .list({ labelSelector: `kubernetes.io/service-name=${name}` });
+          const ports = items.flatMap(({ endpoints = [], ports = [] }) =>
+            endpoints.flatMap(() => ports.map(({ port }) => port)),
+          );
+          if (ports.length === 0) return undefined;
+          assert.deepEqual(ports, [6379]);
+          return true;
+        });
+        const service = await api.core<V1Service>("services", ns).get(name);
+        assert.equal(service.spec!.ports!.length, 1);
+        assert.equal(service.spec!.ports![0]!.port, port);
+        assert.equal(service.spec!.ports![0]!.targetPort, 6379);
+      };
+      await run(["expose", "rc", "agnhost-primary", "--name=rm2", "--port=1234", "--target-port=6379"]);
+      await expectService("rm2", 1234);
+      await run(["expose", "service", "rm2", "--name=rm3", "--port=2345", "--target-port=6379"]);
+      await expectService("rm3", 2345);
+    });
 
     test("[sig-cli] Kubectl client Kubectl label should update the label on a resource [Conformance]", async (t) => {
       const { ns, run } = await begin(t);
@@ -265,21 +255,17 @@ for (const version of versions)
       assert.ok(!(await shown()).includes("testing-label-value"));
     });
 
-    test(
-      "[sig-cli] Kubectl client Kubectl patch should add annotations for pods in rc [Conformance]",
-      { skip: withoutControllers },
-      async (t) => {
-        const { kubectl, ns, run } = await begin(t);
-        await startController(kubectl, ns);
-        const pods = api.core<V1Pod>("pods", ns);
-        const inController = { labelSelector: "app=agnhost" };
-        for (const { metadata } of (await pods.list(inController)).items)
-          await run(["patch", "pod", metadata!.name!, "-p", '{"metadata":{"annotations":{"x":"y"}}}']);
-        const { items } = await pods.list(inController);
-        assert.equal(items.length, 1);
-        for (const { metadata } of items) assert.equal(metadata!.annotations!["x"], "y");
-      },
-    );
+    test("[sig-cli] Kubectl client Kubectl patch should add annotations for pods in rc [Conformance]", async (t) => {
+      const { kubectl, ns, run } = await begin(t);
+      await startController(kubectl, ns);
+      const pods = api.core<V1Pod>("pods", ns);
+      const inController = { labelSelector: "app=agnhost" };
+      for (const { metadata } of (await pods.list(inController)).items)
+        await run(["patch", "pod", metadata!.name!, "-p", '{"metadata":{"annotations":{"x":"y"}}}']);
+      const { items } = await pods.list(inController);
+      assert.equal(items.length, 1);
+      for (const { metadata } of items) assert.equal(metadata!.annotations!["x"], "y");
+    });
 
     test("[sig-cli] Kubectl client Kubectl run pod should create a pod from an image when restart is Never [Conformance]", async (t) => {
       const { ns, run } = await begin(t);
@@ -321,36 +307,32 @@ for (const version of versions)
       );
     });
 
-    test(
-      "[sig-cli] Kubectl client Kubectl diff should check if kubectl diff finds a difference for Deployments [Conformance]",
-      { skip: withoutDeployments },
-      async (t) => {
-        const { kubectl, ns, run } = await begin(t);
-        const labels = { app: "httpd" };
-        const deployment = {
-          apiVersion: "apps/v1",
-          kind: "Deployment",
-          metadata: { name: "httpd-deployment" },
-          spec: {
-            replicas: 1,
-            selector: { matchLabels: labels },
-            template: {
-              metadata: { labels },
-              spec: { containers: [{ name: "httpd", image: HTTPD, ports: [{ containerPort: 80 }] }] },
-            },
+    test("[sig-cli] Kubectl client Kubectl diff should check if kubectl diff finds a difference for Deployments [Conformance]", async (t) => {
+      const { kubectl, ns, run } = await begin(t);
+      const labels = { app: "httpd" };
+      const deployment = {
+        apiVersion: "apps/v1",
+        kind: "Deployment",
+        metadata: { name: "httpd-deployment" },
+        spec: {
+          replicas: 1,
+          selector: { matchLabels: labels },
+          template: {
+            metadata: { labels },
+            spec: { containers: [{ name: "httpd", image: HTTPD, ports: [{ containerPort: 80 }] }] },
           },
-        };
-        const input = JSON.stringify(deployment);
-        await run(["apply", "-f", "-"], { input });
-        // Beside upstream: no difference is no difference.
-        assert.equal((await kubectl.run(["-n", ns, "diff", "-f", "-"], { input })).code, 0);
-        const { code, stdout } = await kubectl.run(["-n", ns, "diff", "-f", "-"], {
-          input: input.replace(HTTPD, BUSYBOX),
-        });
-        assert.equal(code, 1, "kubectl diff exits with 1 where there is a difference");
-        for (const image of [HTTPD, BUSYBOX]) assert.ok(stdout.includes(image), stdout);
-      },
-    );
+        },
+      };
+      const input = JSON.stringify(deployment);
+      await run(["apply", "-f", "-"], { input });
+      // Beside upstream: no difference is no difference.
+      assert.equal((await kubectl.run(["-n", ns, "diff", "-f", "-"], { input })).code, 0);
+      const { code, stdout } = await kubectl.run(["-n", ns, "diff", "-f", "-"], {
+        input: input.replace(HTTPD, BUSYBOX),
+      });
+      assert.equal(code, 1, "kubectl diff exits with 1 where there is a difference");
+      for (const image of [HTTPD, BUSYBOX]) assert.ok(stdout.includes(image), stdout);
+    });
 
     // Older ones fail on what is not there, whatever the server says.
     if (minor >= 25)

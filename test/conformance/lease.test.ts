@@ -29,34 +29,30 @@ function spec(
   };
 }
 
-test(
-  "[sig-node] Lease lease API should be available [Conformance]",
-  { skip: await cluster.lacks("coordination.k8s.io/v1", "leases") },
-  async (t) => {
-    const ns = await cluster.namespace(t, "lease-test");
-    const leases = api.of<V1Lease>("coordination.k8s.io/v1", "leases", ns);
-    const name = "lease";
-    const first = spec("holder", 30, 2, 5, 0);
-    const created = await leases.create({ metadata: { name }, spec: first });
-    assert.deepEqual((await leases.get(name)).spec, first);
+test("[sig-node] Lease lease API should be available [Conformance]", async (t) => {
+  const ns = await cluster.namespace(t, "lease-test");
+  const leases = api.of<V1Lease>("coordination.k8s.io/v1", "leases", ns);
+  const name = "lease";
+  const first = spec("holder", 30, 2, 5, 0);
+  const created = await leases.create({ metadata: { name }, spec: first });
+  assert.deepEqual((await leases.get(name)).spec, first);
 
-    const second = spec("holder2", 30, 20, 50, 1);
-    await leases.update({ ...created, spec: second });
-    assert.deepEqual((await leases.get(name)).spec, second);
+  const second = spec("holder2", 30, 20, 50, 1);
+  await leases.update({ ...created, spec: second });
+  assert.deepEqual((await leases.get(name)).spec, second);
 
-    const third = spec("holder3", 60, 50, 70, 2);
-    await leases.patch(name, "strategic", { spec: third });
-    assert.deepEqual((await leases.get(name)).spec, third);
+  const third = spec("holder3", 60, 50, 70, 2);
+  await leases.patch(name, "strategic", { spec: third });
+  assert.deepEqual((await leases.get(name)).spec, third);
 
-    await leases.create({
-      metadata: { name: "lease2", labels: { deletecollection: "true" } },
-      spec: first,
-    });
-    assert.equal((await leases.list()).items.length, 2);
-    await leases.deleteCollection({ labelSelector: "deletecollection=true" });
-    assert.equal((await leases.list()).items.length, 1);
-    await leases.delete(name);
-    await assert.rejects(leases.get(name), (error) => isRefused(error, 404));
-    await api.of<V1Lease>("coordination.k8s.io/v1", "leases").list();
-  },
-);
+  await leases.create({
+    metadata: { name: "lease2", labels: { deletecollection: "true" } },
+    spec: first,
+  });
+  assert.equal((await leases.list()).items.length, 2);
+  await leases.deleteCollection({ labelSelector: "deletecollection=true" });
+  assert.equal((await leases.list()).items.length, 1);
+  await leases.delete(name);
+  await assert.rejects(leases.get(name), (error) => isRefused(error, 404));
+  await api.of<V1Lease>("coordination.k8s.io/v1", "leases").list();
+});

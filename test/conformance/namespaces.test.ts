@@ -143,40 +143,34 @@ async function finalize(name: string, edit: (finalizers: string[]) => string[]):
   }
 }
 
-test(
-  "[sig-api-machinery] OrderedNamespaceDeletion namespace deletion should delete pod first [Conformance]",
-  { skip: await cluster.lacks("v1", "configmaps") },
-  async (t) => {
-    const ns = await cluster.namespace(t, "nsdeletetest");
-    const pods = api.core<V1Pod>("pods", ns);
-    const pod = "test-pod";
-    await cluster.runPod(ns, {
-      metadata: { name: pod, finalizers: ["e2e.example.com/finalizer"] },
-      spec: { containers: [{ name: "nginx", image: "pause" }] },
-    });
-    const configMaps = api.core<V1ConfigMap>("configmaps", ns);
-    await configMaps.create({ metadata: { name: "test-configmap" }, data: { key: "value" } });
+test("[sig-api-machinery] OrderedNamespaceDeletion namespace deletion should delete pod first [Conformance]", async (t) => {
+  const ns = await cluster.namespace(t, "nsdeletetest");
+  const pods = api.core<V1Pod>("pods", ns);
+  const pod = "test-pod";
+  await cluster.runPod(ns, {
+    metadata: { name: pod, finalizers: ["e2e.example.com/finalizer"] },
+    spec: { containers: [{ name: "nginx", image: "pause" }] },
+  });
+  const configMaps = api.core<V1ConfigMap>("configmaps", ns);
+  await configMaps.create({ metadata: { name: "test-configmap" }, data: { key: "value" } });
 
-    await namespaces.delete(ns);
-    await eventually("the namespace says that content is left", DELETION_TIMEOUT, async () => {
-      const { status } = await namespaces.get(ns);
-      const failed = (status!.conditions ?? []).some(
-        ({ type }) => type === "NamespaceDeletionContentFailure",
-      );
-      return status!.phase === "Terminating" && failed ? true : undefined;
-    });
-    await eventually("the pod is told to go, before all else", DELETION_TIMEOUT, async () => {
-      await configMaps.get("test-configmap");
-      return (await pods.get(pod)).metadata!.deletionTimestamp;
-    });
-    await pods.change(pod, ({ metadata }) => {
-      metadata!.finalizers = [];
-    });
-    // What a kubelet does when it has stopped the containers.
-    if ((await pods.find(pod)) !== undefined) await pods.delete(pod, { gracePeriodSeconds: 0 });
-    await eventually("the pod is gone", DELETION_TIMEOUT, async () =>
-      (await pods.find(pod)) === undefined ? true : undefined,
-    );
-    await isGone(ns, DELETION_TIMEOUT);
-  },
-);
+  await namespaces.delete(ns);
+  await eventually("the namespace says that content is left", DELETION_TIMEOUT, async () => {
+    const { status } = await namespaces.get(ns);
+    const failed = (status!.conditions ?? []).some(({ type }) => type === "NamespaceDeletionContentFailure");
+    return status!.phase === "Terminating" && failed ? true : undefined;
+  });
+  await eventually("the pod is told to go, before all else", DELETION_TIMEOUT, async () => {
+    await configMaps.get("test-configmap");
+    return (await pods.get(pod)).metadata!.deletionTimestamp;
+  });
+  await pods.change(pod, ({ metadata }) => {
+    metadata!.finalizers = [];
+  });
+  // What a kubelet does when it has stopped the containers.
+  if ((await pods.find(pod)) !== undefined) await pods.delete(pod, { gracePeriodSeconds: 0 });
+  await eventually("the pod is gone", DELETION_TIMEOUT, async () =>
+    (await pods.find(pod)) === undefined ? true : undefined,
+  );
+  await isGone(ns, DELETION_TIMEOUT);
+});

@@ -20,7 +20,6 @@ const EVENT_TIMEOUT = 60_000;
 
 const cluster = await startCluster();
 const { api } = cluster;
-const skip = await cluster.lacks("v1", "configmaps");
 
 function watchConfigMaps(
   configMaps: Resource<V1ConfigMap>,
@@ -77,147 +76,127 @@ async function mutate(configMaps: Resource<V1ConfigMap>, name: string, to: strin
   });
 }
 
-test(
-  "[sig-api-machinery] Watchers should observe add, update, and delete watch notifications on configmaps [Conformance]",
-  { skip },
-  async (t) => {
-    const ns = await cluster.namespace(t, "watch");
-    const configMaps = api.core<V1ConfigMap>("configmaps", ns);
-    const [A, B] = ["multiple-watchers-A", "multiple-watchers-B"] as const;
-    await using watchA = await watchConfigMaps(configMaps, undefined, A);
-    await using watchB = await watchConfigMaps(configMaps, undefined, B);
-    await using watchAB = await watchConfigMaps(configMaps, undefined, A, B);
-    const [a, b] = ["e2e-watch-test-configmap-a", "e2e-watch-test-configmap-b"] as const;
+test("[sig-api-machinery] Watchers should observe add, update, and delete watch notifications on configmaps [Conformance]", async (t) => {
+  const ns = await cluster.namespace(t, "watch");
+  const configMaps = api.core<V1ConfigMap>("configmaps", ns);
+  const [A, B] = ["multiple-watchers-A", "multiple-watchers-B"] as const;
+  await using watchA = await watchConfigMaps(configMaps, undefined, A);
+  await using watchB = await watchConfigMaps(configMaps, undefined, B);
+  await using watchAB = await watchConfigMaps(configMaps, undefined, A, B);
+  const [a, b] = ["e2e-watch-test-configmap-a", "e2e-watch-test-configmap-b"] as const;
 
-    const created = await configMaps.create(configMap(a, A));
-    await expectEvent(watchA, "ADDED", created);
-    await expectEvent(watchAB, "ADDED", created);
+  const created = await configMaps.create(configMap(a, A));
+  await expectEvent(watchA, "ADDED", created);
+  await expectEvent(watchAB, "ADDED", created);
+  await expectNoEvent(configMaps, watchB, B, a);
+
+  for (const to of ["1", "2"]) {
+    const updated = await mutate(configMaps, a, to);
+    await expectEvent(watchA, "MODIFIED", updated);
+    await expectEvent(watchAB, "MODIFIED", updated);
     await expectNoEvent(configMaps, watchB, B, a);
+  }
 
-    for (const to of ["1", "2"]) {
-      const updated = await mutate(configMaps, a, to);
-      await expectEvent(watchA, "MODIFIED", updated);
-      await expectEvent(watchAB, "MODIFIED", updated);
-      await expectNoEvent(configMaps, watchB, B, a);
-    }
+  await configMaps.delete(a);
+  await expectEvent(watchA, "DELETED");
+  await expectEvent(watchAB, "DELETED");
+  await expectNoEvent(configMaps, watchB, B, a);
 
-    await configMaps.delete(a);
-    await expectEvent(watchA, "DELETED");
-    await expectEvent(watchAB, "DELETED");
-    await expectNoEvent(configMaps, watchB, B, a);
+  const createdB = await configMaps.create(configMap(b, B));
+  await expectEvent(watchB, "ADDED", createdB);
+  await expectEvent(watchAB, "ADDED", createdB);
+  await expectNoEvent(configMaps, watchA, A, b);
 
-    const createdB = await configMaps.create(configMap(b, B));
-    await expectEvent(watchB, "ADDED", createdB);
-    await expectEvent(watchAB, "ADDED", createdB);
-    await expectNoEvent(configMaps, watchA, A, b);
+  await configMaps.delete(b);
+  await expectEvent(watchB, "DELETED");
+  await expectEvent(watchAB, "DELETED");
+  await expectNoEvent(configMaps, watchA, A, b);
+});
 
-    await configMaps.delete(b);
-    await expectEvent(watchB, "DELETED");
-    await expectEvent(watchAB, "DELETED");
-    await expectNoEvent(configMaps, watchA, A, b);
-  },
-);
+test("[sig-api-machinery] Watchers should be able to start watching from a specific resource version [Conformance]", async (t) => {
+  const ns = await cluster.namespace(t, "watch");
+  const configMaps = api.core<V1ConfigMap>("configmaps", ns);
+  const name = "e2e-watch-test-resource-version";
+  const value = "from-resource-version";
+  await configMaps.create(configMap(name, value));
+  const first = await mutate(configMaps, name, "1");
+  const second = await mutate(configMaps, name, "2");
+  await configMaps.delete(name);
+  await using watch = await watchConfigMaps(configMaps, first.metadata!.resourceVersion, value);
+  const modified = await watch.next(EVENT_TIMEOUT);
+  assert.equal(modified.type, "MODIFIED");
+  assert.deepEqual(modified.object, second);
+  assert.equal((await watch.next(EVENT_TIMEOUT)).type, "DELETED");
+});
 
-test(
-  "[sig-api-machinery] Watchers should be able to start watching from a specific resource version [Conformance]",
-  { skip },
-  async (t) => {
-    const ns = await cluster.namespace(t, "watch");
-    const configMaps = api.core<V1ConfigMap>("configmaps", ns);
-    const name = "e2e-watch-test-resource-version";
-    const value = "from-resource-version";
-    await configMaps.create(configMap(name, value));
-    const first = await mutate(configMaps, name, "1");
-    const second = await mutate(configMaps, name, "2");
-    await configMaps.delete(name);
-    await using watch = await watchConfigMaps(configMaps, first.metadata!.resourceVersion, value);
-    const modified = await watch.next(EVENT_TIMEOUT);
-    assert.equal(modified.type, "MODIFIED");
-    assert.deepEqual(modified.object, second);
-    assert.equal((await watch.next(EVENT_TIMEOUT)).type, "DELETED");
-  },
-);
-
-test(
-  "[sig-api-machinery] Watchers should be able to restart watching from the last resource version observed by the previous watch [Conformance]",
-  { skip },
-  async (t) => {
-    const ns = await cluster.namespace(t, "watch");
-    const configMaps = api.core<V1ConfigMap>("configmaps", ns);
-    const name = "e2e-watch-test-watch-closed";
-    const value = "watch-closed-and-restarted";
-    let last: WatchEvent<ConfigMap>;
-    {
-      await using broken = await watchConfigMaps(configMaps, undefined, value);
-      const created = await configMaps.create(configMap(name, value));
-      await mutate(configMaps, name, "1");
-      await expectEvent(broken, "ADDED", created);
-      last = await expectEvent(broken, "MODIFIED");
-    }
-    const second = await mutate(configMaps, name, "2");
-    await using restarted = await watchConfigMaps(configMaps, last.object.metadata!.resourceVersion, value);
-    await configMaps.delete(name);
-    await expectEvent(restarted, "MODIFIED", second);
-    await expectEvent(restarted, "DELETED");
-  },
-);
-
-test(
-  "[sig-api-machinery] Watchers should observe an object deletion if it stops meeting the requirements of the selector [Conformance]",
-  { skip },
-  async (t) => {
-    const ns = await cluster.namespace(t, "watch");
-    const configMaps = api.core<V1ConfigMap>("configmaps", ns);
-    const name = "e2e-watch-test-label-changed";
-    const value = "label-changed-and-restored";
-    const relabel = (to: string): Promise<ConfigMap> =>
-      configMaps.change(name, ({ metadata }) => {
-        metadata!.labels![LABEL] = to;
-      });
-    await using watch = await watchConfigMaps(configMaps, undefined, value);
+test("[sig-api-machinery] Watchers should be able to restart watching from the last resource version observed by the previous watch [Conformance]", async (t) => {
+  const ns = await cluster.namespace(t, "watch");
+  const configMaps = api.core<V1ConfigMap>("configmaps", ns);
+  const name = "e2e-watch-test-watch-closed";
+  const value = "watch-closed-and-restarted";
+  let last: WatchEvent<ConfigMap>;
+  {
+    await using broken = await watchConfigMaps(configMaps, undefined, value);
     const created = await configMaps.create(configMap(name, value));
-    const first = await mutate(configMaps, name, "1");
-    await relabel("wrong-value");
-    await expectEvent(watch, "ADDED", created);
-    await expectEvent(watch, "MODIFIED", first);
-    await expectEvent(watch, "DELETED");
+    await mutate(configMaps, name, "1");
+    await expectEvent(broken, "ADDED", created);
+    last = await expectEvent(broken, "MODIFIED");
+  }
+  const second = await mutate(configMaps, name, "2");
+  await using restarted = await watchConfigMaps(configMaps, last.object.metadata!.resourceVersion, value);
+  await configMaps.delete(name);
+  await expectEvent(restarted, "MODIFIED", second);
+  await expectEvent(restarted, "DELETED");
+});
 
-    await mutate(configMaps, name, "2");
-    await expectNoEvent(configMaps, watch, value, name);
+test("[sig-api-machinery] Watchers should observe an object deletion if it stops meeting the requirements of the selector [Conformance]", async (t) => {
+  const ns = await cluster.namespace(t, "watch");
+  const configMaps = api.core<V1ConfigMap>("configmaps", ns);
+  const name = "e2e-watch-test-label-changed";
+  const value = "label-changed-and-restored";
+  const relabel = (to: string): Promise<ConfigMap> =>
+    configMaps.change(name, ({ metadata }) => {
+      metadata!.labels![LABEL] = to;
+    });
+  await using watch = await watchConfigMaps(configMaps, undefined, value);
+  const created = await configMaps.create(configMap(name, value));
+  const first = await mutate(configMaps, name, "1");
+  await relabel("wrong-value");
+  await expectEvent(watch, "ADDED", created);
+  await expectEvent(watch, "MODIFIED", first);
+  await expectEvent(watch, "DELETED");
 
-    const restored = await relabel(value);
-    const third = await mutate(configMaps, name, "3");
-    await configMaps.delete(name);
-    await expectEvent(watch, "ADDED", restored);
-    await expectEvent(watch, "MODIFIED", third);
-    await expectEvent(watch, "DELETED");
-  },
-);
+  await mutate(configMaps, name, "2");
+  await expectNoEvent(configMaps, watch, value, name);
 
-test(
-  "[sig-api-machinery] Watchers should receive events on concurrent watches in same order [Conformance]",
-  { skip },
-  async (t) => {
-    const iterations = 100;
-    const ns = await cluster.namespace(t, "watch");
-    const configMaps = api.core<V1ConfigMap>("configmaps", ns);
-    let { resourceVersion } = (await configMaps.list()).metadata;
-    const stop = new AbortController();
-    const producing = produceEvents(configMaps, stop.signal);
+  const restored = await relabel(value);
+  const third = await mutate(configMaps, name, "3");
+  await configMaps.delete(name);
+  await expectEvent(watch, "ADDED", restored);
+  await expectEvent(watch, "MODIFIED", third);
+  await expectEvent(watch, "DELETED");
+});
 
-    await using stack = new AsyncDisposableStack();
-    const watches: Watching<ConfigMap>[] = [];
-    const next = async (watch: Watching<ConfigMap>): Promise<string> =>
-      (await watch.next(10_000)).object.metadata!.resourceVersion!;
-    for (let i = 0; i < iterations; i++) {
-      watches.push(stack.use(await configMaps.watch({ resourceVersion })));
-      resourceVersion = await next(watches[0]!);
-      for (const watch of watches.slice(1)) assert.equal(await next(watch), resourceVersion);
-    }
-    stop.abort();
-    await producing;
-  },
-);
+test("[sig-api-machinery] Watchers should receive events on concurrent watches in same order [Conformance]", async (t) => {
+  const iterations = 100;
+  const ns = await cluster.namespace(t, "watch");
+  const configMaps = api.core<V1ConfigMap>("configmaps", ns);
+  let { resourceVersion } = (await configMaps.list()).metadata;
+  const stop = new AbortController();
+  const producing = produceEvents(configMaps, stop.signal);
+
+  await using stack = new AsyncDisposableStack();
+  const watches: Watching<ConfigMap>[] = [];
+  const next = async (watch: Watching<ConfigMap>): Promise<string> =>
+    (await watch.next(10_000)).object.metadata!.resourceVersion!;
+  for (let i = 0; i < iterations; i++) {
+    watches.push(stack.use(await configMaps.watch({ resourceVersion })));
+    resourceVersion = await next(watches[0]!);
+    for (const watch of watches.slice(1)) assert.equal(await next(watch), resourceVersion);
+  }
+  stop.abort();
+  await producing;
+});
 
 /** Creates, updates and deletes at random, at most every 5 ms. */
 async function produceEvents(configMaps: Resource<V1ConfigMap>, signal: AbortSignal): Promise<void> {
