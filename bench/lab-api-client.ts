@@ -28,6 +28,10 @@ export interface Lab extends AsyncDisposable {
   readonly call: (...args: Parameters<Lab["open"]>) => Promise<Buffer>;
   /** How long the server's event loop stood still at the most since this was called last, milliseconds. */
   readonly stall: () => Promise<number>;
+  /** Processor time that the server's process has used so far, microseconds. */
+  readonly cpu: () => Promise<number>;
+  /** What it uses after garbage collection, bytes. */
+  readonly memory: () => Promise<number>;
 }
 
 export async function startLab(services: number, slices: number, sockets: number): Promise<Lab> {
@@ -79,13 +83,17 @@ export async function startLab(services: number, slices: number, sockets: number
     if (response.statusCode! >= 300) throw new Error(`${args[0]}: ${all.toString()}`);
     return all;
   };
+  const number = (path: string) => async (): Promise<number> =>
+    Number((await call(`${plain}/${path}`)).toString());
   return {
     api,
     plain,
     bytesEach,
     open,
     call,
-    stall: async () => Number((await call(`${plain}/stall`)).toString()),
+    stall: number("stall"),
+    cpu: number("cpu"),
+    memory: number("memory"),
     async [Symbol.asyncDispose]() {
       agent.destroy();
       child.stdin.end();

@@ -68,6 +68,15 @@ const plain = createServer(
       delay.reset();
       return;
     }
+    if (request.url === "/cpu") {
+      const { user, system } = process.cpuUsage();
+      response.end(String(user + system));
+      return;
+    }
+    if (request.url === "/memory") {
+      response.end(String(memory()));
+      return;
+    }
     const pieces: Buffer[] = [];
     request.on("data", (piece: Buffer) => void pieces.push(piece));
     request.on("end", () => {
