@@ -67,7 +67,18 @@ export interface RegistryWatch<T extends KubeObject> extends AsyncIterableIterat
   readonly RegistryEvent<T>[],
   undefined
 > {
+  /** As `next`, told by a call instead of a promise: for who reads a thousand watches. One reader at a time. */
+  take(reader: WatchReader<T>): void;
+  /** Ends the watch as its time-out does: with a last bookmark where they are allowed. */
+  finish(): void;
   close(): void;
+}
+
+/** Waits for what a watch has next. One of its functions is called, once, perhaps at once. */
+export interface WatchReader<T extends KubeObject> {
+  events(events: readonly RegistryEvent<T>[]): void;
+  ended(): void;
+  failed(error: unknown): void;
 }
 
 export interface RegistryWriteOptions {

@@ -63,6 +63,8 @@ export interface ServerLimits extends FlowControlOptions {
   readonly headersTimeout?: number;
   /** Milliseconds for the body of a request. @default 30_000 */
   readonly bodyTimeout?: number;
+  /** Milliseconds for which a client may take nothing of what it has been sent. @default 60_000 */
+  readonly stallTimeout?: number;
   /** Connections at once. @default 4096 */
   readonly maxConnections?: number;
   /** Connections of one user at once; of one in system:masters, twice as many. @default 1024 */

@@ -38,9 +38,28 @@ export interface Response {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
   /** Whole, or as it comes: then each piece is sent before the next is asked for. */
-  readonly body: string | Uint8Array | AsyncIterable<string | Uint8Array>;
+  readonly body: string | Uint8Array | AsyncIterable<string | Uint8Array> | LiveBody;
   /** Whether a large body may be compressed on the way. @default false */
   readonly compressible?: boolean;
+}
+
+/** A body that speaks up by itself, for long: a watch. A thousand of them cost a thousand writes, and no promises. */
+export interface LiveBody {
+  /** Once. From then on it writes to `outlet`, until it ends it. */
+  start(outlet: Outlet): void;
+  /** The reader has taken what was written. */
+  resume(): void;
+  /** The reader has gone. */
+  close(): void;
+  /** Resolves when the body has ended or has been closed. */
+  readonly over: Promise<void>;
+}
+
+/** Where a live body goes. */
+export interface Outlet {
+  /** False: the reader does not keep up, and nothing more is to be written before `resume`. */
+  write(piece: string | Uint8Array): boolean;
+  end(): void;
 }
 
 /** Throws ApiError: the front makes a Status of it. */

@@ -28,6 +28,8 @@ import { send } from "./send.ts";
 /** Milliseconds for a TLS handshake, and for the headers of a request. */
 const HANDSHAKE_TIMEOUT = 10_000;
 const HEADERS_TIMEOUT = 15_000;
+/** How long a client may take nothing of what it has been sent, milliseconds. */
+const STALL_TIMEOUT = 60_000;
 /** How often node:http looks for headers that are late, milliseconds. */
 const CHECK_INTERVAL = 5000;
 /** Connections at once; a client-go program uses one or two. */
@@ -62,6 +64,8 @@ export interface FrontOptions {
   readonly headersTimeout?: number;
   /** Milliseconds for the body of a request. @default 30_000 */
   readonly bodyTimeout?: number;
+  /** Milliseconds for which a client may take nothing of what it has been sent. @default 60_000 */
+  readonly stallTimeout?: number;
   /** @default 4096 */
   readonly maxConnections?: number;
   /** Of one user; of one in system:masters, twice as many. @default 1024 */
@@ -191,7 +195,7 @@ async function answer(
   try {
     const surplus = surplusConnections.has(connectionOf(request));
     if (surplus && request.httpVersionMajor === 1) response.setHeader("connection", "close");
-    await send(request, response, outcome);
+    await send(request, response, outcome, parts.stallTimeout ?? STALL_TIMEOUT);
     if (surplus) sessionOf(request)?.close();
     if (!request.complete) endUnlessComplete(request, response);
     // What a watch has kept open until now would otherwise stay for the next request.

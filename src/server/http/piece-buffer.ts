@@ -3,13 +3,21 @@
 /** Bytes. Larger ones only make the first wait longer: TLS cuts them into records of 16 KiB. */
 const SIZE = 128 * 1024;
 
+const EMPTY = Buffer.alloc(0);
+
 export class PieceBuffer {
-  #bytes = Buffer.allocUnsafeSlow(SIZE);
+  readonly #size: number;
+  #bytes = EMPTY;
   #length = 0;
+
+  /** `size` is what is worth a write, bytes. @default 128 KiB */
+  constructor(size: number = SIZE) {
+    this.#size = size;
+  }
 
   /** Whether there is enough for a write. */
   get isFull(): boolean {
-    return this.#length >= SIZE - 4096;
+    return this.#length >= this.#size - 4096;
   }
 
   /** The bytes of `from` in this range. */
@@ -29,7 +37,7 @@ export class PieceBuffer {
   /** What was gathered; it is the taker's. */
   take(): Uint8Array {
     const taken = this.#bytes.subarray(0, this.#length);
-    this.#bytes = Buffer.allocUnsafeSlow(SIZE);
+    this.#bytes = EMPTY;
     this.#length = 0;
     return taken;
   }
@@ -37,7 +45,7 @@ export class PieceBuffer {
   #reserve(more: number): void {
     const needed = this.#length + more;
     if (needed <= this.#bytes.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#size, this.#bytes.length * 2));
     this.#bytes.copy(grown, 0, 0, this.#length);
     this.#bytes = grown;
   }

@@ -5,7 +5,7 @@ import { constants, createGzip, gzip } from "node:zlib";
 import { once } from "node:events";
 import { Readable } from "node:stream";
 import { promisify } from "node:util";
-import type { Response } from "./exchange.ts";
+import type { LiveBody, Response } from "./exchange.ts";
 
 /** From this size on compression pays (kube-apiserver's threshold), bytes. */
 const COMPRESS_FROM = 128 * 1024;
@@ -13,16 +13,22 @@ const COMPRESSION = { level: constants.Z_BEST_SPEED };
 const compress = promisify(gzip);
 /** How much of a list is made before the client has taken what came before it, bytes. Of a watch: nothing. */
 const AHEAD = 1024 * 1024;
-/** How long a client may take nothing of what it has been sent, milliseconds. */
-const STALLED = 60_000;
 
 type AnyRequest = IncomingMessage | Http2ServerRequest;
 type AnyResponse = ServerResponse | Http2ServerResponse;
 /** What both have in common, in a form that can be called. */
 type Sink = ServerResponse;
 
-/** Resolves when all is handed to the connection. Throws what the body throws, and if the connection breaks. */
-export async function send(request: AnyRequest, response: AnyResponse, answer: Response): Promise<void> {
+/**
+ * Resolves when all is handed to the connection. Throws what the body throws, and if the connection breaks. Who takes
+ * nothing of what has been sent for `patience` milliseconds is cut off.
+ */
+export async function send(
+  request: AnyRequest,
+  response: AnyResponse,
+  answer: Response,
+  patience: number,
+): Promise<void> {
   const { status, headers, body, compressible = false } = answer;
   response.statusCode = status;
   response.setHeader("cache-control", "no-cache, private");
@@ -41,13 +47,19 @@ export async function send(request: AnyRequest, response: AnyResponse, answer: R
     else response.end(bytes);
     return;
   }
+  if ("start" in body) {
+    if (request.method !== "HEAD") return sendLive(response as Sink, body, patience);
+    body.close();
+    response.end();
+    return;
+  }
   if (request.method === "HEAD") {
     await body[Symbol.asyncIterator]().return?.();
     response.end();
     return;
   }
   const pieces = gzipped ? await maybeCompressed(response, body) : body;
-  await sendPieces(response as Sink, pieces, compressible ? AHEAD : 0);
+  await sendPieces(response as Sink, pieces, compressible ? AHEAD : 0, patience);
 }
 
 /** Collects until it is known whether the body is large, then sends it compressed or as it is. */
@@ -90,26 +102,65 @@ async function sendPieces(
   response: Sink,
   body: AsyncIterable<string | Uint8Array>,
   ahead: number,
+  patience: number,
 ): Promise<void> {
-  // A watch may have nothing to say for minutes, but the client must know at once that it has begun.
   response.flushHeaders();
   const closed = once(response, "close");
   for await (const piece of body) {
     if (response.destroyed) return;
     const taken = response.write(piece);
-    if (!taken && response.writableLength > ahead) await drained(response, closed);
+    if (taken || response.writableLength <= ahead) continue;
+    const cut = cutOffAfter(patience, response);
+    await Promise.race([once(response, "drain"), closed]);
+    clearTimeout(cut);
   }
   response.end();
 }
 
-/** Resolves when the client has taken what was written, or is gone: who takes nothing for too long is cut off. */
-async function drained(response: Sink, closed: Promise<unknown>): Promise<void> {
-  const cut = setTimeout(
-    () => response.destroy(new Error(`the client took nothing for ${STALLED / 1000} seconds`)),
-    STALLED,
+async function sendLive(response: Sink, body: LiveBody, patience: number): Promise<void> {
+  // A watch may have nothing to say for minutes, but the client must know at once that it has begun.
+  response.flushHeaders();
+  let cut: NodeJS.Timeout | undefined;
+  const taken = (): void => {
+    clearTimeout(cut);
+    cut = undefined;
+  };
+  response.once("close", () => {
+    taken();
+    body.close();
+  });
+  response.on("drain", () => {
+    taken();
+    body.resume();
+  });
+  body.start({
+    write(piece) {
+      const socket = corkable(response);
+      // Now, in one record, instead of at the end of the turn: whoever shares the turn out must see what it costs.
+      socket?.cork();
+      const room = response.write(piece);
+      socket?.uncork();
+      if (room || response.writableLength === 0) return true;
+      cut ??= cutOffAfter(patience, response);
+      return false;
+    },
+    end() {
+      response.end();
+    },
+  });
+  await body.over;
+}
+
+/** Of HTTP/1.1, the connection; HTTP/2 gathers by itself what it writes. */
+function corkable({ socket, req }: Sink): Sink["socket"] {
+  return req.httpVersionMajor === 1 ? socket : null;
+}
+
+function cutOffAfter(patience: number, response: Sink): NodeJS.Timeout {
+  return setTimeout(
+    () => response.destroy(new Error(`the client took nothing for ${patience / 1000} seconds`)),
+    patience,
   );
-  await Promise.race([once(response, "drain"), closed]);
-  clearTimeout(cut);
 }
 
 function acceptsGzip({ headers }: AnyRequest): boolean {

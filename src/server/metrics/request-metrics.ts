@@ -67,6 +67,11 @@ export function createRequestMetrics(register: Registry, catalog: KindCatalog): 
   });
   inflight.set({ request_kind: "mutating" }, 0);
   inflight.set({ request_kind: "readOnly" }, 0);
+  /** With their labels: this is asked for with each event of each watch. */
+  const sent = new WeakMap<
+    Kind,
+    { readonly events: Counter.Internal; readonly bytes: Histogram.Internal<string> }
+  >();
   const paths = derivedFrom(catalog, (kinds) => new ResourcePaths(kinds));
 
   return {
@@ -100,13 +105,23 @@ export function createRequestMetrics(register: Registry, catalog: KindCatalog): 
         if (watch) longrunning.dec(labels);
         finish(status);
       };
-      return { ...response, body: untilEnd(body, ended) };
+      if (!("start" in body)) return { ...response, body: untilEnd(body, ended) };
+      void body.over.then(ended);
+      return response;
     },
 
-    watchSent({ group, version, plural }, events, bytes) {
-      const labels = { group, version, resource: plural };
-      watchEvents.inc(labels, events);
-      watchBytes.observe(labels, bytes);
+    watchSent(kind, events, bytes) {
+      let of = sent.get(kind);
+      if (of === undefined) {
+        const { group, version, plural: resource } = kind;
+        of = {
+          events: watchEvents.labels({ group, version, resource }),
+          bytes: watchBytes.labels({ group, version, resource }),
+        };
+        sent.set(kind, of);
+      }
+      of.events.inc(events);
+      of.bytes.observe(bytes);
     },
   };
 }

@@ -24,8 +24,27 @@ export function endingWithKind<T extends KubeObject>(
     subscription[Symbol.dispose]();
     watch.close();
   }
+  const over = subscription[Symbol.dispose].bind(subscription);
   return {
     close,
+    finish() {
+      watch.finish();
+    },
+    take(reader) {
+      watch.take({
+        events(events) {
+          reader.events(events);
+        },
+        ended() {
+          over();
+          reader.ended();
+        },
+        failed(error) {
+          over();
+          reader.failed(error);
+        },
+      });
+    },
     async next(): Promise<IteratorResult<readonly RegistryEvent<T>[], undefined>> {
       const result = await watch.next();
       if (result.done === true) close();

@@ -5,10 +5,18 @@
 import { apiVersionOf, type Kind } from "../../api/kind.ts";
 import type { KubeObject } from "../../api/meta/type.ts";
 import { tooLargeResourceVersion, tooOldResourceVersion } from "../../api/status-errors.ts";
-import { CompactedError, type Revision, type Store, type StoreEvent, type Watch } from "../../store/store.ts";
-import type { RegistryEvent, RegistryWatch, RegistryWatchQuery } from "../registry.ts";
+import {
+  CompactedError,
+  type Entry,
+  type Revision,
+  type Store,
+  type StoreEvent,
+  type Watch,
+} from "../../store/store.ts";
+import type { RegistryEvent, RegistryWatch, RegistryWatchQuery, WatchReader } from "../registry.ts";
 import type { BookmarkClock } from "./bookmark-clock.ts";
-import { listObjects, parseResourceVersion } from "./list.ts";
+import { InitialEvents } from "./initial-events.ts";
+import { listEntries, parseResourceVersion } from "./list.ts";
 import { type Selection, selectionOf } from "./selection.ts";
 import { decodeEntry, lastState } from "./stored-object.ts";
 
@@ -28,22 +36,23 @@ export async function watchObjects<T extends KubeObject>(
 ): Promise<RegistryWatch<T>> {
   const selection = selectionOf(kind, query);
   const { resourceVersion: text = "" } = query;
-  const initial: RegistryEvent<T>[] = [];
+  let entries: readonly Entry[] = [];
+  let mark: RegistryEvent<T> | undefined;
   let since: Revision;
   if (text === "" || text === "0" || query.sendInitialEvents === true) {
     if (text !== "" && text !== "0") checkNotFuture(store, parseResourceVersion(text));
-    const { items, resourceVersion } = await listObjects(store, kind, selectors(query));
-    since = Number(resourceVersion);
-    if (query.sendInitialEvents !== false)
-      for (const object of items) initial.push({ type: "ADDED", object });
+    const list = await listEntries(store, kind, selectors(query));
+    since = Number(list.resourceVersion);
+    if (query.sendInitialEvents !== false) ({ entries } = list);
     if (query.sendInitialEvents === true && query.allowBookmarks === true)
-      initial.push(bookmark(kind, since, { [INITIAL_EVENTS_END]: "true" }));
+      mark = bookmark(kind, since, { [INITIAL_EVENTS_END]: "true" });
   } else {
     since = parseResourceVersion(text);
     checkNotFuture(store, since);
   }
   try {
     const watch = store.watch(selection.key ?? selection.prefix, since);
+    const initial = new InitialEvents(kind, entries, mark);
     return new SelectedWatch(kind, selection, { watch, since }, initial, query, bookmarks);
   } catch (error) {
     if (error instanceof CompactedError) throw tooOldResourceVersion(error.requested, error.compacted);
@@ -124,79 +133,88 @@ class SelectedWatch<T extends KubeObject> implements RegistryWatch<T> {
   readonly #watch: Watch;
   readonly #bookmarks: BookmarkClock | undefined;
   readonly #timeout: NodeJS.Timeout | undefined;
-  #first: readonly RegistryEvent<T>[];
-  /** The store's next events, asked for and not here yet. */
-  #pending: Promise<IteratorResult<readonly StoreEvent[]>> | undefined;
+  #initial: InitialEvents<T> | undefined;
+  /** Waits for the next events. */
+  #reader: WatchReader<T> | undefined;
+  /** Whether the store has been asked for its next events. */
+  #asked = false;
+  /** What the store has answered while nobody waited: a bookmark came first. */
+  #answer: (() => void) | undefined;
   /** Everything up to here has been handed out. */
   #complete: Revision;
-  #wake: ((why: "bookmark" | "timeout") => void) | undefined;
-  #timedOut = false;
+  /** No more events, but perhaps a last bookmark. */
+  #finishing = false;
   #closed = false;
 
   constructor(
     kind: Kind<T>,
     selection: Selection<T>,
     { watch, since }: { readonly watch: Watch; readonly since: Revision },
-    initial: readonly RegistryEvent<T>[],
+    initial: InitialEvents<T>,
     query: RegistryWatchQuery,
     bookmarks: BookmarkClock,
   ) {
     this.#kind = kind;
     this.#selection = selection;
     this.#watch = watch;
-    this.#first = initial;
+    this.#initial = initial.done ? undefined : initial;
     this.#bookmarks = query.allowBookmarks === true ? bookmarks : undefined;
     this.#bookmarks?.add(this);
     this.#complete = since;
-    if (query.timeoutMs !== undefined)
-      this.#timeout = setTimeout(() => {
-        this.#timedOut = true;
-        this.#wake?.("timeout");
-      }, query.timeoutMs);
+    if (query.timeoutMs !== undefined) this.#timeout = setTimeout(() => this.finish(), query.timeoutMs);
   }
 
   /** Called by the clock. `revision` is old enough that its events would have been seen by a watch that waits. */
   tick(revision: Revision): void {
-    if (this.#wake === undefined || revision <= this.#complete) return;
+    if (this.#reader === undefined || revision <= this.#complete) return;
     this.#complete = revision;
-    this.#wake("bookmark");
+    this.#hand()!.events([bookmark(this.#kind, revision)]);
   }
 
-  async next(): Promise<Result<T>> {
-    if (this.#first.length > 0) {
-      const initial = this.#first;
-      this.#first = [];
-      return { done: false, value: initial };
+  take(reader: WatchReader<T>): void {
+    if (this.#reader !== undefined) throw new Error("a watch has one reader at a time");
+    if (this.#closed) return reader.ended();
+    if (this.#initial !== undefined) {
+      // A list that is not whole yet has no version to resume from, so there is no bookmark before its end.
+      if (this.#finishing) return this.#end(reader, false);
+      const events = this.#initial.next();
+      if (this.#initial.done) this.#initial = undefined;
+      return reader.events(events);
     }
-    for (;;) {
-      if (this.#closed) return { done: true, value: undefined };
-      if (this.#timedOut) return this.#end();
-      this.#pending ??= this.#watch.next();
-      const woken = new Promise<"bookmark" | "timeout">((resolve) => (this.#wake = resolve));
-      const outcome = await this.#settle(Promise.race([this.#pending, woken]));
-      this.#wake = undefined;
-      if (outcome === "timeout") return this.#end();
-      if (outcome === "bookmark") return { done: false, value: [bookmark(this.#kind, this.#complete)] };
-      this.#pending = undefined;
-      if (outcome.done === true) {
-        this.close();
-        return { done: true, value: undefined };
-      }
-      this.#complete = outcome.value.at(-1)?.revision ?? this.#complete;
-      const events =
-        this.#selection.matches === undefined
-          ? allEvents(this.#kind, outcome.value)
-          : selectedEvents(this.#kind, this.#selection, outcome.value);
-      if (events.length > 0) return { done: false, value: events };
-    }
+    if (this.#finishing) return this.#end(reader, true);
+    this.#reader = reader;
+    const answer = this.#answer;
+    this.#answer = undefined;
+    if (answer === undefined) this.#ask();
+    else answer();
+  }
+
+  // oxlint-disable-next-line typescript/promise-function-async -- take answers by calls
+  next(): Promise<Result<T>> {
+    return new Promise((resolve, reject) => {
+      this.take({
+        events: (value) => resolve({ done: false, value }),
+        ended: () => resolve({ done: true, value: undefined }),
+        failed: reject,
+      });
+    });
+  }
+
+  finish(): void {
+    if (this.#finishing || this.#closed) return;
+    this.#finishing = true;
+    const reader = this.#hand();
+    if (reader !== undefined) this.#end(reader, true);
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#initial = undefined;
     clearTimeout(this.#timeout);
     this.#bookmarks?.delete(this);
     this.#watch.close();
+    this.#hand()?.ended();
   }
 
   async return(): Promise<Result<T>> {
@@ -208,21 +226,61 @@ class SelectedWatch<T extends KubeObject> implements RegistryWatch<T> {
     return this;
   }
 
-  /** The time is over: a last bookmark, where they are wanted, and then the end. */
-  #end(): Result<T> {
-    const last = this.#bookmarks === undefined ? undefined : this.#complete;
-    this.close();
-    if (last === undefined) return { done: true, value: undefined };
-    return { done: false, value: [bookmark(this.#kind, last)] };
+  /** The waiting reader, who waits no longer. */
+  #hand(): WatchReader<T> | undefined {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    return reader;
   }
 
-  async #settle<R>(promise: Promise<R>): Promise<R> {
-    try {
-      return await promise;
-    } catch (error) {
-      this.close();
-      if (error instanceof CompactedError) throw tooOldResourceVersion(error.requested, error.compacted);
-      throw error;
-    }
+  /** A last bookmark, where they are wanted, and then the end. */
+  #end(reader: WatchReader<T>, marked: boolean): void {
+    const wanted = marked && this.#bookmarks !== undefined;
+    this.close();
+    if (wanted) reader.events([bookmark(this.#kind, this.#complete)]);
+    else reader.ended();
   }
+
+  #ask(): void {
+    if (this.#asked) return;
+    this.#asked = true;
+    this.#watch.next().then(this.#arrived, this.#failed);
+  }
+
+  readonly #arrived = (result: IteratorResult<readonly StoreEvent[], undefined>): void => {
+    this.#asked = false;
+    if (this.#closed) return;
+    if (this.#reader === undefined) {
+      this.#answer = () => this.#arrived(result);
+      return;
+    }
+    // The store has been closed.
+    if (result.done === true) return this.close();
+    let events: readonly RegistryEvent<T>[];
+    try {
+      events =
+        this.#selection.matches === undefined
+          ? allEvents(this.#kind, result.value)
+          : selectedEvents(this.#kind, this.#selection, result.value);
+    } catch (error) {
+      return this.#failed(error);
+    }
+    this.#complete = result.value.at(-1)?.revision ?? this.#complete;
+    if (events.length === 0) this.#ask();
+    else this.#hand()!.events(events);
+  };
+
+  readonly #failed = (error: unknown): void => {
+    this.#asked = false;
+    if (this.#closed) return;
+    if (this.#reader === undefined) {
+      this.#answer = () => this.#failed(error);
+      return;
+    }
+    const reader = this.#hand()!;
+    this.close();
+    reader.failed(
+      error instanceof CompactedError ? tooOldResourceVersion(error.requested, error.compacted) : error,
+    );
+  };
 }
