@@ -10,6 +10,7 @@ import {
 import { deploymentScale } from "./scale.ts";
 import { deploymentSchema } from "./schema.ts";
 import type { Deployment } from "./type.ts";
+import { workloadWarnings } from "../pod/warnings.ts";
 import {
   validateDeployment,
   validateDeploymentStatusUpdate,
@@ -38,4 +39,5 @@ export const deploymentKind: Kind<Deployment> = {
   validate: validateDeployment,
   validateUpdate: validateDeploymentUpdate,
   validateStatusUpdate: validateDeploymentStatusUpdate,
+  warnings: workloadWarnings("spec.template", ({ spec }) => spec?.template),
 };

@@ -13,9 +13,9 @@ test("oddly written addresses earn warnings", () => {
     },
   }).object;
   assert.deepEqual(podKind.warnings!(pod), [
-    'spec.hostAliases[1].ip: IPv6 address "FD00::1" should be in RFC 5952 canonical format ("fd00::1")',
     'spec.dnsConfig.nameservers[0]: IPv6 address "fd00:0::2" should be in RFC 5952 canonical format ("fd00::2")',
     'spec.dnsConfig.nameservers[1]: non-standard IP address "05.06.07.08" will be considered invalid in a future Kubernetes release: use "5.6.7.8"',
+    'spec.hostAliases[1].ip: IPv6 address "FD00::1" should be in RFC 5952 canonical format ("fd00::1")',
   ]);
 });
 

@@ -1,11 +1,13 @@
 /** What the server does to a Pod before it is validated (pkg/registry/core/pod/strategy.go). */
 import { dropDisabledFields } from "./disabled-fields.ts";
+import { mergeLabelKeys } from "./label-keys.ts";
 import { podQosClass } from "./qos.ts";
 import type { Pod } from "./type.ts";
 
 /** A new pod has not run yet, whatever its client wrote. */
 export function preparePodForCreate(pod: Pod): void {
   if (pod.spec !== undefined) dropDisabledFields(pod.spec);
+  mergeLabelKeys(pod);
   pod.status = { phase: "Pending", qosClass: podQosClass(pod) };
   if ((pod.spec?.schedulingGates ?? []).length > 0)
     pod.status.conditions = [

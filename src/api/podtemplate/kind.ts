@@ -4,6 +4,7 @@ import { podTemplateColumns } from "./columns.ts";
 import { setPodTemplateDefaults } from "./defaults.ts";
 import { podTemplateSchema } from "./schema.ts";
 import type { PodTemplate } from "./type.ts";
+import { templateWarnings } from "../pod/warnings.ts";
 import { validatePodTemplate, validatePodTemplateUpdate } from "./validation.ts";
 
 export const podTemplateKind: Kind<PodTemplate> = {
@@ -25,4 +26,5 @@ export const podTemplateKind: Kind<PodTemplate> = {
   prepareForUpdate: () => {},
   validate: validatePodTemplate,
   validateUpdate: validatePodTemplateUpdate,
+  warnings: ({ template }) => (template === undefined ? [] : templateWarnings("template.", template)),
 };

@@ -10,6 +10,7 @@ import {
 import { replicaSetScale } from "./scale.ts";
 import { replicaSetSchema } from "./schema.ts";
 import type { ReplicaSet } from "./type.ts";
+import { workloadWarnings } from "../pod/warnings.ts";
 import {
   validateReplicaSet,
   validateReplicaSetStatusUpdate,
@@ -37,4 +38,5 @@ export const replicaSetKind: Kind<ReplicaSet> = {
   validate: validateReplicaSet,
   validateUpdate: validateReplicaSetUpdate,
   validateStatusUpdate: validateReplicaSetStatusUpdate,
+  warnings: workloadWarnings("spec.template", ({ spec }) => spec?.template),
 };

@@ -10,6 +10,7 @@ import {
 import { replicationControllerScale } from "./scale.ts";
 import { replicationControllerSchema } from "./schema.ts";
 import type { ReplicationController } from "./type.ts";
+import { workloadWarnings } from "../pod/warnings.ts";
 import {
   validateReplicationController,
   validateReplicationControllerStatusUpdate,
@@ -37,4 +38,5 @@ export const replicationControllerKind: Kind<ReplicationController> = {
   validate: validateReplicationController,
   validateUpdate: validateReplicationControllerUpdate,
   validateStatusUpdate: validateReplicationControllerStatusUpdate,
+  warnings: workloadWarnings("spec.template", ({ spec }) => spec?.template),
 };
