@@ -68,10 +68,17 @@ export function fillFamilies(
   const anyFamily = isHeadless(spec) && Object.keys(spec.selector ?? {}).length === 0;
   spec.ipFamilyPolicy ??= anyFamily ? "RequireDualStack" : "SingleStack";
   const wanted = [...(spec.ipFamilies ?? [])];
-  for (const address of isHeadless(spec) ? [] : (spec.clusterIPs ?? []).slice(wanted.length)) {
+  const addresses = isHeadless(spec) ? [] : (spec.clusterIPs ?? []);
+  for (const [i, address] of addresses.entries()) {
     const family = familyOf(address);
-    if (family !== undefined) wanted.push(family);
+    if (i < wanted.length || family === undefined) continue;
+    if (!families.includes(family))
+      errors.push(
+        invalidValue(`spec.clusterIPs[${i}]`, spec.clusterIPs, `${family} is not configured on this cluster`),
+      );
+    wanted.push(family);
   }
+  if (errors.length > 0) return errors;
   if (wanted.length === 0) wanted.push(families[0]!);
   const second = wanted[0] === "IPv4" ? "IPv6" : "IPv4";
   const dual = families.includes(second) || anyFamily;

@@ -23,6 +23,14 @@ function taken({ ranges }: Fixture): string {
   return `${addresses} addresses, ${ranges.nodePorts.ledger.size} ports`;
 }
 
+test("an address of a family that the installation does not have is refused", async (t) => {
+  const fixture = await startRegistry(t);
+  assert.equal(
+    await refusal(create(fixture, "web", { clusterIP: "fd00::99" })),
+    '422 Invalid: Service "web" is invalid: spec.clusterIPs[0]: Invalid value: ["fd00::99"]: IPv6 is not configured on this cluster',
+  );
+});
+
 test("a hundred creators at once never get the same address", async (t) => {
   const fixture = await startRegistry(t);
   const services = await Promise.all(Array.from({ length: 100 }, async (_, i) => create(fixture, `s${i}`)));
