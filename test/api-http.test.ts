@@ -42,6 +42,21 @@ test("strangers see health and version, and are forbidden the rest", async (t) =
   assert.equal((await call(SERVICES, { anonymous: true })).status, 403);
 });
 
+test("as many lists at once as one HTTP/2 connection may have streams are all answered", async (t) => {
+  const { server, credentials } = await startApi(t);
+  const session = connectHttp2(server.url, { ...credentials, maxSessionMemory: 1000 });
+  t.after(() => session.close());
+  await once(session, "remoteSettings");
+  const list = async (): Promise<unknown> => {
+    const stream = session.request({ ":path": "/apis/rbac.authorization.k8s.io/v1/clusterroles" });
+    const [headers] = (await once(stream, "response")) as [Record<string, unknown>];
+    for await (const _ of stream);
+    return headers[":status"];
+  };
+  const statuses = await Promise.all(Array.from({ length: 900 }, list));
+  assert.deepEqual(new Set(statuses), new Set([200]));
+});
+
 test("HTTP/2 and HTTP/1.1 answer alike", async (t) => {
   const { server, credentials, call } = await startApi(t);
   const session = connectHttp2(server.url, credentials);

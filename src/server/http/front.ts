@@ -41,6 +41,11 @@ const RETRY_CONNECTION_AFTER_SECONDS = 5;
 const MAX_HEADERS = 128 * 1024;
 /** Requests at once on one HTTP/2 connection. Each informer of a program holds one open. */
 const MAX_STREAMS = 1000;
+/**
+ * What one HTTP/2 connection may hold on to, megabytes: answers that its client has not read yet. Node's own limit of
+ * 10 resets streams of a program that starts many informers at once.
+ */
+const MAX_SESSION_MEMORY = 256;
 /** After this much time, what has not ended by itself is cut off, milliseconds. */
 const CLOSE_GRACE = 2000;
 /** How long a client may go on sending a body that has been refused, milliseconds. */
@@ -111,6 +116,7 @@ export async function listen(options: FrontOptions): Promise<Front> {
     rejectUnauthorized: false,
     handshakeTimeout: HANDSHAKE_TIMEOUT,
     settings: { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: MAX_HEADERS },
+    maxSessionMemory: MAX_SESSION_MEMORY,
     http1Options,
   });
   Object.assign(server, { headersTimeout, requestTimeout: 60_000, keepAliveTimeout: 90_000 });

@@ -39,7 +39,7 @@ export async function openTokenFile(
     } catch (err) {
       if (!(err instanceof TokenFileError)) throw err;
       log.error(
-        { err, path },
+        { reason: err.message, path },
         "the file of tokens has changed and cannot be used: the tokens of before stay good",
       );
     }
