@@ -70,6 +70,9 @@ describe("the way through Docker's isolation", { skip: needsDocker() }, () => {
 
     assert.equal(await assertDockerUser({ ...options, serviceRanges: ["100.1.2.0/24"] }), "written");
     assert.equal(rules().filter((rule) => rule.includes("fairlead")).length, 1);
+    const none = { ...options, serviceRanges: [], formerRanges: ["100.1.2.0/24"] };
+    assert.equal(await assertDockerUser(none), "written", "the last range of its family has gone");
+    assert.equal(rules().filter((rule) => rule.includes("fairlead")).length, 0);
     await removeDockerUser(engine.netns);
     assert.deepEqual(rules(), [RETURN, "-A DOCKER-USER -s 192.0.2.66/32 -j DROP", RETURN]);
     iptables("-F", "DOCKER-USER");
@@ -80,11 +83,12 @@ describe("the way through Docker's isolation", { skip: needsDocker() }, () => {
     assert.equal(await assertDockerUser({ serviceRanges: ["fd00:96::/112"], netns: engine.netns }), "absent");
   });
 
-  test("a runtime keeps it against a flush and an engine's restart, lets ports hairpin, and cleans up", async () => {
+  test("a runtime keeps it against a flush and an engine's restart, lets ports hairpin, and cleans up", async (t) => {
     writeSysctl("net/bridge/bridge-nf-call-iptables", 1, engine.netns);
     writeSysctl("net/bridge/bridge-nf-call-ip6tables", 0, engine.netns);
     const masqueraded: number[] = [];
     const end = new AbortController();
+    t.after(() => end.abort());
     const runtime = createDockerRuntime({
       nodeName: NODE,
       environment: { DOCKER_HOST: engine.dockerHost },
@@ -99,6 +103,11 @@ describe("the way through Docker's isolation", { skip: needsDocker() }, () => {
 
     iptables("-F", "DOCKER-USER");
     await until(() => rules().includes(RULE), "after a flush");
+    runtime.setServiceRanges([RANGE, "100.1.2.0/24"]);
+    await until(() => rules().includes(RULE.replace(RANGE, "100.1.2.0/24")), "of a range that was added");
+    assert.ok(rules().includes(RULE));
+    runtime.setServiceRanges([RANGE]);
+    await until(() => rules().join() === RULE, "the range has gone");
     await engine.stopDaemon();
     iptables("-F");
     await engine.startDaemon();

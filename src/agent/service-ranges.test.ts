@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { eventKind } from "../api/event/kind.ts";
 import { nodeKind } from "../api/node/kind.ts";
 import { serviceCIDRKind } from "../api/servicecidr/kind.ts";
 import type { ServiceCIDR } from "../api/servicecidr/type.ts";
+import { silentLog } from "../base/log.ts";
 import { createMemoryApi } from "../client/memory-api.ts";
 import { SERVICE_RANGES_ANNOTATION } from "./node.ts";
 import { followServiceRanges, outermost } from "./service-ranges.ts";
@@ -13,6 +15,36 @@ test("of ranges within each other the outer ones count", () => {
   assert.deepEqual(
     outermost(["10.96.1.0/24", "10.96.0.0/16", "fd00::/64", "10.96.0.0/16", "10.97.0.0/16", "nonsense"]),
     ["10.96.0.0/16", "10.97.0.0/16", "fd00::/64"],
+  );
+});
+
+test("a range that overlaps the node's pods is left out, and said to whoever looks at it", async () => {
+  const api = createMemoryApi();
+  api.put(nodeKind, { metadata: { name: "n1" } });
+  const end = new AbortController();
+  const changed = Promise.withResolvers<readonly string[]>();
+  const warnings: string[] = [];
+  const done = followServiceRanges({
+    client: api,
+    nodeName: "n1",
+    initial: ["10.96.0.0/16"],
+    podRanges: ["10.244.0.0/24", "fd00:244::/64"],
+    onChange: (ranges) => changed.resolve(ranges),
+    log: { ...silentLog, warn: (_fields, message) => void warnings.push(message) },
+    signal: end.signal,
+  });
+  // It holds the range from the start too, which stays.
+  api.put(serviceCIDRKind, range("wide", "10.0.0.0/8", "fd00:96::/112"));
+  assert.deepEqual(await changed.promise, ["10.96.0.0/16", "fd00:96::/112"]);
+  api.put(serviceCIDRKind, range("wide", "10.0.0.0/8", "fd00:96::/112"));
+  end.abort();
+  await done;
+  const message =
+    "10.0.0.0/8 overlaps 10.244.0.0/24, where pods of node n1 have their addresses: what is not served in it is not refused there";
+  assert.deepEqual(warnings, [message]);
+  assert.deepEqual(
+    api.all(eventKind).map((event) => [event.involvedObject.name, event.reason, event.message]),
+    [["wide", "OverlapsPods", message]],
   );
 });
 

@@ -5,10 +5,12 @@
 import { ApiError } from "../api/api-error.ts";
 import { nodeKind } from "../api/node/kind.ts";
 import { serviceCIDRKind } from "../api/servicecidr/kind.ts";
-import { type Cidr, cidrContains, formatCidr, parseCidr } from "../base/ip.ts";
+import { type Cidr, cidr, cidrContains, cidrsOverlap, formatCidr, parseCidr } from "../base/ip.ts";
 import { type Log, silentLog } from "../base/log.ts";
+import type { ServiceCIDR } from "../api/servicecidr/type.ts";
 import type { Client } from "../client/client.ts";
 import { startInformer } from "../client/informer.ts";
+import { createEventRecorder } from "../client/recorder.ts";
 import { SERVICE_RANGES_ANNOTATION } from "./node.ts";
 
 export interface ServiceRangesOptions {
@@ -17,6 +19,11 @@ export interface ServiceRangesOptions {
   readonly nodeName: string;
   /** The ranges known from the start: they count whatever the cluster says. */
   readonly initial: readonly string[];
+  /**
+   * Where this node's pods have their addresses: a range that overlaps one of these is left out, or the data plane would
+   * refuse connections to pods as to addresses that nobody serves. @default {[]}
+   */
+  readonly podRanges?: readonly string[];
   /** Called with all ranges, none within another, when they have changed. */
   readonly onChange: (ranges: readonly string[]) => void;
   readonly log?: Log;
@@ -29,15 +36,29 @@ export interface ServiceRangesOptions {
  * when the signal has aborted and nothing is under way.
  */
 export async function followServiceRanges(options: ServiceRangesOptions): Promise<void> {
-  const { client, nodeName, initial, onChange, log = silentLog, signal } = options;
+  const { client, nodeName, initial, onChange, podRanges = [], log = silentLog, signal } = options;
+  const events = createEventRecorder({ client, component: "fairlead-agent", host: nodeName, log });
+  const pods = podRanges.map(cidr);
+  /** The overlaps that have been told of, by the ServiceCIDR's uid. */
+  const warned = new Set<string>();
   let told = outermost(initial).join();
   let annotating: Promise<void> = Promise.resolve();
   const ranges = startInformer({ client, kind: serviceCIDRKind, signal, log });
+  const apartFromPods = (object: ServiceCIDR): string[] =>
+    (object.spec?.cidrs ?? []).filter((text) => {
+      const range = parseCidr(text);
+      const pod = pods.find((one) => range !== undefined && cidrsOverlap(range, one));
+      if (pod === undefined || initial.includes(text)) return true;
+      const key = `${object.metadata.uid} ${text}`;
+      if (warned.has(key)) return false;
+      warned.add(key);
+      const message = `${text} overlaps ${formatCidr(pod)}, where pods of node ${nodeName} have their addresses: what is not served in it is not refused there`;
+      log.warn({ range: text, pods: formatCidr(pod) }, message);
+      events.record(serviceCIDRKind, object, "Warning", "OverlapsPods", message);
+      return false;
+    });
   const look = (): void => {
-    const all = outermost([
-      ...initial,
-      ...[...ranges.list().values()].flatMap(({ spec }) => spec?.cidrs ?? []),
-    ]);
+    const all = outermost([...initial, ...[...ranges.list().values()].flatMap(apartFromPods)]);
     if (!ranges.hasSynced || signal.aborted || all.join() === told) return;
     told = all.join();
     log.info({ ranges: all }, "the service ranges have changed");
@@ -49,6 +70,7 @@ export async function followServiceRanges(options: ServiceRangesOptions): Promis
   await ranges.synced.then(look, () => undefined);
   await ranges.done;
   await annotating;
+  await events.flushed();
 }
 
 /** The ranges without those that lie within another, sorted: a set of intervals takes no overlaps. */

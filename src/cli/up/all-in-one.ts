@@ -134,7 +134,11 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
           client,
           nodeName: options.nodeName,
           initial: serviceCidrs.map(formatCidr),
-          onChange: (ranges) => running.setServiceRanges(ranges),
+          podRanges: podCidrs,
+          onChange(ranges) {
+            running.setServiceRanges(ranges);
+            containers.setServiceRanges(ranges);
+          },
           log,
           signal,
         });

@@ -28,6 +28,8 @@ export interface ChosenContainers {
   readonly version: string;
   /** Where pods that we run get their addresses from. */
   readonly podCidrs: readonly string[];
+  /** Tells of all ranges of virtual addresses when they have changed. */
+  setServiceRanges(ranges: readonly string[]): void;
   /** Takes everything back; after the runtime's run() has ended. */
   cleanup(): Promise<void>;
 }
@@ -43,6 +45,7 @@ export async function chooseContainers(
       description: "none",
       version: "none://",
       podCidrs: [],
+      setServiceRanges() {},
       cleanup: async () => {},
     };
   if (choice === "process") return processes(parts, "");
@@ -65,6 +68,7 @@ export async function chooseContainers(
       description: await docker.describe(),
       version: await docker.containerRuntimeVersion(),
       podCidrs: [],
+      setServiceRanges: (ranges) => docker.setServiceRanges(ranges),
       cleanup: () => docker.cleanup(),
     };
   } catch (error) {
@@ -86,6 +90,8 @@ async function processes(parts: ContainersParts, why: string): Promise<ChosenCon
     description: `${await runtime.describe()}${why}`,
     version: `process://${process.versions.node}`,
     podCidrs: runtime.podCidrs,
+    // Our own bridge keeps nothing apart.
+    setServiceRanges() {},
     cleanup: () => runtime.cleanup(),
   };
 }

@@ -13,6 +13,8 @@ import { callInNetns } from "../../sys/netns.ts";
 export interface DockerUserOptions {
   /** The ranges of virtual addresses: "10.96.0.0/16". */
   readonly serviceRanges: readonly string[];
+  /** Ranges that there were: a family that has none any more may still have rules of ours. @default {[]} */
+  readonly formerRanges?: readonly string[];
   /** The namespace of the engine's networks. @default {the caller's} */
   readonly netns?: string;
 }
@@ -73,12 +75,15 @@ export function planRules(listing: string, ranges: readonly string[]): RuleChang
 /** Makes the rule be there, for the ranges of each family. Throws if iptables refuses. */
 export async function assertDockerUser({
   serviceRanges,
+  formerRanges = [],
   netns,
 }: DockerUserOptions): Promise<DockerUserState> {
   let state: DockerUserState = "absent";
   for (const family of [4, 6] as const) {
-    const ranges = serviceRanges.filter((range) => parseCidr(range)?.base.family === family);
-    const found = ranges.length === 0 ? undefined : await findChain(family, netns);
+    const isOfFamily = (range: string): boolean => parseCidr(range)?.base.family === family;
+    const ranges = serviceRanges.filter(isOfFamily);
+    const concerned = ranges.length > 0 || formerRanges.some(isOfFamily);
+    const found = concerned ? await findChain(family, netns) : undefined;
     if (found === undefined) continue;
     const changed = await apply(found, planRules(found.listing, ranges), netns);
     if (changed || state === "absent") state = changed ? "written" : "kept";

@@ -52,10 +52,14 @@ export class EngineReach {
   /** What was last logged of the rule and the firewall, so that each is said once. */
   #said = "";
   #wake: (() => void) | undefined;
+  #ranges: readonly string[];
+  /** All that there have been. */
+  readonly #everRanges = new Set<string>();
   #stale = { rule: true, ports: true };
 
   constructor(options: ReachOptions, log: Log) {
     this.#options = options;
+    this.#ranges = options.serviceRanges;
     this.#log = log;
   }
 
@@ -67,6 +71,14 @@ export class EngineReach {
   /** Containers or networks have come or gone. */
   containersChanged(): void {
     this.#stale.ports = true;
+    this.#wake?.();
+  }
+
+  /** In place of those that there were. */
+  setServiceRanges(ranges: readonly string[]): void {
+    for (const range of this.#ranges) this.#everRanges.add(range);
+    this.#ranges = ranges;
+    this.#stale.rule = true;
     this.#wake?.();
   }
 
@@ -126,9 +138,14 @@ export class EngineReach {
   }
 
   async #assertRule(engine: Engine): Promise<void> {
-    const state: DockerUserState = await assertDockerUser(this.#options);
-    if (state === "written")
-      this.#log.info({ ranges: this.#options.serviceRanges }, "put the rule into DOCKER-USER");
+    const { netns } = this.#options;
+    const ranges = this.#ranges;
+    const state: DockerUserState = await assertDockerUser({
+      serviceRanges: ranges,
+      formerRanges: [...this.#everRanges],
+      ...(netns !== undefined && { netns }),
+    });
+    if (state === "written") this.#log.info({ ranges }, "put the rule into DOCKER-USER");
     if (state !== "absent") return this.#say("present", () => {});
     const { FirewallBackend } = await engine.info();
     const isNftables = FirewallBackend?.Driver?.startsWith("nftables") === true;

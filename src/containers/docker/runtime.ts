@@ -65,6 +65,8 @@ export interface DockerRuntimeParts {
 export interface DockerRuntime extends ContainerRuntime {
   /** "docker://20.10.24", for the Node's status. Throws EngineError. */
   containerRuntimeVersion(): Promise<string>;
+  /** The ranges of virtual addresses have changed. Nothing where there were no `serviceRanges` at the start. */
+  setServiceRanges(ranges: readonly string[]): void;
   /** Takes back what was put into the kernel for `serviceRanges`. After run() has ended. The Pods stay. */
   cleanup(): Promise<void>;
 }
@@ -112,6 +114,10 @@ class Mirror implements DockerRuntime {
     using engine = this.#openEngine();
     const { product, version } = await productOf(engine);
     return `${product.toLowerCase()}://${version}`;
+  }
+
+  setServiceRanges(ranges: readonly string[]): void {
+    this.#reach?.setServiceRanges(ranges);
   }
 
   async cleanup(): Promise<void> {
