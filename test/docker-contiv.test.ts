@@ -165,6 +165,25 @@ describe("the Contiv scenario on a Docker engine", { skip: needsDocker() }, () =
     assert.ok(slowest < 500, `a connection to itself took ${slowest} ms: a lost packet was sent again`);
   });
 
+  test("a Service in a range that is added while everything runs is reached from another network", async () => {
+    const added = { host: "100.1.2.5", port: 8080, path: "/name" };
+    const range = { kind: "ServiceCIDR", metadata: { name: "added" }, spec: { cidrs: ["100.1.2.0/24"] } };
+    await create(JSON.stringify({ apiVersion: "networking.k8s.io/v1", ...range }));
+    const service = JSON.parse(SERVICE) as { metadata: { name: string }; spec: { clusterIP: string } };
+    service.metadata.name = "added";
+    service.spec.clusterIP = added.host;
+    await create(JSON.stringify(service));
+    const deadline = performance.now() + 10_000;
+    // Docker keeps its networks apart until the rule in DOCKER-USER says that the range may pass.
+    for (;;) {
+      const answers = await client.burst(added, 40, 4);
+      const heard = new Set(answers.map(({ said, error }) => error ?? said));
+      if ([...heard].sort().join() === PROVIDERS.join()) break;
+      assert.ok(performance.now() < deadline, `${[...heard].join()}\n${await status()}`);
+    }
+    await kube("delete", "service/added", "servicecidr/added");
+  });
+
   test("a fifth provider gets traffic within 100 ms of Docker's event, and none 100 ms after its stop", async () => {
     const rounds: { start: number; stop: number }[] = [];
     for (let round = 0; round < 5; round++) {
