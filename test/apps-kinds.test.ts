@@ -121,6 +121,28 @@ test("a pod is bound once, through pods/binding", async (t) => {
   assert.equal(scheduled?.["status"], "True");
 });
 
+test("the older form of a binding is a resource of its own", async (t) => {
+  const api = await startApi(t);
+  const pod = { metadata: { name: "web" }, spec: { containers: [{ name: "c", image: "i" }] } };
+  assert.equal((await api.call(PODS, { method: "POST", body: pod })).status, 201);
+  const bind = async (name: string, query = "") =>
+    api.call(`/api/v1/namespaces/default/bindings${query}`, {
+      method: "POST",
+      body: { apiVersion: "v1", kind: "Binding", metadata: { name }, target: { kind: "Node", name: "n1" } },
+    });
+  const nodeName = async (): Promise<unknown> =>
+    ((await api.call(`${PODS}/web`)).json() as { spec: { nodeName?: string } }).spec.nodeName;
+  assert.equal((await bind("other")).status, 404);
+  assert.equal((await bind("web", "?dryRun=All")).status, 201);
+  assert.equal(await nodeName(), undefined);
+  const bound = await bind("web");
+  const { kind, status } = bound.json() as { kind: string; status: string };
+  assert.deepEqual([bound.status, kind, status], [201, "Status", "Success"], bound.text);
+  assert.equal(await nodeName(), "n1");
+  assert.equal((await bind("web")).status, 409);
+  assert.equal((await api.call("/api/v1/namespaces/default/bindings")).status, 405);
+});
+
 const found = findKubectls();
 if (found.length === 0) {
   assert.notEqual(process.env["CI"], "true", "there is no kubectl: install kubernetes-client");

@@ -6,6 +6,7 @@
  * columns.ts, and kind.ts, which puts them together. To add one, write the folder and add it here: the server,
  * discovery, OpenAPI, patches and protobuf need nothing more.
  */
+import { bindingKind } from "./binding/kind.ts";
 import { configMapKind } from "./configmap/kind.ts";
 import { clusterRoleKind } from "./clusterrole/kind.ts";
 import { clusterRoleBindingKind } from "./clusterrolebinding/kind.ts";
@@ -40,6 +41,7 @@ import { tokenReviewKind } from "./tokenreview/kind.ts";
 import { subjectAccessReviewKind } from "./subjectaccessreview/kind.ts";
 
 export const kinds: readonly Kind[] = [
+  bindingKind,
   configMapKind,
   endpointsKind,
   eventKind,

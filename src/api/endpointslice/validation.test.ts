@@ -10,6 +10,8 @@ const GOOD = {
 };
 const DNS_LABEL =
   "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+const LABEL_VALUE =
+  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 const of = (...addresses: string[]): object => ({ endpoints: [{ addresses }] });
 const many = <T>(n: number, one: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => one(i));
 
@@ -66,6 +68,16 @@ test("endpoints and their addresses", () => {
     [
       { endpoints: [{ addresses: ["10.1.0.1"], hints: { forZones: [{ name: "z" }, { name: "z" }] } }] },
       'endpoints[0].hints.forZones[1].name: Duplicate value: "z"',
+    ],
+    [
+      {
+        endpoints: [
+          { addresses: ["10.1.0.1"], hints: { forZones: [{ name: "" }, { name: "a b" }, { name: "a b" }] } },
+        ],
+      },
+      `endpoints[0].hints.forZones[1].name: Invalid value: "a b": ${LABEL_VALUE}`,
+      'endpoints[0].hints.forZones[2].name: Duplicate value: "a b"',
+      `endpoints[0].hints.forZones[2].name: Invalid value: "a b": ${LABEL_VALUE}`,
     ],
     [
       { endpoints: [{ addresses: ["10.1.0.1"], hints: { forNodes: many(9, (i) => ({ name: `n${i}` })) } }] },

@@ -115,10 +115,10 @@ function checkHints(field: string, hints: EndpointHints | undefined): FieldError
     const complaintsAbout = part === "forZones" ? labelValueComplaints : dns1123SubdomainComplaints;
     return list.flatMap(({ name }, i) => {
       const at = `${path}[${i}].name`;
-      if (name === "") return [required(at)];
+      // A zone without a name is a label value like any other.
       const errors = checkSyntax(at, name, complaintsAbout);
-      if (list.findIndex((other) => other.name === name) < i) errors.push(duplicate(at, name));
-      return errors;
+      const first = list.findIndex((other) => other.name === name);
+      return first < i ? [duplicate(at, name), ...errors] : errors;
     });
   });
 }

@@ -22,7 +22,10 @@ export const podKind: Kind<Pod> = {
   schema: podSchema,
   columns: podColumns,
   subresources: { status: true, others: [{ name: "binding", kind: bindingKind, verbs: ["create"] }] },
-  statusResets: [["metadata", "deletionTimestamp"], ["metadata", "ownerReferences"]],
+  statusResets: [
+    ["metadata", "deletionTimestamp"],
+    ["metadata", "ownerReferences"],
+  ],
   generation: true,
   selectableFields: {
     // The name of v1beta3, which upstream still takes.

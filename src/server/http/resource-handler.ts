@@ -165,6 +165,9 @@ async function create(call: ResourceCall, namespace: string | undefined): Promis
     call.context,
   );
   noteName(call, created);
+  const { kind, apiVersion } = created;
+  // A binding is no object that anybody could read again.
+  if (kind === "Status") return call.respondValue(201, { ...created, kind, apiVersion: apiVersion ?? "v1" });
   return call.respond(201, created);
 }
 

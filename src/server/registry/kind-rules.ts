@@ -38,7 +38,7 @@ export interface KindRules<T extends KubeObject = KubeObject> {
   /** DELETE answers with the object instead of a Status (ReturnDeletedObject). */
   readonly returnsDeleted?: boolean;
   /** A kind that is never stored (a review): what a create is answered with. The object is validated before. */
-  answer?(object: T, context: CallContext): Promise<KubeObject>;
+  answer?(object: T, context: CallContext, options: RegistryWriteOptions): Promise<KubeObject>;
   /**
    * Whether the caller may write just this object: what the verb alone does not say. `old` is what it replaces. Called
    * before anything is taken or validated. Throws ApiError.

@@ -26,21 +26,33 @@ export function podBindingRules(writer: Writer, clock: () => number): KindRules<
           const binding = body as Binding;
           if (binding.metadata.name !== key.name)
             throw badRequest("name in URL does not match name in Binding object");
-          const bind = (pod: Pod): Pod => boundPod(pod, binding, clock());
-          // An ordinary update could change neither the node nor the status: this is the one door.
-          await writer.update(podKind, key, bind, { ...options, finalize: true, trusted: true }, context);
-          const success: Status = {
-            kind: "Status",
-            apiVersion: "v1",
-            metadata: {},
-            status: "Success",
-            code: 201,
-          };
-          return success;
+          return bindPod(writer, binding, clock(), options, context);
         },
       },
     },
   };
+}
+
+/** The older form, a resource of its own: the pod is the one of the binding's name (LegacyBindingREST). */
+export function bindingRules(writer: Writer, clock: () => number): KindRules<Binding> {
+  return {
+    answer: async (binding, context, options) => bindPod(writer, binding, clock(), options, context),
+  };
+}
+
+async function bindPod(
+  writer: Writer,
+  binding: Binding,
+  now: number,
+  options: RegistryWriteOptions,
+  context: CallContext,
+): Promise<Status> {
+  const { namespace, name = "" } = binding.metadata;
+  const key = { name, ...(namespace !== undefined && { namespace }) };
+  const bind = (pod: Pod): Pod => boundPod(pod, binding, now);
+  // An ordinary update could change neither the node nor the status: this is the one door.
+  await writer.update(podKind, key, bind, { ...options, finalize: true, trusted: true }, context);
+  return { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
 }
 
 /** The pod on the binding's node. Throws ApiError 409 if it has one already, or must not have one yet. */

@@ -110,7 +110,7 @@ export class Writer {
     if (rules.answer !== undefined) {
       kind.prepareForCreate(draft);
       refuse(kind, draft, kind.validate(draft, this.#parts.validation));
-      return (await rules.answer(draft, context)) as T;
+      return (await rules.answer(draft, context, options)) as T;
     }
     using _entered = await namespaces.enter(kind, draft);
     await rules.completeNew?.(draft);
