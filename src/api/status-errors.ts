@@ -195,9 +195,7 @@ export function notAcceptable(offered: readonly string[]): ApiError {
 
 /** 413: the body is larger than `limit` bytes. */
 export function requestEntityTooLarge(limit: number): ApiError {
-  return new ApiError(
-    failure(413, "RequestEntityTooLarge", `Request entity too large: limit is ${limit}`),
-  );
+  return new ApiError(failure(413, "RequestEntityTooLarge", `Request entity too large: limit is ${limit}`));
 }
 
 /** 429: come back later. */

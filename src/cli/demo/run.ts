@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { styleText } from "node:util";
 import { pino } from "pino";
 import { canUseNetns } from "../../sys/capability.ts";
+import { type Backend, type ServiceTable, virtualPortKey } from "../../dataplane/table.ts";
 import { type AllInOne, startAllInOne } from "../up/all-in-one.ts";
 import { parseUpOptions } from "../up/options.ts";
 import { createBackends, killBackend, waitForEndpoints } from "./backends.ts";
@@ -65,6 +66,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
 
   step(`2. One Service, and ${BACKENDS} backends with the label app=web`);
   const { virtualIP, names } = await createBackends(fairlead.client, BACKENDS, PORT);
+  await fairlead.untilProgrammed((table) => backendsOf(table, virtualIP).length === BACKENDS);
   say(`   Service web: ${virtualIP}:${PORT}`);
   for (const [endpoint, name] of Object.entries(names)) say(`   ${name.padEnd(6)} ${endpoint}`);
 
@@ -80,6 +82,8 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   const killedAt = performance.now();
   await killBackend(fairlead.client, names[victim]!);
   await gone;
+  // The API says it; what counts for connections is the data plane.
+  await fairlead.untilProgrammed((table) => backendsOf(table, virtualIP).length < BACKENDS);
   say(`   out of the Service after ${(performance.now() - killedAt).toFixed(1)} ms`);
   const afterKill = await client.send(batch);
   say(tallyPicture(afterKill, names));
@@ -89,6 +93,10 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   await stack.disposeAsync();
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   if (before.failed + afterKill.failed > 0) process.exitCode = 1;
+}
+
+function backendsOf({ ports }: ServiceTable, virtualIP: string): readonly Backend[] {
+  return ports.get(virtualPortKey({ address: virtualIP, protocol: "TCP", port: PORT }))?.backends ?? [];
 }
 
 function describeNetwork(network: DemoNetwork | undefined): string {

@@ -10,6 +10,7 @@ import type { Client } from "../../client/client.ts";
 import { createInProcessClient } from "../../client/in-process.ts";
 import { startControllers } from "../../controllers/controllers.ts";
 import type { DataPlane } from "../../dataplane/dataplane.ts";
+import type { ServiceTable } from "../../dataplane/table.ts";
 import type { RunningServer } from "../../server/server.ts";
 import { startServer } from "../../server/start.ts";
 import { openSqliteStore } from "../../store/sqlite/sqlite-store.ts";
@@ -38,6 +39,8 @@ export interface AllInOne {
   readonly ready: Promise<void>;
   /** Resolves when `signal` aborts; rejects if a part can never work. */
   readonly finished: Promise<void>;
+  /** Resolves when a table for which `holds` is true is committed to the data plane. Never without a data plane. */
+  untilProgrammed(holds: (table: ServiceTable) => boolean): Promise<void>;
   /** Stops in order. With `cleanup` the kernel is left as it was before the first start. */
   stop(cleanup: boolean): Promise<void>;
 }
@@ -117,6 +120,7 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
   const failed = containersDone.then(() => new Promise<never>(() => {}));
 
   let agent: Agent | undefined;
+  let programmed = Promise.withResolvers<void>();
   if (dataPlane !== undefined)
     agent = startAgent({
       client,
@@ -125,6 +129,10 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
       serviceRanges: serviceCidrs.map(formatCidr),
       log,
       signal,
+      onProgrammed: () => {
+        programmed.resolve();
+        programmed = Promise.withResolvers<void>();
+      },
     });
   const running = agent;
   const rangesFollowed =
@@ -168,6 +176,10 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
     dataPlaneDescription: chosen.description,
     ready,
     finished,
+    async untilProgrammed(holds) {
+      while (running === undefined || !holds(running.table())) await programmed.promise;
+      await running.settled();
+    },
     async stop(cleanup) {
       stop();
       await Promise.allSettled([containersDone, running?.done, rangesFollowed, leaseKept, controllers.done]);

@@ -75,7 +75,7 @@ class Outcomes {
   readonly log: Log = {
     ...silentLog,
     info: () => this.#add("read"),
-    error: (fields) => this.#add((fields as { err: Error }).err.message),
+    error: (fields) => this.#add((fields as { reason: string }).reason),
   };
 
   #add(outcome: string): void {
