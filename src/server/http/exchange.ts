@@ -57,8 +57,8 @@ export interface LiveBody {
 
 /** Where a live body goes. */
 export interface Outlet {
-  /** False: the reader does not keep up, and nothing more is to be written before `resume`. */
-  write(piece: string | Uint8Array): boolean;
+  /** `piece` may be shared and is never changed. False: the reader does not keep up, and nothing more is to be written before `resume`. */
+  write(piece: Uint8Array): boolean;
   end(): void;
 }
 

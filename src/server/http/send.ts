@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { constants, createGzip, gzip } from "node:zlib";
 import { once } from "node:events";
+import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { promisify } from "node:util";
 import type { LiveBody, Response } from "./exchange.ts";
@@ -124,23 +125,21 @@ async function sendLive(response: Sink, body: LiveBody, patience: number): Promi
   const taken = (): void => {
     clearTimeout(cut);
     cut = undefined;
+    body.resume();
   };
+  response.on("drain", taken);
   response.once("close", () => {
-    taken();
+    clearTimeout(cut);
     body.close();
   });
-  response.on("drain", () => {
-    taken();
-    body.resume();
-  });
+  // It may have gone before anybody listened.
+  if (isGone(response)) body.close();
   body.start({
     write(piece) {
-      const socket = corkable(response);
-      // Now, in one record, instead of at the end of the turn: whoever shares the turn out must see what it costs.
-      socket?.cork();
-      const room = response.write(piece);
-      socket?.uncork();
+      const socket = chunkSocket(response);
+      const room = socket === undefined ? response.write(piece) : socket.write(chunkOf(piece));
       if (room || response.writableLength === 0) return true;
+      socket?.once("drain", taken);
       cut ??= cutOffAfter(patience, response);
       return false;
     },
@@ -151,9 +150,34 @@ async function sendLive(response: Sink, body: LiveBody, patience: number): Promi
   await body.over;
 }
 
-/** Of HTTP/1.1, the connection; HTTP/2 gathers by itself what it writes. */
-function corkable({ socket, req }: Sink): Sink["socket"] {
-  return req.httpVersionMajor === 1 ? socket : null;
+/**
+ * The connection, if a chunk of HTTP/1.1 can be put on it as it is: the head is out, and nothing waits before it. What
+ * node:http makes of a piece is four writes that are gathered at the end of the turn, a fifth of what sending costs;
+ * and whoever shares the turn out among many watches must see what each costs.
+ */
+function chunkSocket({ chunkedEncoding, headersSent, socket, writableLength }: Sink): Socket | undefined {
+  // HTTP/2 has neither, and forbids its socket.
+  if (chunkedEncoding !== true || !headersSent || socket === null) return undefined;
+  return socket.writableLength === writableLength && socket.writableCorked === 0 ? socket : undefined;
+}
+
+/** By piece: one is mostly sent to many. */
+const chunks = new WeakMap<Uint8Array, Uint8Array>();
+
+/** RFC 9112, 7.1: the length in hexadecimal, the piece. */
+function chunkOf(piece: Uint8Array): Uint8Array {
+  let chunk = chunks.get(piece);
+  if (chunk === undefined) {
+    chunk = Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, CRLF]);
+    chunks.set(piece, chunk);
+  }
+  return chunk;
+}
+
+const CRLF = Buffer.from("\r\n");
+
+function isGone(response: AnyResponse): boolean {
+  return "stream" in response ? (response.stream?.destroyed ?? true) : response.destroyed;
 }
 
 function cutOffAfter(patience: number, response: Sink): NodeJS.Timeout {

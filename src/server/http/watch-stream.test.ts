@@ -46,8 +46,8 @@ class Gathering implements Outlet {
     this.#taken = taken;
   }
 
-  write(piece: string | Uint8Array): boolean {
-    this.pieces.push(Buffer.from(piece as Uint8Array).toString());
+  write(piece: Uint8Array): boolean {
+    this.pieces.push(Buffer.from(piece).toString());
     return this.#taken();
   }
 

@@ -119,7 +119,7 @@ class WatchStream<T extends KubeObject> implements LiveBody, WatchReader<T>, Sma
     this.#outlet?.write(
       this.#options.how.encoding === "protobuf"
         ? watchEventFrame("ERROR", statusMessage(status))
-        : `${JSON.stringify({ type: "ERROR", object: status })}\n`,
+        : Buffer.from(`${JSON.stringify({ type: "ERROR", object: status })}\n`),
     );
     this.#outlet?.end();
   }
