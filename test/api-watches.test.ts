@@ -113,7 +113,7 @@ test(
       const version = await annotate(api, "web", `${i}${big}`);
       const { value } = await lines.next();
       slowest = Math.max(slowest, performance.now() - began);
-      assert.equal(versionOf(value!), `MODIFIED@${version}`);
+      assert.equal(versionOf(value), `MODIFIED@${version}`);
     }
     await until(t, "the connection was not cut off", async () => (await watching()) === 1);
     const cut = performance.now() - stopped;
@@ -153,7 +153,7 @@ test(
     const mark = (await lines.next()).value!;
     assert.deepEqual(mark.object.metadata["annotations"], { "k8s.io/initial-events-end": "true" });
     const version = await annotate(api, "s001", "later");
-    assert.equal(versionOf((await lines.next()).value!), `MODIFIED@${version}`);
+    assert.equal(versionOf((await lines.next()).value), `MODIFIED@${version}`);
     response.destroy();
   },
 );

@@ -4,13 +4,19 @@ import type { KubeObject } from "../../api/meta/type.ts";
 import { InitialEvent } from "../registry/initial-events.ts";
 import { storedJson } from "../registry/stored-object.ts";
 import type { RegistryEvent } from "../registry.ts";
-import type { PieceBuffer } from "./piece-buffer.ts";
+import { PieceBuffer } from "./piece-buffer.ts";
 import { objectMessage, watchEventFrame } from "./protobuf-forms.ts";
 import { type Presentation, presentObject } from "./represent.ts";
 import { tableOf } from "./table.ts";
 
 /** By object: the pieces made of it, by type and form. */
 const pieces = new WeakMap<KubeObject, Map<string, Buffer>>();
+
+/** Bytes that most parts take; there is a little more in them than in the store. */
+const PART = 80 * 1024;
+
+/** By what many watches begin with: the bytes of all of it, by form. */
+const parts = new WeakMap<readonly RegistryEvent<KubeObject>[], Map<string, Uint8Array>>();
 
 /** One of the forms that an event can have. */
 export class EventForm<T extends KubeObject> {
@@ -36,8 +42,9 @@ export class EventForm<T extends KubeObject> {
   /** Shared: never to be changed. */
   piece(event: RegistryEvent<T>): Buffer {
     const { type, object } = event;
-    // A Table tells how old an object is: what was made of it when it changed would be wrong later.
-    if (event instanceof InitialEvent && this.#how.view === "table") return this.#make(type, object);
+    // Of these, parts are kept, for as long as watches begin with them. And a Table tells how old an object is: what
+    // was made of it when it changed would be wrong later.
+    if (event instanceof InitialEvent) return this.#make(type, object);
     let made = pieces.get(object);
     if (made === undefined) pieces.set(object, (made = new Map()));
     const key = `${type} ${this.#key}`;
@@ -47,6 +54,21 @@ export class EventForm<T extends KubeObject> {
       made.set(key, piece);
     }
     return piece;
+  }
+
+  /** The bytes of these initial events, shared: never to be changed. Undefined: not in this form, which tells ages. */
+  part(events: readonly RegistryEvent<T>[]): Uint8Array | undefined {
+    if (this.#how.view === "table") return undefined;
+    let made = parts.get(events);
+    if (made === undefined) parts.set(events, (made = new Map()));
+    let part = made.get(this.#key);
+    if (part === undefined) {
+      const buffer = new PieceBuffer(PART);
+      for (const event of events) this.write(buffer, event);
+      part = buffer.take();
+      made.set(this.#key, part);
+    }
+    return part;
   }
 
   /** Appends the event's piece. What a watch begins with is made from what is stored, without keeping it twice. */

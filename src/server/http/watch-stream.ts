@@ -153,6 +153,11 @@ class WatchStream<T extends KubeObject> implements LiveBody, WatchReader<T>, Sma
     this.#form = this.#later;
     // One event is what there mostly is, and its bytes are shared with all other watches.
     if (events.length === 1) return form.piece(events[this.#at++]!);
+    const whole = this.#at === 0 && events[0] instanceof InitialEvent ? form.part(events) : undefined;
+    if (whole !== undefined) {
+      this.#at = events.length;
+      return whole;
+    }
     const buffer = new PieceBuffer(WRITE);
     form.write(buffer, events[this.#at++]!);
     while (this.#at < events.length && !buffer.isFull) this.#later.write(buffer, events[this.#at++]!);

@@ -5,17 +5,10 @@
 import { apiVersionOf, type Kind } from "../../api/kind.ts";
 import type { KubeObject } from "../../api/meta/type.ts";
 import { tooLargeResourceVersion, tooOldResourceVersion } from "../../api/status-errors.ts";
-import {
-  CompactedError,
-  type Entry,
-  type Revision,
-  type Store,
-  type StoreEvent,
-  type Watch,
-} from "../../store/store.ts";
+import { CompactedError, type Revision, type Store, type StoreEvent, type Watch } from "../../store/store.ts";
 import type { RegistryEvent, RegistryWatch, RegistryWatchQuery, WatchReader } from "../registry.ts";
 import type { BookmarkClock } from "./bookmark-clock.ts";
-import { InitialEvents } from "./initial-events.ts";
+import { Beginning, InitialEvents } from "./initial-events.ts";
 import { listEntries, parseResourceVersion } from "./list.ts";
 import { type Selection, selectionOf } from "./selection.ts";
 import { decodeEntry, lastState } from "./stored-object.ts";
@@ -36,28 +29,59 @@ export async function watchObjects<T extends KubeObject>(
 ): Promise<RegistryWatch<T>> {
   const selection = selectionOf(kind, query);
   const { resourceVersion: text = "" } = query;
-  let entries: readonly Entry[] = [];
-  let mark: RegistryEvent<T> | undefined;
+  let beginning: Beginning<T> | undefined;
   let since: Revision;
   if (text === "" || text === "0" || query.sendInitialEvents === true) {
     if (text !== "" && text !== "0") checkNotFuture(store, parseResourceVersion(text));
-    const list = await listEntries(store, kind, selectors(query));
-    since = Number(list.resourceVersion);
-    if (query.sendInitialEvents !== false) ({ entries } = list);
-    if (query.sendInitialEvents === true && query.allowBookmarks === true)
-      mark = bookmark(kind, since, { [INITIAL_EVENTS_END]: "true" });
+    if (query.sendInitialEvents === false) since = store.revision;
+    else {
+      beginning = await beginningOf(store, kind, selection, query);
+      since = beginning.revision;
+    }
   } else {
     since = parseResourceVersion(text);
     checkNotFuture(store, since);
   }
   try {
     const watch = store.watch(selection.key ?? selection.prefix, since);
-    const initial = new InitialEvents(kind, entries, mark);
+    const initial = beginning === undefined ? undefined : new InitialEvents(beginning);
     return new SelectedWatch(kind, selection, { watch, since }, initial, query, bookmarks);
   } catch (error) {
     if (error instanceof CompactedError) throw tooOldResourceVersion(error.requested, error.compacted);
     throw error;
   }
+}
+
+/** By store and kind: the newest beginnings without selector, by prefix. */
+const beginnings = new WeakMap<Store, WeakMap<Kind, Map<string, WeakRef<Beginning<KubeObject>>>>>();
+
+/** One that others have too, where nothing was written in between. */
+async function beginningOf<T extends KubeObject>(
+  store: Store,
+  kind: Kind<T>,
+  { prefix, matches }: Selection<T>,
+  query: RegistryWatchQuery,
+): Promise<Beginning<T>> {
+  const marked = query.sendInitialEvents === true && query.allowBookmarks === true;
+  const make = async (): Promise<Beginning<T>> => {
+    const { entries, resourceVersion } = await listEntries(store, kind, selectors(query));
+    const revision = Number(resourceVersion);
+    const mark = marked ? bookmark(kind, revision, { [INITIAL_EVENTS_END]: "true" }) : undefined;
+    return new Beginning(kind, revision, entries, mark);
+  };
+  if (matches !== undefined) return make();
+  let ofStore = beginnings.get(store);
+  if (ofStore === undefined) beginnings.set(store, (ofStore = new WeakMap()));
+  let ofKind = ofStore.get(kind);
+  if (ofKind === undefined) ofStore.set(kind, (ofKind = new Map()));
+  const key = `${marked} ${prefix}`;
+  const known = ofKind.get(key)?.deref();
+  if (known?.revision === store.revision) return known as unknown as Beginning<T>;
+  const made = await make();
+  // A namespace may never be asked for again: what is gone leaves no key behind for long.
+  for (const [other, reference] of ofKind) if (reference.deref() === undefined) ofKind.delete(other);
+  ofKind.set(key, new WeakRef(made));
+  return made;
 }
 
 function checkNotFuture(store: Store, revision: Revision): void {
@@ -150,14 +174,14 @@ class SelectedWatch<T extends KubeObject> implements RegistryWatch<T> {
     kind: Kind<T>,
     selection: Selection<T>,
     { watch, since }: { readonly watch: Watch; readonly since: Revision },
-    initial: InitialEvents<T>,
+    initial: InitialEvents<T> | undefined,
     query: RegistryWatchQuery,
     bookmarks: BookmarkClock,
   ) {
     this.#kind = kind;
     this.#selection = selection;
     this.#watch = watch;
-    this.#initial = initial.done ? undefined : initial;
+    this.#initial = initial?.done === false ? initial : undefined;
     this.#bookmarks = query.allowBookmarks === true ? bookmarks : undefined;
     this.#bookmarks?.add(this);
     this.#complete = since;
