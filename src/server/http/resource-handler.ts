@@ -10,11 +10,15 @@ import { boolean, listQuery, watchQuery } from "./query-options.ts";
 import { MEDIA_TYPES } from "./negotiate.ts";
 import { ResourceCall, type ResourceParts } from "./resource-call.ts";
 import type { ResourcePath } from "./resource-path.ts";
+import { StartGate } from "./start-gate.ts";
 import { handleScale } from "./scale-handler.ts";
 import { handlePart } from "./subresource-handler.ts";
 import { watchStream } from "./watch-stream.ts";
 
 export type { ResourceParts } from "./resource-call.ts";
+
+/** Informers by the thousand begin at once when a server has been restarted. */
+const starts = new StartGate(16);
 
 /** What a method does to a collection, an object or a part of an object. */
 const COLLECTION_VERBS: Readonly<Record<string, Verb>> = {
@@ -135,6 +139,7 @@ async function list({ parts, kind, request }: ResourceCall, namespace: string | 
 
 async function startWatch(call: ResourceCall, namespace: string | undefined): Promise<Response> {
   const { how, kind, parts, request } = call;
+  await starts.pass();
   const watch = await parts.registry.watch(kind, watchQuery(request.query, namespace));
   const type = MEDIA_TYPES[how.encoding];
   return {
