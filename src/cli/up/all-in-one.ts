@@ -177,8 +177,9 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
     ready,
     finished,
     async untilProgrammed(holds) {
-      while (running === undefined || !holds(running.table())) await programmed.promise;
-      await running.settled();
+      if (running === undefined) return new Promise<never>(() => {});
+      while (!holds(running.table())) await programmed.promise;
+      return running.settled();
     },
     async stop(cleanup) {
       stop();
