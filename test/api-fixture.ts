@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { cidr } from "../src/base/ip.ts";
-import type { Log } from "../src/base/log.ts";
+import { type Log, silentLog } from "../src/base/log.ts";
 import type { RunningServer, ServerOptions } from "../src/server/server.ts";
 import { startServer } from "../src/server/start.ts";
 import { createMemoryStore } from "../src/store/memory/memory-store.ts";
@@ -52,17 +52,17 @@ export interface Scope {
   readonly after: (undo: () => Promise<void>) => void;
 }
 
+/** Keeps in `faults` what the server logs as its own fault, and nothing else. */
+export function logOfFaults(faults: unknown[]): Log {
+  return { ...silentLog, error: (fields, message) => void faults.push(message, fields) };
+}
+
 /** Started for one test file or test; stopped after it. The server must have logged no fault of its own by then. */
 export async function startApi(t: Scope, options: Partial<ServerOptions> = {}): Promise<ApiFixture> {
   const directory = await mkdtemp(join(tmpdir(), "fairlead-api-"));
   const store = options.store ?? createMemoryStore();
   const faults: unknown[] = [];
-  const log: Log = {
-    debug() {},
-    info() {},
-    warn() {},
-    error: (fields, message) => void faults.push(message, fields),
-  };
+  const log = logOfFaults(faults);
   const server = await startServer({
     store,
     bind: { host: "127.0.0.1", port: 0 },

@@ -8,9 +8,8 @@ import { join } from "node:path";
 import { after } from "node:test";
 import type { V1Namespace, V1Pod } from "@kubernetes/client-node";
 import { cidr } from "../../src/base/ip.ts";
-import type { Log } from "../../src/base/log.ts";
 import { startAllInOne } from "../../src/cli/up/all-in-one.ts";
-import { connect, type HttpsClient, type Scope } from "../api-fixture.ts";
+import { connect, type HttpsClient, logOfFaults, type Scope } from "../api-fixture.ts";
 import { eventually } from "./eventually.ts";
 import { ApiClient, type Resource, type Wire } from "./resource.ts";
 
@@ -37,12 +36,7 @@ export interface Cluster extends Omit<HttpsClient, "close"> {
 export async function startCluster(): Promise<Cluster> {
   const directory = await mkdtemp(join(tmpdir(), "fairlead-conformance-"));
   const faults: unknown[] = [];
-  const log: Log = {
-    debug() {},
-    info() {},
-    warn() {},
-    error: (fields, message) => void faults.push(message, fields),
-  };
+  const log = logOfFaults(faults);
   const end = new AbortController();
   const kubeconfig = join(directory, "kubeconfig");
   const running = await startAllInOne(

@@ -5,8 +5,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { kinds } from "../kinds.ts";
-import type { ObjectSchema, ValueSchema } from "../schema/schema.ts";
+import { everySchema } from "../schema/every-schema.ts";
 
 const MODELS = new URL("../../../node_modules/@kubernetes/client-node/dist/gen/models/", import.meta.url);
 
@@ -45,23 +44,6 @@ const PREFIXES: Readonly<Record<string, string>> = {
   authentication: "Authentication",
 };
 
-function schemasOf(): Map<string, ObjectSchema<unknown>> {
-  const found = new Map<string, ObjectSchema<unknown>>();
-  const visit = (schema: ValueSchema): void => {
-    if (schema.type === "list") visit(schema.items);
-    else if (schema.type === "map") visit(schema.values);
-    else if (schema.type === "object" && !found.has(schema.name)) {
-      found.set(schema.name, schema);
-      for (const field of schema.fields.values()) visit(field.value);
-    }
-  };
-  for (const { schema, subresources } of kinds) {
-    visit(schema);
-    for (const { kind } of subresources.others ?? []) visit(kind.schema);
-  }
-  return found;
-}
-
 /** Whether each property of the generated class is required, by its name in JSON. */
 function propertiesOf(model: string): Map<string, boolean> {
   const text = readFileSync(new URL(`${model}.d.ts`, MODELS), "utf8");
@@ -72,7 +54,7 @@ function propertiesOf(model: string): Map<string, boolean> {
 test("the fields, and those that a client must send, are the ones of Kubernetes' OpenAPI", () => {
   const models = new Set(readdirSync(MODELS).map((file) => file.replace(/\.d\.ts$/, "")));
   let compared = 0;
-  for (const [name, schema] of schemasOf()) {
+  for (const [name, schema] of everySchema()) {
     const [group, version, type] = name.split(".").slice(-3) as [string, string, string];
     const plain = `${version[0]!.toUpperCase()}${version.slice(1)}${type}`;
     const model = [`${PREFIXES[group] ?? ""}${plain}`, plain].find((candidate) => models.has(candidate));

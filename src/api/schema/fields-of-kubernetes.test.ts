@@ -1,31 +1,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { kinds } from "../kinds.ts";
 import { deleteOptionsSchema } from "../meta/delete-options.ts";
 import { scaleSchema } from "../scale/schema.ts";
+import { everySchema } from "./every-schema.ts";
 import { goTypeName } from "./schema.ts";
-import type { FieldSchema, ObjectSchema, ValueSchema } from "./schema.ts";
-
-/** Every object schema that the kinds are made of, by name. */
-function allSchemas(): Map<string, ObjectSchema<unknown>> {
-  const found = new Map<string, ObjectSchema<unknown>>();
-  const visit = (schema: ValueSchema): void => {
-    if (schema.type === "list") visit(schema.items);
-    else if (schema.type === "map") visit(schema.values);
-    else if (schema.type === "object" && !found.has(schema.name)) {
-      found.set(schema.name, schema);
-      for (const field of schema.fields.values()) visit(field.value);
-    }
-  };
-  for (const { schema, subresources } of kinds) {
-    visit(schema);
-    for (const { kind } of subresources.others ?? []) visit(kind.schema);
-  }
-  visit(deleteOptionsSchema);
-  visit(scaleSchema);
-  return found;
-}
+import type { FieldSchema, ValueSchema } from "./schema.ts";
 
 /** The field as a line of the recorded facts has it. */
 function describe(name: string, field: FieldSchema): string {
@@ -64,7 +44,7 @@ test("names, wire numbers, types and patch keys are those of Kubernetes 1.34", (
     expected.set(type, [...(expected.get(type) ?? []), line.slice(space + 1)]);
   }
   let compared = 0;
-  for (const [name, schema] of allSchemas()) {
+  for (const [name, schema] of everySchema([deleteOptionsSchema, scaleSchema])) {
     // kubectl, which the facts were taken from, does not have these types; they are sent as JSON only.
     if (name.startsWith("io.k8s.apiextensions-apiserver.")) continue;
     const facts = expected.get(name);

@@ -13,6 +13,7 @@ import { roleKind } from "../../api/role/kind.ts";
 import { RBAC_GROUP, type Role } from "../../api/role/type.ts";
 import { roleBindingKind } from "../../api/rolebinding/kind.ts";
 import type { RoleBinding } from "../../api/rolebinding/type.ts";
+import { pause } from "../../base/backoff.ts";
 import type { Log } from "../../base/log.ts";
 import { CompactedError, type Entry, type Revision, type Store, type Watch } from "../../store/store.ts";
 import type { OwnedRegistry } from "../registry/create-registry.ts";
@@ -141,7 +142,7 @@ class PolicyFollower implements AsyncDisposable {
         if (this.#stopping.signal.aborted) return;
         if (!(error instanceof CompactedError)) {
           this.#log.error({ err: error }, "roles and bindings cannot be followed; trying again");
-          await passed(RETRY_AFTER, this.#stopping.signal);
+          await pause(RETRY_AFTER, this.#stopping.signal);
         }
         since = undefined;
       }
@@ -232,16 +233,4 @@ function isBinding(object: KubeObject): object is RoleBinding {
 
 function versionOf({ metadata }: KubeObject): number {
   return Number(metadata.resourceVersion);
-}
-
-async function passed(milliseconds: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener("abort", done, { once: true });
-  });
 }
