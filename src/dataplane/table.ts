@@ -10,19 +10,65 @@ import type { Protocol } from "../api/service/type.ts";
 export interface Backend {
   readonly address: string;
   readonly port: number;
+  /** How many new connections it gets beside the others: 1 to 1000. Backends of weight 0 are not in the table. @default {1} */
+  readonly weight?: number;
+  /**
+   * It is on this node, so its answers come past here whatever source it sees (EndpointSlice endpoints[].nodeName).
+   * @default {false}
+   */
+  readonly local?: boolean;
 }
 
-/** One address, protocol and port that clients connect to. */
-export interface VirtualPort {
+/**
+ * How the backend of a new connection is picked. "source" and "source-port" are consistent hashes (Maglev) of the
+ * client's address, or of its address and port: a change of the backends moves few clients beyond those it must.
+ */
+export type Balance = "random" | "round-robin" | "source" | "source-port";
+
+/** What kind of address of a Service a virtual port is on: for people, and for nothing else. */
+export type VirtualPortType = "ClusterIP" | "NodePort" | "LoadBalancer" | "ExternalIP";
+
+/**
+ * The backends of some clients. With none, connections are refused at once, or dropped without an answer where a
+ * traffic policy Local leaves none here but others exist elsewhere (kube-proxy does the same).
+ */
+export interface Choice {
+  /** No duplicates, in order of address and port. */
+  readonly backends: readonly Backend[];
+  /** @default {"refuse"} */
+  readonly whenEmpty?: "refuse" | "drop";
+}
+
+/** One address, protocol and port that clients connect to. `backends` and `whenEmpty` are what clients get. */
+export interface VirtualPort extends Choice {
   /** "namespace/name" of the Service. */
   readonly service: string;
   /** The Service port's name; "" for the only, unnamed one. */
   readonly portName: string;
+  /** @default {"ClusterIP"} */
+  readonly type?: VirtualPortType;
+  /** NODE_ADDRESS[family] stands for every address of this node, loopback included: a node port. */
   readonly address: string;
   readonly protocol: Protocol;
   readonly port: number;
-  /** New connections are spread over these evenly. No duplicates. Empty: connections are refused. */
-  readonly backends: readonly Backend[];
+  /**
+   * What clients outside the cluster get instead: those that are neither this node nor in `podRanges`
+   * (externalTrafficPolicy Local). @default {the same as all}
+   */
+  readonly external?: Choice;
+  /** CIDRs: connections from other sources are dropped (loadBalancerSourceRanges). @default {all may} */
+  readonly sourceRanges?: readonly string[];
+  /** @default {"random"} */
+  readonly balance?: Balance;
+  /** Seconds for which a client's address keeps its backend, counted from its last connection (sessionAffinity ClientIP). */
+  readonly affinity?: number;
+}
+
+/** The address of a node port's VirtualPort. */
+export const NODE_ADDRESS = { 4: "0.0.0.0", 6: "::" } as const;
+
+export function isNodePort({ address }: Pick<VirtualPort, "address">): boolean {
+  return address === NODE_ADDRESS[4] || address === NODE_ADDRESS[6];
 }
 
 /** `address|protocol|port`, e.g. "10.96.0.10|TCP|80": at most one VirtualPort has it. */
@@ -37,6 +83,13 @@ export interface ServiceTable {
   readonly ports: ReadonlyMap<VirtualPortKey, VirtualPort>;
   /** Ranges whose addresses belong to Services: whatever in them is not served is refused, and never leaves the host. */
   readonly ranges: readonly string[];
+  /** Where pods have their addresses, on this node and others: their connections come from inside the cluster. @default {none} */
+  readonly podRanges?: readonly string[];
+  /**
+   * Sources that every node has a route to (kube-proxy's --cluster-cidr): they are kept also on the way to a backend of
+   * another node. All others are masqueraded there, or the answer would miss this node. @default {none}
+   */
+  readonly routedRanges?: readonly string[];
 }
 
 /** A change of the table. `set` adds or replaces. */
