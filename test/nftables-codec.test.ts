@@ -94,6 +94,17 @@ const sets: SetDefinition[] = [
   },
   {
     ...T,
+    name: "last",
+    kind: "map",
+    keyTypes: ["ipv4_addr"],
+    keyLength: 4,
+    dataTypes: ["ipv4_addr"],
+    dataLength: 4,
+    flags: { timeout: true, dynamic: true },
+    size: 100,
+  },
+  {
+    ...T,
     name: "boxes",
     kind: "set",
     keyTypes: ["ipv4_addr", "inet_service"],
@@ -184,6 +195,7 @@ describe("nf_tables messages and the kernel", { skip: needsNetns() }, () => {
         ["boxes", ["ipv4_addr", "inet_service"], undefined, ["interval"]],
         ["data", ["ipv4_addr", "inet_proto", "inet_service", "mark"], "ipv4_addr . inet_service", undefined],
         ["verdicts", "mark", "verdict", undefined],
+        ["last", "ipv4_addr", "ipv4_addr", ["timeout"]],
       ],
     );
     send({ op: "delete set", set: { ...T, name: "plain" } });
@@ -193,6 +205,8 @@ describe("nf_tables messages and the kernel", { skip: needsNetns() }, () => {
   test("elements of every kind", () => {
     const v6 = (last: number): Uint8Array =>
       Uint8Array.from({ length: 16 }, (_, i) => (i === 0 ? 0xfd : i === 15 ? last : 0));
+    const box = (address: string, number: number): Uint8Array =>
+      Uint8Array.of(...ipv4(address), ...port(number));
     const name = (text: string): Buffer => Buffer.concat([Buffer.from(text)], 16);
     const elements: Record<string, [SetElement[], unknown]> = {
       plain: [
@@ -220,6 +234,16 @@ describe("nf_tables messages and the kernel", { skip: needsNetns() }, () => {
         [
           [1, { goto: { target: "c" } }],
           [2, { drop: null }],
+        ],
+      ],
+      boxes: [
+        [
+          { key: box("10.0.0.0", 80), keyEnd: box("10.0.0.255", 80) },
+          { key: box("10.1.0.0", 1000), keyEnd: box("10.1.0.9", 2000) },
+        ],
+        [
+          { concat: ["10.0.0.0", 80].map((it, at) => (at === 0 ? { prefix: { addr: it, len: 24 } } : it)) },
+          { concat: [{ range: ["10.1.0.0", "10.1.0.9"] }, { range: [1000, 2000] }] },
         ],
       ],
       names: [
@@ -252,6 +276,24 @@ describe("nf_tables messages and the kernel", { skip: needsNetns() }, () => {
     for (const [of, [written]] of Object.entries(elements)) {
       send({ op: "delete elements", set: kind(of), elements: written });
       assert.deepEqual(socket.dump(dumpElements({ ...T, name: of })).flatMap(decodeElements), [], of);
+    }
+  });
+
+  test("an element of a set with timeouts tells how long it stays", () => {
+    const set = sets.find(({ name }) => name === "dynamic")!;
+    const elements = [{ key: ipv4("10.0.0.1") }, { key: ipv4("10.0.0.2"), timeout: 7000, expiration: 3000 }];
+    send(addTable, { op: "add set", set }, { op: "add elements", set, elements });
+    const read = socket.dump(dumpElements(set)).flatMap(decodeElements);
+    const of = (address: string): SetElement =>
+      read.find(({ key }) => Buffer.compare(key, ipv4(address)) === 0)!;
+    assert.equal(read.length, 2);
+    assert.equal(of("10.0.0.2").timeout, 7000);
+    for (const [address, left] of [
+      ["10.0.0.1", set.timeout!],
+      ["10.0.0.2", 3000],
+    ] as const) {
+      const { expiration } = of(address);
+      assert.ok(expiration !== undefined && expiration <= left && expiration > left - 2000, `${expiration}`);
     }
   });
 
@@ -372,6 +414,47 @@ describe("nf_tables messages and the kernel", { skip: needsNetns() }, () => {
       [{ dnat: { family: "ip", addr: { map: { key: { concat: dnatKey }, data: "@data" } } } }],
     ],
     ["post", [{ type: "masquerade" }], [{ masquerade: null }]],
+    [
+      "pre",
+      [
+        { type: "fib", result: "type", flags: ["daddr"], dreg: reg(0) },
+        equals(reg(0), hostBytes(2)),
+        verdict("accept"),
+      ],
+      [match({ fib: { result: "type", flags: ["daddr"] } }, "local"), { accept: null }],
+    ],
+    [
+      "pre",
+      [
+        { type: "fib", result: "oif", flags: ["saddr", "iif"], dreg: reg(0) },
+        equals(reg(0), hostBytes(0)),
+        verdict("drop"),
+      ],
+      [match({ fib: { result: "oif", flags: ["saddr", "iif"] } }, "0"), { drop: null }],
+    ],
+    [
+      "c",
+      [
+        isIpv4(),
+        field("ip saddr", reg(0)),
+        { type: "dynset", op: "update", set: "dynamic", keySreg: reg(0), timeout: 5000 },
+      ],
+      [
+        {
+          set: { op: "update", elem: { elem: { val: payload("ip", "saddr"), timeout: 5 } }, set: "@dynamic" },
+        },
+      ],
+    ],
+    [
+      "c",
+      [
+        isIpv4(),
+        field("ip saddr", reg(0)),
+        field("ip daddr", reg(1)),
+        { type: "dynset", op: "add", set: "last", keySreg: reg(0), dataSreg: reg(1) },
+      ],
+      [{ map: { op: "add", elem: payload("ip", "saddr"), data: payload("ip", "daddr"), map: "@last" } }],
+    ],
     ["post", [{ type: "masquerade", flags: 4 }], [{ masquerade: { flags: "random" } }]],
     [
       "post",

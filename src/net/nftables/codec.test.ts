@@ -19,6 +19,7 @@ const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,20}$/);
 const family = fc.constantFrom(...Object.values(Family));
 const register = fc.integer({ min: 8, max: 23 });
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
+const milliseconds = fc.integer({ min: 1, max: 2 ** 52 });
 const bytes = (min: number, max: number): fc.Arbitrary<Uint8Array> =>
   fc.uint8Array({ minLength: min, maxLength: max });
 const comment = fc.string({ unit: "grapheme", maxLength: 25 }).filter((text) => !text.includes("\0"));
@@ -156,8 +157,25 @@ const expression: fc.Arbitrary<Expression> = fc.oneof(
     ["type"],
   ),
   object({
+    type: fc.constant("fib" as const),
+    result: fc.constantFrom("type", "oif", "oifname"),
+    flags: fc.subarray(["saddr", "daddr", "mark", "iif", "oif"] as const),
+    dreg: register,
+  }),
+  record<Extract<Expression, { type: "dynset" }>>(
+    {
+      type: fc.constant("dynset"),
+      op: fc.constantFrom("add", "update", "delete"),
+      set: name,
+      keySreg: register,
+      dataSreg: register,
+      timeout: milliseconds,
+    },
+    ["type", "op", "set", "keySreg"],
+  ),
+  object({
     type: fc.constant("unknown" as const),
-    name: fc.constantFrom("xt", "quota", "fib"),
+    name: fc.constantFrom("xt", "quota", "limit"),
     data: bytes(0, 40),
   }),
 );
@@ -234,6 +252,11 @@ const set: fc.Arbitrary<SetDefinition> = fc.oneof(
 const element: fc.Arbitrary<SetElement> = fc.oneof(
   record<SetElement>({ key: bytes(1, 64), intervalEnd: fc.constant(true) }, ["key"]),
   object({ key: bytes(1, 64), data: bytes(1, 64) }),
+  object({ key: bytes(1, 64), keyEnd: bytes(1, 64) }),
+  record<SetElement>(
+    { key: bytes(1, 64), data: bytes(1, 64), timeout: milliseconds, expiration: milliseconds },
+    ["key"],
+  ),
   object({ key: bytes(1, 64), verdict }),
 );
 
@@ -284,9 +307,11 @@ describe("what is encoded is decoded as it was", () => {
           { op: "delete elements", set: of, elements },
         ]);
         assert.deepEqual(decodeElements(added!), elements);
-        const keys = elements.map(({ key, intervalEnd }) =>
-          intervalEnd === true ? { key, intervalEnd } : { key },
-        );
+        const keys = elements.map(({ key, keyEnd, intervalEnd }) => ({
+          key,
+          ...(keyEnd === undefined ? {} : { keyEnd }),
+          ...(intervalEnd === undefined ? {} : { intervalEnd }),
+        }));
         assert.deepEqual(decodeElements(deleted!), keys);
       }),
     );

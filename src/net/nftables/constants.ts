@@ -69,7 +69,14 @@ export const NFT_SET = {
   CONCAT: 0x80,
 } as const;
 export const NFTA_SET_ELEM_LIST = { TABLE: 1, SET: 2, ELEMENTS: 3 } as const;
-export const NFTA_SET_ELEM = { KEY: 1, DATA: 2, FLAGS: 3 } as const;
+export const NFTA_SET_ELEM = {
+  KEY: 1,
+  DATA: 2,
+  FLAGS: 3,
+  TIMEOUT: 4,
+  EXPIRATION: 5,
+  KEY_END: 10,
+} as const;
 export const NFT_SET_ELEM_INTERVAL_END = 1;
 export const NFTA_DATA = { VALUE: 1, VERDICT: 2 } as const;
 export const NFTA_VERDICT = { CODE: 1, CHAIN: 2 } as const;

@@ -228,6 +228,36 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
       ...(bytes === undefined ? {} : { bytes }),
     };
   },
+  fib(attributes) {
+    const A = names.NFTA_FIB;
+    const result = keyOf(names.FIB_RESULTS, number(attributes, A.RESULT, -1));
+    const bits = number(attributes, A.FLAGS, 0);
+    const flags = (Object.keys(names.FIB_FLAGS) as (keyof typeof names.FIB_FLAGS)[]).filter(
+      (name) => (bits & names.FIB_FLAGS[name]) !== 0,
+    );
+    // NFTA_FIB_F_PRESENT, which asks only whether there is a route, has no value here.
+    const known = flags.reduce((sum, name) => sum | names.FIB_FLAGS[name], 0);
+    if (result === undefined || bits !== known) return undefined;
+    return { type: "fib", result, flags, dreg: register(attributes, A.DREG) };
+  },
+  dynset(attributes) {
+    const A = names.NFTA_DYNSET;
+    const set = attributes.get(A.SET);
+    const op = keyOf(names.DYNSET_OPS, number(attributes, A.OP, -1));
+    if (set === undefined || op === undefined) return undefined;
+    if (names.NFTA_DYNSET_STATEMENTS.some((type) => attributes.has(type))) return undefined;
+    const dataSreg = optionalRegister(attributes, A.SREG_DATA);
+    const timeout = bigNumber(attributes, A.TIMEOUT);
+    return {
+      type: "dynset",
+      op,
+      set: text(set),
+      keySreg: register(attributes, A.SREG_KEY),
+      ...(dataSreg === undefined ? {} : { dataSreg }),
+      // The kernel says 0 where there is none.
+      ...(timeout === undefined || timeout === 0n ? {} : { timeout: Number(timeout) }),
+    };
+  },
 };
 
 function bigNumber(attributes: Attributes, type: number): bigint | undefined {

@@ -40,7 +40,12 @@ export function encodeElementList(
     writer.startNested(NFTA_LIST_ELEM);
     if (element.intervalEnd === true) writer.u32be(NFTA_SET_ELEM.FLAGS, NFT_SET_ELEM_INTERVAL_END);
     writer.startNested(NFTA_SET_ELEM.KEY).bytes(NFTA_DATA.VALUE, element.key).endNested();
+    if (element.keyEnd !== undefined)
+      writer.startNested(NFTA_SET_ELEM.KEY_END).bytes(NFTA_DATA.VALUE, element.keyEnd).endNested();
     if (withData) {
+      if (element.timeout !== undefined) writer.u64be(NFTA_SET_ELEM.TIMEOUT, BigInt(element.timeout));
+      if (element.expiration !== undefined)
+        writer.u64be(NFTA_SET_ELEM.EXPIRATION, BigInt(element.expiration));
       if (element.data !== undefined)
         writer.startNested(NFTA_SET_ELEM.DATA).bytes(NFTA_DATA.VALUE, element.data).endNested();
       else if (element.verdict !== undefined) {
@@ -63,7 +68,13 @@ export interface ElementView {
   /** Equal to dataEnd if the element has no data bytes. */
   readonly dataStart: number;
   readonly dataEnd: number;
+  /** Where the last key of a box is; equal if there is none. */
+  readonly boxStart: number;
+  readonly boxEnd: number;
   readonly intervalEnd: boolean;
+  /** Milliseconds. */
+  readonly timeout: number | undefined;
+  readonly expiration: number | undefined;
   readonly verdict: Verdict | undefined;
 }
 
@@ -73,7 +84,11 @@ class Cursor implements ElementView {
   keyEnd = 0;
   dataStart = 0;
   dataEnd = 0;
+  boxStart = 0;
+  boxEnd = 0;
   intervalEnd = false;
+  timeout: number | undefined = undefined;
+  expiration: number | undefined = undefined;
   verdict: Verdict | undefined = undefined;
 
   constructor(bytes: Uint8Array) {
@@ -81,7 +96,8 @@ class Cursor implements ElementView {
   }
 
   clear(): void {
-    this.keyStart = this.keyEnd = this.dataStart = this.dataEnd = 0;
+    this.keyStart = this.keyEnd = this.dataStart = this.dataEnd = this.boxStart = this.boxEnd = 0;
+    this.timeout = this.expiration = undefined;
     this.intervalEnd = false;
     this.verdict = undefined;
   }
@@ -108,12 +124,23 @@ export function visitElements(list: AttributeReader, visit: (element: ElementVie
           cursor.dataStart = inner + 8;
           cursor.dataEnd = dataEnd;
         } else cursor.verdict = decodeVerdict(new AttributeReader(bytes, inner + 8, dataEnd));
-      }
+      } else if (type === NFTA_SET_ELEM.KEY_END) {
+        cursor.boxStart = inner + 8;
+        cursor.boxEnd = attributeEnd(bytes, inner + 4, innerEnd);
+      } else if (type === NFTA_SET_ELEM.TIMEOUT) cursor.timeout = milliseconds(bytes, inner, innerEnd);
+      else if (type === NFTA_SET_ELEM.EXPIRATION) cursor.expiration = milliseconds(bytes, inner, innerEnd);
       inner = (innerEnd + 3) & ~3;
     }
     visit(cursor);
     at = (end + 3) & ~3;
   }
+}
+
+/** The number in the attribute at `start`, network order. */
+function milliseconds(bytes: Uint8Array, start: number, end: number): number {
+  let number = 0;
+  for (let at = start + 4; at < end; at++) number = number * 256 + bytes[at]!;
+  return number;
 }
 
 function attributeEnd(bytes: Uint8Array, at: number, limit: number): number {
@@ -129,6 +156,9 @@ export function copyElement(view: ElementView): SetElement {
     key: view.bytes.slice(view.keyStart, view.keyEnd),
     ...(view.intervalEnd ? { intervalEnd: true } : {}),
     ...(view.dataEnd > view.dataStart ? { data: view.bytes.slice(view.dataStart, view.dataEnd) } : {}),
+    ...(view.boxEnd > view.boxStart ? { keyEnd: view.bytes.slice(view.boxStart, view.boxEnd) } : {}),
+    ...(view.timeout === undefined ? {} : { timeout: view.timeout }),
+    ...(view.expiration === undefined ? {} : { expiration: view.expiration }),
     ...(view.verdict === undefined ? {} : { verdict: view.verdict }),
   };
 }

@@ -6,7 +6,10 @@ import {
   CMP_OPS,
   CT_KEYS,
   DIRECTIONS,
+  DYNSET_OPS,
   EXPRESSION_NAMES,
+  FIB_FLAGS,
+  FIB_RESULTS,
   META_KEYS,
   NAT_TYPES,
   NFT_HASH_JENKINS,
@@ -15,6 +18,8 @@ import {
   NFTA_CMP,
   NFTA_COUNTER,
   NFTA_CT,
+  NFTA_DYNSET,
+  NFTA_FIB,
   NFTA_HASH,
   NFTA_IMMEDIATE,
   NFTA_LOOKUP,
@@ -115,7 +120,10 @@ function encodeData(writer: NetlinkWriter, expression: Exclude<Expression, { typ
 
 function encodeStatement(
   writer: NetlinkWriter,
-  expression: Extract<Expression, { type: "numgen" | "jhash" | "nat" | "masquerade" | "reject" | "counter" }>,
+  expression: Extract<
+    Expression,
+    { type: "numgen" | "jhash" | "nat" | "masquerade" | "reject" | "counter" | "fib" | "dynset" }
+  >,
 ): void {
   switch (expression.type) {
     case "numgen":
@@ -152,6 +160,21 @@ function encodeStatement(
     case "counter":
       if (expression.bytes !== undefined) writer.u64be(NFTA_COUNTER.BYTES, expression.bytes);
       if (expression.packets !== undefined) writer.u64be(NFTA_COUNTER.PACKETS, expression.packets);
+      return;
+    case "fib":
+      writer.u32be(NFTA_FIB.DREG, expression.dreg);
+      writer.u32be(NFTA_FIB.RESULT, FIB_RESULTS[expression.result]);
+      writer.u32be(
+        NFTA_FIB.FLAGS,
+        expression.flags.reduce((flags, name) => flags | FIB_FLAGS[name], 0),
+      );
+      return;
+    case "dynset":
+      writer.string(NFTA_DYNSET.SET, expression.set);
+      writer.u32be(NFTA_DYNSET.OP, DYNSET_OPS[expression.op]);
+      writer.u32be(NFTA_DYNSET.SREG_KEY, expression.keySreg);
+      if (expression.dataSreg !== undefined) writer.u32be(NFTA_DYNSET.SREG_DATA, expression.dataSreg);
+      if (expression.timeout !== undefined) writer.u64be(NFTA_DYNSET.TIMEOUT, BigInt(expression.timeout));
       return;
     default:
       expression satisfies never;

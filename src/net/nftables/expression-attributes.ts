@@ -20,6 +20,8 @@ export const EXPRESSION_NAMES: Readonly<Record<Exclude<Expression["type"], "unkn
   masquerade: "masq",
   reject: "reject",
   counter: "counter",
+  fib: "fib",
+  dynset: "dynset",
 };
 
 export const NFTA_PAYLOAD = { DREG: 1, BASE: 2, OFFSET: 3, LEN: 4 } as const;
@@ -104,6 +106,22 @@ export const REJECTS: Readonly<Record<Of<"reject">["with"], { type: number; code
 };
 
 export const NFTA_COUNTER = { BYTES: 1, PACKETS: 2 } as const;
+
+export const NFTA_FIB = { DREG: 1, RESULT: 2, FLAGS: 3 } as const;
+export const FIB_RESULTS: Readonly<Record<Of<"fib">["result"], number>> = { oif: 1, oifname: 2, type: 3 };
+/** NFTA_FIB_F_*, in the order in which a value lists them. */
+export const FIB_FLAGS: Readonly<Record<Of<"fib">["flags"][number], number>> = {
+  saddr: 1,
+  daddr: 2,
+  mark: 4,
+  iif: 8,
+  oif: 16,
+};
+
+export const NFTA_DYNSET = { SET: 1, OP: 3, SREG_KEY: 4, SREG_DATA: 5, TIMEOUT: 6 } as const;
+/** NFTA_DYNSET_EXPR and _EXPRESSIONS: statements for each element, which have no value here. */
+export const NFTA_DYNSET_STATEMENTS = [7, 10] as const;
+export const DYNSET_OPS: Readonly<Record<Of<"dynset">["op"], number>> = { add: 0, update: 1, delete: 2 };
 
 /** The key of `table` that has `value`. */
 export function keyOf<Key extends string>(

@@ -149,6 +149,30 @@ export type Expression =
   /** Answers the sender: a TCP reset, or port unreachable of the packet's own family. */
   | { readonly type: "reject"; readonly with: "tcp reset" | "icmpx port-unreachable" }
   | { readonly type: "counter"; readonly packets?: bigint; readonly bytes?: bigint }
+  /**
+   * Asks the routing table about the packet's source or destination: the kind of address (RTN_*, host order, 4 bytes),
+   * or the interface that leads there. With "iif" or "oif" only routes over the packet's own interface count.
+   */
+  | {
+      readonly type: "fib";
+      readonly result: "type" | "oif" | "oifname";
+      /** In the order of the type's members. */
+      readonly flags: readonly ("saddr" | "daddr" | "mark" | "iif" | "oif")[];
+      readonly dreg: Register;
+    }
+  /**
+   * Puts the key at `keySreg` (for a map with the data at `dataSreg`) into a dynamic set. "add" leaves an element that is
+   * there as it is, "update" begins its timeout anew. A rule ends here if the set is full (and, of "delete", always goes on).
+   */
+  | {
+      readonly type: "dynset";
+      readonly op: "add" | "update" | "delete";
+      readonly set: string;
+      readonly keySreg: Register;
+      readonly dataSreg?: Register;
+      /** Milliseconds. @default {the set's} */
+      readonly timeout?: number;
+    }
   /** An expression this library has no value for: its name and raw attributes, so that foreign rules survive a round trip. */
   | { readonly type: "unknown"; readonly name: string; readonly data: Uint8Array };
 
@@ -203,10 +227,16 @@ export interface SetDefinition {
 
 export interface SetElement {
   readonly key: Uint8Array;
+  /** In interval sets of concatenations: the last key of a box, whose first is `key`; each part is a range of its own. */
+  readonly keyEnd?: Uint8Array;
   /** In interval sets: this element ends (is the first key past) an interval. */
   readonly intervalEnd?: boolean;
   readonly data?: Uint8Array;
   readonly verdict?: Verdict;
+  /** Milliseconds for which it stays, counted from when it was added or last updated. @default {the set's} */
+  readonly timeout?: number;
+  /** Milliseconds that are left of it. */
+  readonly expiration?: number;
 }
 
 /** One step of a transaction. All steps of a batch happen at once, or none. */
