@@ -1,6 +1,7 @@
 /** The command line. Every command is a file of its own; this one only says which there are and how they fail. */
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { agentCommand } from "./agent/command.ts";
 import { demoCommand } from "./demo/command.ts";
 import { statusCommand } from "./status/command.ts";
 import { traceCommand } from "./trace/command.ts";
@@ -19,6 +20,7 @@ function program(): Command {
     )
     .version(version)
     .addCommand(upCommand(version))
+    .addCommand(agentCommand(version))
     .addCommand(statusCommand())
     .addCommand(traceCommand())
     .addCommand(userCommand())

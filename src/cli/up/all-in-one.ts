@@ -1,11 +1,9 @@
 /** Everything in one process: store, API, controllers, containers, data plane, put together and taken apart in order. */
 import { join } from "node:path";
-import { type Cidr, cidr, formatCidr } from "../../base/ip.ts";
+import type { Cidr } from "../../base/ip.ts";
 import type { Log } from "../../base/log.ts";
-import { type Agent, startAgent } from "../../agent/agent.ts";
-import { machineAddresses, registerNode } from "../../agent/node.ts";
-import { keepNodeLease } from "../../agent/node-lease.ts";
-import { followServiceRanges } from "../../agent/service-ranges.ts";
+import { chooseDataPlane } from "../../agent/choose-data-plane.ts";
+import { startNode } from "../../agent/start-node.ts";
 import type { Client } from "../../client/client.ts";
 import { createInProcessClient } from "../../client/in-process.ts";
 import { startControllers } from "../../controllers/controllers.ts";
@@ -14,9 +12,7 @@ import type { ServiceTable } from "../../dataplane/table.ts";
 import type { RunningServer } from "../../server/server.ts";
 import { startServer } from "../../server/start.ts";
 import { openSqliteStore } from "../../store/sqlite/sqlite-store.ts";
-import { chooseContainers } from "./containers.ts";
-import { chooseDataPlane } from "./data-plane.ts";
-import { checkRanges, type UpOptions } from "./options.ts";
+import type { UpOptions } from "./options.ts";
 
 export interface AllInOneParts {
   /** fairlead's version. */
@@ -91,76 +87,30 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
     stop();
     await controllers.done;
   });
-  const containers = await chooseContainers(options.containers, {
-    client,
-    log,
-    nodeName: options.nodeName,
-    netns: options.netns,
-    podCidr: options.podCidr,
-    serviceCidrs,
-    stateDir: join(options.dataDir, "pods"),
-    setMasqueradeBridges: chosen.setMasqueradeBridges,
-  });
-  const { runtime, podCidrs } = containers;
-  checkRanges(serviceCidrs, podCidrs.map(cidr));
-  await registerNode(client, {
-    name: options.nodeName,
-    addresses: machineAddresses(),
-    podCidr: podCidrs[0],
-    serviceRanges: dataPlane === undefined ? [] : serviceCidrs.map(formatCidr),
-    containerRuntimeVersion: containers.version,
-    version,
-  });
-
-  const leaseKept = keepNodeLease({ client, nodeName: options.nodeName, log, signal });
-
-  const containersSynced = Promise.withResolvers<void>();
-  if (runtime === undefined) containersSynced.resolve();
-  const containersDone = runtime?.run(signal, containersSynced.resolve) ?? Promise.resolve();
-  const failed = containersDone.then(() => new Promise<never>(() => {}));
-
-  let agent: Agent | undefined;
-  let programmed = Promise.withResolvers<void>();
-  if (dataPlane !== undefined)
-    agent = startAgent({
-      client,
-      dataPlane,
+  const node = await startNode(
+    {
       nodeName: options.nodeName,
-      serviceRanges: serviceCidrs.map(formatCidr),
-      log,
-      signal,
-      onProgrammed: () => {
-        programmed.resolve();
-        programmed = Promise.withResolvers<void>();
-      },
-    });
-  const running = agent;
-  const rangesFollowed =
-    running === undefined
-      ? Promise.resolve()
-      : followServiceRanges({
-          client,
-          nodeName: options.nodeName,
-          initial: serviceCidrs.map(formatCidr),
-          podRanges: podCidrs,
-          onChange(ranges) {
-            running.setServiceRanges(ranges);
-            containers.setServiceRanges(ranges);
-          },
-          log,
-          signal,
-        });
+      containers: options.containers,
+      bindPods: true,
+      podCidr: options.podCidr,
+      netns: options.netns,
+      serviceCidrs,
+      stateDir: join(options.dataDir, "pods"),
+      register: true,
+      nodeAddresses: undefined,
+    },
+    { client, chosen, version, log, signal },
+  );
 
   const ready = (async () => {
-    await Promise.race([containersSynced.promise, failed]);
+    await node.ready;
     await controllers.ready;
-    await running?.ready;
-    await running?.settled();
+    await node.agent?.settled();
   })();
   const stopRequested = new Promise<void>((resolve) =>
     signal.addEventListener("abort", () => resolve(), { once: true }),
   );
-  const finished = Promise.race([stopRequested, failed]);
+  const finished = Promise.race([stopRequested, node.failed]);
   // Whoever awaits these sees the failure; until then it must not end the process.
   ready.catch(() => undefined);
   finished.catch(() => undefined);
@@ -172,22 +122,15 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
     dataPlane,
     storeRevision,
     serviceCidrs,
-    containers: containers.description,
+    containers: node.containers,
     dataPlaneDescription: chosen.description,
     ready,
     finished,
-    async untilProgrammed(holds) {
-      if (running === undefined) return new Promise<never>(() => {});
-      while (!holds(running.table())) await programmed.promise;
-      return running.settled();
-    },
+    untilProgrammed: (holds) => node.untilProgrammed(holds),
     async stop(cleanup) {
       stop();
-      await Promise.allSettled([containersDone, running?.done, rangesFollowed, leaseKept, controllers.done]);
-      if (cleanup) {
-        await containers.cleanup();
-        await dataPlane?.cleanup();
-      }
+      await controllers.done;
+      await node.stop(cleanup);
       await owned.disposeAsync();
     },
   };

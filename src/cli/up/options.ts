@@ -1,11 +1,11 @@
 /** The options of `fairlead up`: from words on the command line to values that are known to be right. */
 import { homedir, hostname } from "node:os";
 import { join } from "node:path";
-import { type Cidr, cidrsOverlap, formatCidr, parseCidr, parseIp } from "../../base/ip.ts";
+import type { ContainersChoice } from "../../agent/choose-containers.ts";
+import type { DataPlaneChoice } from "../../agent/choose-data-plane.ts";
+import type { Cidr } from "../../base/ip.ts";
+import { parseHostPort, parseNodeName, parseRange } from "../node-options.ts";
 import { UserError } from "../user-error.ts";
-
-export type ContainersChoice = "auto" | "docker" | "process" | "none";
-export type DataPlaneChoice = "auto" | "nftables" | "userspace" | "none";
 
 /** As commander hands them over. */
 export interface UpFlags {
@@ -54,7 +54,7 @@ export function parseUpOptions(flags: UpFlags): UpOptions {
   const dataDir = flags.dataDir ?? defaultDataDir();
   return {
     dataDir,
-    bind: parseBind(flags.bind),
+    bind: parseHostPort("--bind", flags.bind, "127.0.0.1:6443"),
     kubeconfig: flags.kubeconfig ?? join(dataDir, "kubeconfig"),
     containers: flags.containers,
     dataPlane: flags.dataplane,
@@ -67,33 +67,6 @@ export function parseUpOptions(flags: UpFlags): UpOptions {
     auditLog: flags.auditLog === "none" ? undefined : (flags.auditLog ?? join(dataDir, "audit.log")),
     logLevel: flags.logLevel,
   };
-}
-
-function parseBind(text: string): UpOptions["bind"] {
-  const colon = text.lastIndexOf(":");
-  const host = text.slice(0, colon).replace(/^\[(.*)\]$/, "$1");
-  const port = Number(text.slice(colon + 1));
-  if (colon < 0 || !/^\d+$/.test(text.slice(colon + 1)) || port > 65535)
-    throw new UserError(
-      `--bind ${JSON.stringify(text)} is not an address and port`,
-      'write it as "127.0.0.1:6443"',
-    );
-  if (parseIp(host) === undefined)
-    throw new UserError(
-      `--bind ${JSON.stringify(text)}: ${JSON.stringify(host)} is not an IP address`,
-      'write it as "127.0.0.1:6443" or "[::1]:6443"',
-    );
-  return { host, port };
-}
-
-function parseRange(option: string, text: string): Cidr {
-  const range = parseCidr(text);
-  if (range === undefined)
-    throw new UserError(
-      `${option} ${JSON.stringify(text)} is not a range`,
-      'write it as "10.96.0.0/16", with no bits set past the prefix',
-    );
-  return range;
 }
 
 function parseServiceCidrs(text: string): Cidr[] {
@@ -112,25 +85,4 @@ function parseServiceCidrs(text: string): Cidr[] {
       );
   }
   return ranges;
-}
-
-/** A node's name is a DNS subdomain (Kubernetes ValidateNodeName). */
-function parseNodeName(name: string): string {
-  if (name.length <= 253 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(name))
-    return name;
-  throw new UserError(
-    `the node name ${JSON.stringify(name)} is not a DNS name`,
-    "give one in lower case letters, digits, '-' and '.' with --node-name",
-  );
-}
-
-/** Throws UserError if pods and Services would share addresses. */
-export function checkRanges(serviceCidrs: readonly Cidr[], podCidrs: readonly Cidr[]): void {
-  for (const service of serviceCidrs)
-    for (const pod of podCidrs)
-      if (cidrsOverlap(service, pod))
-        throw new UserError(
-          `Services (${formatCidr(service)}) and pods (${formatCidr(pod)}) would share addresses`,
-          "give them ranges of their own with --service-cidr and --pod-cidr",
-        );
 }

@@ -1,12 +1,14 @@
 /** Whose containers become Pods on this machine: Docker's where its engine answers, else processes that we run. */
-import { type Cidr, formatCidr } from "../../base/ip.ts";
-import type { Log } from "../../base/log.ts";
-import type { Client } from "../../client/client.ts";
-import { createDockerRuntime } from "../../containers/docker/runtime.ts";
-import { createProcessRuntime } from "../../containers/process/runtime.ts";
-import type { ContainerRuntime } from "../../containers/runtime.ts";
-import type { MasqueradeBridges } from "./data-plane.ts";
-import type { ContainersChoice } from "./options.ts";
+import { type Cidr, formatCidr } from "../base/ip.ts";
+import type { Log } from "../base/log.ts";
+import type { Client } from "../client/client.ts";
+import { createDockerRuntime } from "../containers/docker/runtime.ts";
+import { createProcessRuntime } from "../containers/process/runtime.ts";
+import type { ContainerRuntime } from "../containers/runtime.ts";
+import type { MasqueradeBridges } from "./choose-data-plane.ts";
+
+/** "auto": Docker if its engine answers, else processes that we run. */
+export type ContainersChoice = "auto" | "docker" | "process" | "none";
 
 export interface ContainersParts {
   readonly client: Client;
@@ -17,6 +19,8 @@ export interface ContainersParts {
   readonly podCidr: Cidr | undefined;
   readonly serviceCidrs: readonly Cidr[];
   readonly stateDir: string;
+  /** Whether pods without a node are bound to this one: only where no scheduler does that. */
+  readonly bindPods: boolean;
   readonly setMasqueradeBridges: MasqueradeBridges | undefined;
 }
 
@@ -78,10 +82,11 @@ export async function chooseContainers(
 }
 
 async function processes(parts: ContainersParts, why: string): Promise<ChosenContainers> {
-  const { client, log, nodeName, stateDir, netns, podCidr } = parts;
+  const { client, log, nodeName, stateDir, netns, podCidr, bindPods } = parts;
   const runtime = createProcessRuntime({
     nodeName,
     stateDir,
+    bindPods,
     ...(netns === undefined ? {} : { netns }),
     ...(podCidr === undefined ? {} : { podCidrs: [formatCidr(podCidr)] }),
   })({ client, log });

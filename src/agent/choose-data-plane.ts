@@ -1,11 +1,13 @@
 /** Which data plane this machine can have: the kernel's where we may program it, else the userspace proxy. */
-import { type Cidr, cidr } from "../../base/ip.ts";
-import type { Log } from "../../base/log.ts";
-import { type DataPlane, DataPlaneError } from "../../dataplane/dataplane.ts";
-import type { BridgePair } from "../../dataplane/nftables/bridges.ts";
-import { createNftablesDataPlane } from "../../dataplane/nftables/programmer.ts";
-import { createUserspaceDataPlane } from "../../dataplane/userspace/userspace.ts";
-import type { DataPlaneChoice } from "./options.ts";
+import { type Cidr, cidr } from "../base/ip.ts";
+import type { Log } from "../base/log.ts";
+import { type DataPlane, DataPlaneError } from "../dataplane/dataplane.ts";
+import type { BridgePair } from "../dataplane/nftables/bridges.ts";
+import { createNftablesDataPlane } from "../dataplane/nftables/programmer.ts";
+import { createUserspaceDataPlane } from "../dataplane/userspace/userspace.ts";
+
+/** "auto": nftables where this process may program it, else userspace. */
+export type DataPlaneChoice = "auto" | "nftables" | "userspace" | "none";
 
 /** Interfaces in and out between which answers would bypass this host. */
 export type MasqueradeBridges = (pairs: readonly BridgePair[]) => Promise<void>;

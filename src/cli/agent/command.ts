@@ -1,0 +1,128 @@
+/** `fairlead agent`: this node's part of a cluster whose API server is elsewhere, in place of kube-proxy. */
+import { join } from "node:path";
+import { Command, Option } from "commander";
+import { pino } from "pino";
+import { chooseDataPlane } from "../../agent/choose-data-plane.ts";
+import { startNode } from "../../agent/start-node.ts";
+import { createHttpClient } from "../../client/http.ts";
+import { loadKubeconfig } from "../../client/kubeconfig.ts";
+import { type AgentFlags, parseAgentOptions } from "./options.ts";
+
+export function agentCommand(version: string): Command {
+  return new Command("agent")
+    .description("make Services work on this node of a Kubernetes cluster, in place of kube-proxy")
+    .option(
+      "--kubeconfig <FILE>",
+      "how to reach the API (default: $KUBECONFIG, ~/.kube/config, or the service account of this pod)",
+    )
+    .option("--context <NAME>", "of the kubeconfig (default: its current-context)")
+    .option("--node-name <NAME>", "this machine's Node (default: its host name)")
+    .option("--netns <NAME>", "program and run pods in this network namespace, not in the caller's")
+    .addOption(
+      new Option(
+        "--dataplane <WHICH>",
+        "how connections reach pods; auto: nftables if possible, else a userspace proxy",
+      )
+        .choices(["auto", "nftables", "userspace"])
+        .default("auto"),
+    )
+    .option(
+      "--service-cidr <CIDR[,CIDR]>",
+      "ranges of virtual addresses, beside the cluster's ServiceCIDRs: what is not served there is refused",
+    )
+    .option(
+      "--cluster-cidr <CIDR[,CIDR]>",
+      "where pods of all nodes have their addresses: connections from there are from inside the cluster",
+    )
+    .addOption(
+      new Option(
+        "--containers <WHICH>",
+        "process: register this node and run the pods bound to it, as processes",
+      )
+        .choices(["none", "process"])
+        .default("none"),
+    )
+    .option("--pod-cidr <CIDR>", "addresses of pods that run as processes (default: 10.244.0.0/24)")
+    .option("--data-dir <DIR>", "where records of pods that run as processes are kept")
+    .option("--bind-pods", "bind pods without a node to this one, where the cluster has no scheduler")
+    .option(
+      "--node-ip <ADDRESS[,ADDRESS]>",
+      "this node's addresses in its Node object (default: all that it has)",
+    )
+    .option("--zone <NAME>", "the zone this node is in (default: its Node's topology.kubernetes.io/zone)")
+    .option(
+      "--healthz-bind-address <HOST:PORT>",
+      "where /healthz and /livez are served, or none",
+      "127.0.0.1:10256",
+    )
+    .option(
+      "--metrics-bind-address <HOST:PORT>",
+      "where /metrics and /proxyMode are served, or none",
+      "127.0.0.1:10249",
+    )
+    .option("--register-node", "write the Node object and keep its Lease, where no kubelet does that")
+    .option("--cleanup", "on a clean stop, take back everything put into the kernel")
+    .addOption(
+      new Option("--log-level <LEVEL>", "how much is logged to stderr, as JSON lines")
+        .choices(["debug", "info", "warn", "error", "silent"])
+        .default("info"),
+    )
+    .addHelpText(
+      "after",
+      `
+Stop it with Ctrl-C or SIGTERM. What was programmed stays in force, so that connections go on (--cleanup removes it);
+the next start takes it over. The rights it needs, and how to take kube-proxy away first: docs/guides/agent.md.
+
+Examples:
+  fairlead agent --kubeconfig /etc/kubernetes/fairlead.conf --cluster-cidr 10.244.0.0/16
+  fairlead agent --kubeconfig k --node-name b --containers process --pod-cidr 10.244.2.0/24 --netns b
+`,
+    )
+    .action((flags: AgentFlags) => runAgent(flags, version));
+}
+
+async function runAgent(flags: AgentFlags, version: string): Promise<void> {
+  const options = parseAgentOptions(flags);
+  const log = pino({ level: options.logLevel }, pino.destination({ dest: 2, sync: true }));
+  const stopped = new AbortController();
+  const { signal } = stopped;
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stopped.abort());
+
+  const config = await loadKubeconfig({
+    ...(options.kubeconfig !== undefined && { path: options.kubeconfig }),
+    ...(options.context !== undefined && { context: options.context }),
+  });
+  await using stack = new AsyncDisposableStack();
+  const chosen = await chooseDataPlane(options.dataPlane, options.netns, log);
+  stack.use(chosen.dataPlane!);
+  const client = stack.use(createHttpClient({ ...config, userAgent: `fairlead-agent/${version}` }));
+  const node = await startNode(
+    {
+      nodeName: options.nodeName,
+      containers: options.containers,
+      bindPods: options.bindPods,
+      podCidr: options.podCidr,
+      netns: options.netns,
+      serviceCidrs: options.serviceCidrs,
+      stateDir: join(options.dataDir, "pods"),
+      register: options.register,
+      nodeAddresses: options.nodeAddresses,
+    },
+    { client, chosen, version, log, signal },
+  );
+  const say = (name: string, value: string): boolean =>
+    process.stdout.write(`  ${name.padEnd(11)} ${value}\n`);
+  process.stdout.write(`fairlead ${version} agent\n`);
+  say("API", `${config.server}, ${config.source}`);
+  say("containers", node.containers);
+  say("data plane", chosen.description);
+  say("node", options.nodeName);
+  const stopRequested = new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  await Promise.race([node.ready, node.failed, stopRequested]);
+  if (!signal.aborted) process.stdout.write("ready\n");
+  await Promise.race([stopRequested, node.failed]);
+  await node.stop(options.cleanup);
+}
