@@ -15,8 +15,10 @@ export interface ContainersParts {
   readonly log: Log;
   readonly nodeName: string;
   readonly netns: string | undefined;
-  /** For pods that run as processes; undefined: the runtime's own default. */
-  readonly podCidr: Cidr | undefined;
+  /** For pods that run as processes; none: the runtime's own default. */
+  readonly podCidrs: readonly Cidr[];
+  /** What others reach this node by; undefined: pods that run as processes are told the gateway of their range. */
+  readonly nodeAddresses: readonly string[] | undefined;
   readonly serviceCidrs: readonly Cidr[];
   readonly stateDir: string;
   /** Whether pods without a node are bound to this one: only where no scheduler does that. */
@@ -82,13 +84,14 @@ export async function chooseContainers(
 }
 
 async function processes(parts: ContainersParts, why: string): Promise<ChosenContainers> {
-  const { client, log, nodeName, stateDir, netns, podCidr, bindPods } = parts;
+  const { client, log, nodeName, stateDir, netns, podCidrs, nodeAddresses, bindPods } = parts;
   const runtime = createProcessRuntime({
     nodeName,
     stateDir,
     bindPods,
     ...(netns === undefined ? {} : { netns }),
-    ...(podCidr === undefined ? {} : { podCidrs: [formatCidr(podCidr)] }),
+    ...(podCidrs.length === 0 ? {} : { podCidrs: podCidrs.map(formatCidr) }),
+    ...(nodeAddresses === undefined ? {} : { hostIPs: nodeAddresses }),
   })({ client, log });
   return {
     runtime,

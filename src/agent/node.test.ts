@@ -10,7 +10,7 @@ test("a node says what it has, and keeps what people wrote on it when it starts 
   const description = {
     name: "n1",
     addresses: ["192.0.2.1"],
-    podCidr: "10.244.0.0/24",
+    podCidrs: ["10.244.0.0/24"],
     serviceRanges: ["10.96.0.0/16"],
     containerRuntimeVersion: "none://",
     version: "1.2.3",

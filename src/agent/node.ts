@@ -13,7 +13,8 @@ export interface NodeDescription {
   readonly name: string;
   /** Addresses that others reach this node by; the first of each family is its InternalIP. */
   readonly addresses: readonly string[];
-  readonly podCidr: string | undefined;
+  /** Where its pods get their addresses from: none, one range, or one of each family. */
+  readonly podCidrs: readonly string[];
   /** "10.96.0.0/16"; none without a data plane. */
   readonly serviceRanges: readonly string[];
   /** "docker://20.10.24" or "process://24.21.0". */
@@ -69,9 +70,9 @@ function nodeOf(description: NodeDescription, now: Date): Node {
       annotations: { [SERVICE_RANGES_ANNOTATION]: description.serviceRanges.join(",") },
     },
     spec:
-      description.podCidr === undefined
+      description.podCidrs[0] === undefined
         ? {}
-        : { podCIDR: description.podCidr, podCIDRs: [description.podCidr] },
+        : { podCIDR: description.podCidrs[0], podCIDRs: [...description.podCidrs] },
     status: {
       addresses,
       // Nothing is kept back from pods.

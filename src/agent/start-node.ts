@@ -18,8 +18,8 @@ export interface NodeOptions {
   readonly containers: ContainersChoice;
   /** Whether pods without a node are bound to this one: only where no scheduler does that. */
   readonly bindPods: boolean;
-  /** For pods that run as processes; undefined: the runtime's own default. */
-  readonly podCidr: Cidr | undefined;
+  /** For pods that run as processes: one range, or one of each family, the primary first. None: the runtime's own default. */
+  readonly podCidrs: readonly Cidr[];
   /** Programmed and where pods run, instead of the caller's. */
   readonly netns: string | undefined;
   /** The ranges of virtual addresses known from the start; ServiceCIDRs of the cluster come on top. */
@@ -75,7 +75,8 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
     log,
     nodeName,
     netns,
-    podCidr: options.podCidr,
+    podCidrs: options.podCidrs,
+    nodeAddresses: options.nodeAddresses,
     serviceCidrs,
     stateDir: options.stateDir,
     bindPods: options.bindPods,
@@ -88,7 +89,7 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
     await registerNode(client, {
       name: nodeName,
       addresses: options.nodeAddresses ?? machineAddresses(),
-      podCidr: podCidrs[0],
+      podCidrs,
       serviceRanges: dataPlane === undefined ? [] : serviceRanges,
       containerRuntimeVersion: containers.version,
       version,

@@ -47,7 +47,7 @@ export async function startCluster(): Promise<Cluster> {
       containers: "none",
       dataPlane: "none",
       serviceCidrs: [cidr("10.96.0.0/16")],
-      podCidr: undefined,
+      podCidrs: [],
       nodeName: NODE,
       netns: undefined,
       cleanup: false,

@@ -42,7 +42,10 @@ export function agentCommand(version: string): Command {
         .choices(["none", "process"])
         .default("none"),
     )
-    .option("--pod-cidr <CIDR>", "addresses of pods that run as processes (default: 10.244.0.0/24)")
+    .option(
+      "--pod-cidr <CIDR[,CIDR]>",
+      "addresses of pods that run as processes: one range, or one of each IP family (default: 10.244.0.0/24)",
+    )
     .option("--data-dir <DIR>", "where records of pods that run as processes are kept")
     .option("--bind-pods", "bind pods without a node to this one, where the cluster has no scheduler")
     .option(
@@ -101,7 +104,7 @@ async function runAgent(flags: AgentFlags, version: string): Promise<void> {
       nodeName: options.nodeName,
       containers: options.containers,
       bindPods: options.bindPods,
-      podCidr: options.podCidr,
+      podCidrs: options.podCidrs,
       netns: options.netns,
       serviceCidrs: options.serviceCidrs,
       stateDir: join(options.dataDir, "pods"),

@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import type { DataPlaneChoice } from "../../agent/choose-data-plane.ts";
 import { type Cidr, parseIp } from "../../base/ip.ts";
-import { parseHostPort, parseNodeName, parseRange, parseRanges } from "../node-options.ts";
+import { parseHostPort, parseNodeName, parseRanges } from "../node-options.ts";
 import { defaultDataDir } from "../up/options.ts";
 import { UserError } from "../user-error.ts";
 
@@ -47,7 +47,8 @@ export interface AgentOptions {
   /** Where pods of all nodes have their addresses, and every node has routes to. */
   readonly clusterCidrs: readonly Cidr[];
   readonly containers: "none" | "process";
-  readonly podCidr: Cidr | undefined;
+  /** One range, or one of each family, the primary first; none: the default. */
+  readonly podCidrs: readonly Cidr[];
   readonly dataDir: string;
   readonly bindPods: boolean;
   /** One, or one of each family; undefined: all addresses of the namespace that is programmed. */
@@ -74,7 +75,7 @@ export function parseAgentOptions(flags: AgentFlags): AgentOptions {
     serviceCidrs: flags.serviceCidr === undefined ? [] : parseRanges("--service-cidr", flags.serviceCidr),
     clusterCidrs: flags.clusterCidr === undefined ? [] : parseRanges("--cluster-cidr", flags.clusterCidr),
     containers: flags.containers,
-    podCidr: flags.podCidr === undefined ? undefined : parseRange("--pod-cidr", flags.podCidr),
+    podCidrs: flags.podCidr === undefined ? [] : parseRanges("--pod-cidr", flags.podCidr),
     dataDir: flags.dataDir ?? join(defaultDataDir(), "agent", nodeName),
     bindPods: flags.bindPods ?? false,
     nodeAddresses: flags.nodeIp === undefined ? undefined : parseNodeAddresses(flags.nodeIp),

@@ -92,7 +92,7 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
       nodeName: options.nodeName,
       containers: options.containers,
       bindPods: true,
-      podCidr: options.podCidr,
+      podCidrs: options.podCidrs,
       netns: options.netns,
       serviceCidrs,
       stateDir: join(options.dataDir, "pods"),

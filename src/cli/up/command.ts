@@ -35,7 +35,7 @@ export function upCommand(version: string): Command {
       "virtual addresses: one range, or one of each IP family (default: 10.96.0.0/16; 127.96.0.0/16 without root)",
     )
     .option(
-      "--pod-cidr <CIDR>",
+      "--pod-cidr <CIDR[,CIDR]>",
       "addresses of pods that run as processes (default: 10.244.0.0/24; 127.244.0.0/24 without root)",
     )
     .option("--node-name <NAME>", "this machine's Node (default: its host name)")

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { ContainersChoice } from "../../agent/choose-containers.ts";
 import type { DataPlaneChoice } from "../../agent/choose-data-plane.ts";
 import type { Cidr } from "../../base/ip.ts";
-import { parseHostPort, parseNodeName, parseRange } from "../node-options.ts";
+import { parseHostPort, parseNodeName, parseRanges } from "../node-options.ts";
 import { UserError } from "../user-error.ts";
 
 /** As commander hands them over. */
@@ -32,7 +32,8 @@ export interface UpOptions {
   readonly dataPlane: DataPlaneChoice;
   /** One range, or one of each family, the primary first. Undefined: the data plane's own default. */
   readonly serviceCidrs: readonly Cidr[] | undefined;
-  readonly podCidr: Cidr | undefined;
+  /** One range, or one of each family, the primary first; none: the default. */
+  readonly podCidrs: readonly Cidr[];
   readonly nodeName: string;
   readonly netns: string | undefined;
   readonly cleanup: boolean;
@@ -59,7 +60,7 @@ export function parseUpOptions(flags: UpFlags): UpOptions {
     containers: flags.containers,
     dataPlane: flags.dataplane,
     serviceCidrs: flags.serviceCidr === undefined ? undefined : parseServiceCidrs(flags.serviceCidr),
-    podCidr: flags.podCidr === undefined ? undefined : parseRange("--pod-cidr", flags.podCidr),
+    podCidrs: flags.podCidr === undefined ? [] : parseRanges("--pod-cidr", flags.podCidr),
     nodeName: parseNodeName(flags.nodeName ?? hostname().toLowerCase()),
     netns: flags.netns,
     cleanup: flags.cleanup ?? false,
@@ -70,7 +71,7 @@ export function parseUpOptions(flags: UpFlags): UpOptions {
 }
 
 function parseServiceCidrs(text: string): Cidr[] {
-  const ranges = text.split(",").map((part) => parseRange("--service-cidr", part.trim()));
+  const ranges = parseRanges("--service-cidr", text);
   const [first, second] = ranges;
   if (ranges.length > 2 || (second !== undefined && second.base.family === first!.base.family))
     throw new UserError(

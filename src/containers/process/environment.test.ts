@@ -13,7 +13,7 @@ const pod: Pod = {
   },
   spec: { nodeName: "node-a", serviceAccountName: "robot", containers: [] },
 };
-const facts = { podIPs: ["10.244.0.2", "fd00::2"], hostIP: "10.244.0.1" };
+const facts = { podIPs: ["10.244.0.2", "fd00::2"], hostIPs: ["10.244.0.1", "fd00::1"] };
 const environment = (env: EnvVar[], own: NodeJS.ProcessEnv = {}): Record<string, string> =>
   containerEnvironment(pod, { name: "main", env }, facts, own);
 
@@ -59,6 +59,7 @@ test("fields of the pod become variables", () => {
     ["status.podIP", "10.244.0.2"],
     ["status.podIPs", "10.244.0.2,fd00::2"],
     ["status.hostIP", "10.244.0.1"],
+    ["status.hostIPs", "10.244.0.1,fd00::1"],
   ];
   for (const [fieldPath, value] of table)
     assert.equal(environment([{ name: "X", valueFrom: { fieldRef: { fieldPath } } }])["X"], value, fieldPath);

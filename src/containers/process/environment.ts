@@ -4,7 +4,7 @@ import type { Container, EnvVar, Pod } from "../../api/pod/type.ts";
 /** Facts that are only known when the pod runs. */
 export interface PodFacts {
   readonly podIPs: readonly string[];
-  readonly hostIP: string;
+  readonly hostIPs: readonly string[];
 }
 
 /** The container's configuration cannot be made into a process: CreateContainerConfigError in its status. */
@@ -100,8 +100,9 @@ function fieldValue(pod: Pod, path: string, facts: PodFacts): string {
     case "status.podIPs":
       return facts.podIPs.join(",");
     case "status.hostIP":
+      return facts.hostIPs[0] ?? "";
     case "status.hostIPs":
-      return facts.hostIP;
+      return facts.hostIPs.join(",");
     default:
       throw new ContainerConfigError(
         `fieldPath ${JSON.stringify(path)} is not a field that a variable can have`,

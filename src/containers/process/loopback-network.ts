@@ -20,7 +20,7 @@ export function loopbackNetwork(podCidr: string = LOOPBACK_POD_CIDR): PodNetwork
   const pool = new AddressPool(range);
   return {
     description: `loopback addresses ${podCidr}`,
-    hostIP: "127.0.0.1",
+    hostIPs: ["127.0.0.1"],
     nodeNetns: undefined,
     reserve: () => {
       const address = pool.allocate();

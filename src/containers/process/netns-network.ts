@@ -29,6 +29,8 @@ export interface NetnsNetworkOptions {
   readonly netns?: string;
   /** @default {"fairlead0"} */
   readonly bridge?: string;
+  /** What others reach the node by, the primary first. @default {the gateways of pods} */
+  readonly hostIPs?: readonly string[];
 }
 
 const POD_LINK = "eth0";
@@ -57,7 +59,7 @@ export async function openNetnsNetwork(options: NetnsNetworkOptions = {}): Promi
 
 class NetnsNetwork implements PodNetwork {
   readonly description: string;
-  readonly hostIP: string;
+  readonly hostIPs: readonly string[];
   readonly nodeNetns: string | undefined;
   readonly #routes: RouteSocket;
   readonly #bridge: string;
@@ -69,7 +71,7 @@ class NetnsNetwork implements PodNetwork {
     this.nodeNetns = options.netns;
     // The first address after the network's own is the gateway's.
     this.#pools = ranges.map((range) => new AddressPool(range, 1));
-    this.hostIP = formatIp(gatewayOf(ranges[0]!));
+    this.hostIPs = options.hostIPs ?? ranges.map((range) => formatIp(gatewayOf(range)));
     const where = options.netns === undefined ? "" : ` in ${options.netns}`;
     this.description = `namespaces on bridge ${this.#bridge}${where}, ${ranges.map(formatCidr).join(", ")}`;
   }

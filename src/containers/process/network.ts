@@ -11,8 +11,8 @@ export interface PodPlace {
 export interface PodNetwork extends Disposable {
   /** For people: "namespaces on bridge fairlead0, 10.244.0.0/24". */
   readonly description: string;
-  /** The node's address as pods know it (status.hostIP). */
-  readonly hostIP: string;
+  /** The node's addresses as pods know them (status.hostIPs), the primary first, at most one of each IP family. */
+  readonly hostIPs: readonly string[];
   /** The namespace of the node: where bridges and virtual addresses are. Absent: the caller's. */
   readonly nodeNetns: string | undefined;
   /** Reserves a place, so that it can be recorded before anything is made. undefined: all addresses are taken. */
@@ -33,13 +33,13 @@ export interface PodNetwork extends Disposable {
 
 /** For pods with hostNetwork: they have the node's addresses and its namespace, and nothing is made for them. */
 export function hostNetwork(node: PodNetwork): PodNetwork {
-  const { hostIP, nodeNetns } = node;
+  const { hostIPs, nodeNetns } = node;
   return {
     description: "the node's own network",
-    hostIP,
+    hostIPs,
     nodeNetns,
-    reserve: () => ({ addresses: [hostIP], ...(nodeNetns !== undefined && { netns: nodeNetns }) }),
-    restore: ({ addresses, netns }) => netns === nodeNetns && addresses[0] === hostIP,
+    reserve: () => ({ addresses: hostIPs, ...(nodeNetns !== undefined && { netns: nodeNetns }) }),
+    restore: ({ addresses, netns }) => netns === nodeNetns && addresses[0] === hostIPs[0],
     release: () => {},
     attach: async () => {},
     isAttached: () => true,

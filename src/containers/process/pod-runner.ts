@@ -137,7 +137,7 @@ export class PodRunner {
 
   get #facts(): PodFacts | undefined {
     if (this.#place === undefined || !this.#isAttached) return undefined;
-    return { podIPs: this.#place.addresses, hostIP: this.#parts.network.hostIP };
+    return { podIPs: this.#place.addresses, hostIPs: this.#parts.network.hostIPs };
   }
 
   #surroundings(restartPolicy: RestartPolicy): ContainerSurroundings {

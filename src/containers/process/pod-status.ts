@@ -31,8 +31,8 @@ export function podStatus(pod: Pod, observed: PodObservation, now: Date): PodSta
   };
   if (init.length > 0) status.initContainerStatuses = [...init];
   if (facts !== undefined) {
-    status.hostIP = facts.hostIP;
-    status.hostIPs = [{ ip: facts.hostIP }];
+    status.hostIP = facts.hostIPs[0]!;
+    status.hostIPs = facts.hostIPs.map((ip) => ({ ip }));
     status.podIP = facts.podIPs[0]!;
     status.podIPs = facts.podIPs.map((ip) => ({ ip }));
   }

@@ -46,6 +46,8 @@ export interface ProcessRuntimeOptions {
   readonly netns?: string;
   /** The bridge that pods are joined to. @default {"fairlead0"} */
   readonly bridge?: string;
+  /** What others reach this node by, the primary first. @default {the gateway of pods; on loopback 127.0.0.1} */
+  readonly hostIPs?: readonly string[];
   /** Whether pods without a node are bound to this one. Not with a scheduler in the cluster. @default {true} */
   readonly bindPods?: boolean;
   /** @default {the kubelet's: 10 s doubling to 5 min} */
@@ -141,11 +143,12 @@ class Runtime implements ProcessRuntime {
 
   async #openNetwork(): Promise<PodNetwork> {
     if (this.#isolation === "loopback") return loopbackNetwork(this.podCidrs[0]);
-    const { netns, bridge } = this.#options;
+    const { netns, bridge, hostIPs } = this.#options;
     return openNetnsNetwork({
       podCidrs: this.podCidrs,
       ...(netns !== undefined && { netns }),
       ...(bridge !== undefined && { bridge }),
+      ...(hostIPs !== undefined && { hostIPs }),
     });
   }
 
@@ -166,7 +169,7 @@ class Runtime implements ProcessRuntime {
   #restore(parts: PodRunnerParts): void {
     for (const record of parts.records.load()) {
       const place = placeOf(record);
-      const needsNone = record.finished === true || place.addresses[0] === parts.network.hostIP;
+      const needsNone = record.finished === true || place.addresses[0] === parts.network.hostIPs[0];
       if (needsNone || parts.network.restore(place)) this.#old.set(record.uid, record);
       else {
         this.#log.warn(
@@ -224,7 +227,7 @@ class Runtime implements ProcessRuntime {
           "ending what is left of a pod that was deleted",
         );
         this.#discard(record, parts);
-        const isHost = record.addresses[0] === parts.network.hostIP;
+        const isHost = record.addresses[0] === parts.network.hostIPs[0];
         if (!isHost && record.finished !== true) parts.network.release(placeOf(record));
       }
       this.#old.clear();
