@@ -1,18 +1,23 @@
 /**
  * What one Service means to a data plane: its virtual ports, each with the backends that new connections may go to.
  *
- * The rules are kube-proxy's (pkg/proxy/topology.go, CategorizeEndpoints, traffic policy Cluster): all ready
- * endpoints; if there is none, those that are terminating but still serving; if there is none of these either,
- * connections are refused.
+ * The rules are kube-proxy's (pkg/proxy/serviceport.go, and syncProxyRules of pkg/proxy/nftables/proxier.go): where a
+ * Service is reached inside the cluster, its internal traffic policy decides; where it is reached from outside, the
+ * external one, but not for clients who are inside nevertheless.
  */
-import type { EndpointSlice } from "../api/endpointslice/type.ts";
+import { type BalancePolicy, readBalance } from "../api/service/balance.ts";
 import type { Service, ServicePort } from "../api/service/type.ts";
-import { formatIp, type Ip } from "../base/ip.ts";
+import { formatIp, type Ip, type IpFamily } from "../base/ip.ts";
 import { parseSloppyIp } from "../base/sloppy-ip.ts";
-import type { Backend, VirtualPort } from "./table.ts";
+import { clusterChoice, localChoice } from "./endpoint-choice.ts";
+import type { NodeView } from "./node-view.ts";
+import { mergeCandidates, type SliceReading } from "./slice-endpoints.ts";
+import { sourceRangesOf } from "./source-ranges.ts";
+import { sameChoice } from "./same-meaning.ts";
+import { type Balance, type Choice, NODE_ADDRESS, type VirtualPort, type VirtualPortType } from "./table.ts";
 
 /** Services with one of these labels are somebody else's to program (KEP-2447; well-known labels). */
-export const NOT_OURS_LABELS = [
+const NOT_OURS_LABELS = [
   "service.kubernetes.io/headless",
   "service.kubernetes.io/service-proxy-name",
 ] as const;
@@ -20,83 +25,171 @@ export const NOT_OURS_LABELS = [
 /** The same as a label selector, for lists and watches of Services and EndpointSlices. */
 export const OURS_SELECTOR: string = NOT_OURS_LABELS.map((label) => `!${label}`).join(",");
 
-interface Candidate {
-  readonly ip: Ip;
-  readonly port: number;
-  ready: boolean;
-  /** Terminating, but still answering. */
-  lingering: boolean;
+/** What the API server puts in where sessionAffinityConfig says nothing (DefaultClientIPServiceAffinitySeconds). */
+const DEFAULT_AFFINITY_SECONDS = 10_800;
+
+/** An address of a Service, whatever the port. */
+interface Frontend {
+  readonly type: Exclude<VirtualPortType, "NodePort">;
+  readonly address: string;
+  readonly sourceRanges?: readonly string[];
 }
 
-/** The canonical addresses on which the Service is reached inside the cluster; none if it has none or is not ours. */
-export function virtualAddresses(service: Service): readonly Ip[] {
+/** Where a Service is reached by connections of one family. */
+interface FamilyFrontends {
+  readonly family: IpFamily;
+  /** Where one address is of several types, the first is the one that counts. */
+  readonly frontends: readonly Frontend[];
+}
+
+/** What a Service says, apart from its endpoints. */
+export interface ServiceReading {
+  /** "namespace/name". */
+  readonly name: string;
+  readonly families: readonly FamilyFrontends[];
+  readonly ports: readonly ServicePort[];
+  readonly balance: BalancePolicy;
+  readonly affinity: number | undefined;
+  readonly internalLocal: boolean;
+  readonly externalLocal: boolean;
+  /** Where a load balancer asks whether this node has endpoints. */
+  readonly healthCheckNodePort: number | undefined;
+  /** Sentences about what is wrong in the Service's annotations. */
+  readonly problems: readonly string[];
+}
+
+/** undefined if the Service is nothing to this data plane: without a virtual address, or somebody else's. */
+export function readService(service: Service, node: NodeView | undefined): ServiceReading | undefined {
   const { spec, metadata } = service;
-  if (spec === undefined || spec.type === "ExternalName") return [];
-  if (NOT_OURS_LABELS.some((label) => metadata.labels?.[label] !== undefined)) return [];
-  const texts = spec.clusterIPs ?? (spec.clusterIP === undefined ? [] : [spec.clusterIP]);
+  if (spec === undefined || spec.type === "ExternalName") return undefined;
+  if (NOT_OURS_LABELS.some((label) => metadata.labels?.[label] !== undefined)) return undefined;
   // "None" (headless) and "" (not yet allocated) are no addresses.
+  const clusterIps = addressesIn(spec.clusterIPs ?? (spec.clusterIP === undefined ? [] : [spec.clusterIP]));
+  if (clusterIps.length === 0) return undefined;
+  const { policy, problem } = readBalance(service);
+  const externalLocal = isReachedFromOutside(service) && spec.externalTrafficPolicy === "Local";
+  const checked = externalLocal && spec.type === "LoadBalancer" ? (spec.healthCheckNodePort ?? 0) : 0;
+  return {
+    name: `${metadata.namespace}/${metadata.name}`,
+    families: clusterIps.map((clusterIp) => frontendsOf(service, clusterIp, node)),
+    ports: spec.ports ?? [],
+    balance: policy,
+    affinity:
+      spec.sessionAffinity === "ClientIP"
+        ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_SECONDS)
+        : undefined,
+    internalLocal: spec.internalTrafficPolicy === "Local",
+    externalLocal,
+    healthCheckNodePort: checked === 0 ? undefined : checked,
+    problems: problem === undefined ? [] : [problem],
+  };
+}
+
+/** The API's own words (pkg/api/v1/service ExternallyAccessible): what the external policy may be said of. */
+function isReachedFromOutside({ spec }: Service): boolean {
+  const { type = "ClusterIP", externalIPs = [] } = spec!;
+  return type === "LoadBalancer" || type === "NodePort" || (type === "ClusterIP" && externalIPs.length > 0);
+}
+
+/** A Service has other addresses only of families in which it has a cluster IP. */
+function frontendsOf(service: Service, clusterIp: Ip, node: NodeView | undefined): FamilyFrontends {
+  const { family } = clusterIp;
+  const inFamily = (ip: Ip) => ip.family === family;
+  const externalIps = addressesIn(service.spec?.externalIPs ?? []).filter(inFamily);
+  // Mode "Proxy": connections should go through the load balancer, for which the address is not ours (KEP-1860).
+  const vips = (service.status?.loadBalancer?.ingress ?? []).filter(({ ipMode = "VIP" }) => ipMode === "VIP");
+  const vipAddresses = addressesIn(vips.map(({ ip = "" }) => ip)).filter(inFamily);
+  const sourceRanges =
+    vipAddresses.length === 0 ? undefined : sourceRangesOf(service, family, vipAddresses, node);
+  return {
+    family,
+    frontends: [
+      { type: "ClusterIP", address: formatIp(clusterIp) },
+      ...vipAddresses.map((ip) => ({
+        type: "LoadBalancer" as const,
+        address: formatIp(ip),
+        ...(sourceRanges !== undefined && { sourceRanges }),
+      })),
+      ...externalIps.map((ip) => ({ type: "ExternalIP" as const, address: formatIp(ip) })),
+    ],
+  };
+}
+
+function addressesIn(texts: readonly string[]): Ip[] {
   return texts.map(parseSloppyIp).filter((address) => address !== undefined);
 }
 
+/** How the table calls what a Service's owner chose. A primary with backups is one backend, which needs no balance. */
+const BALANCE: Readonly<Record<BalancePolicy, Balance | undefined>> = {
+  random: undefined,
+  "round-robin": "round-robin",
+  "source-hash": "source",
+  "source-port-hash": "source-port",
+  "primary-backup": undefined,
+};
+
 /**
- * The virtual ports of `service`, given all EndpointSlices that carry its name. Ports are matched by name and
+ * The virtual ports of a Service, given all EndpointSlices that carry its name. Ports are matched by name and
  * protocol, endpoints by family; one that is in several slices counts once. The order of `slices` does not matter:
- * backends are in order of address, then port.
+ * backends are in order of address, then port. What is the same for several virtual ports is one array.
  */
-export function virtualPorts(service: Service, slices: Iterable<EndpointSlice>): VirtualPort[] {
-  const addresses = virtualAddresses(service);
-  if (addresses.length === 0) return [];
-  const all = Array.from(slices);
-  const name = `${service.metadata.namespace}/${service.metadata.name}`;
-  return addresses.flatMap((address) =>
-    (service.spec?.ports ?? []).map((port) => ({
-      service: name,
-      portName: port.name ?? "",
-      address: formatIp(address),
-      protocol: port.protocol ?? "TCP",
-      port: port.port,
-      backends: backends(port, address.family, all),
-    })),
-  );
-}
-
-function backends(port: ServicePort, family: Ip["family"], slices: readonly EndpointSlice[]): Backend[] {
-  const candidates = collect(port, family, slices);
-  const ready = candidates.filter((candidate) => candidate.ready);
-  const chosen = ready.length > 0 ? ready : candidates.filter((candidate) => candidate.lingering);
-  return chosen.sort(byAddress).map(({ ip, port }) => ({ address: formatIp(ip), port }));
-}
-
-function collect(port: ServicePort, family: Ip["family"], slices: readonly EndpointSlice[]): Candidate[] {
-  const found = new Map<string, Candidate>();
-  for (const slice of slices) {
-    if (slice.addressType !== `IPv${family}`) continue;
-    for (const target of slice.ports ?? []) {
-      if ((target.name ?? "") !== (port.name ?? "")) continue;
-      if ((target.protocol ?? "TCP") !== (port.protocol ?? "TCP")) continue;
-      // No number means "all ports", which a virtual port cannot be spread over.
-      if (target.port === undefined) continue;
-      // A Go server writes an empty list as null.
-      for (const { addresses, conditions } of slice.endpoints ?? []) {
-        const ip = addresses[0] === undefined ? undefined : parseSloppyIp(addresses[0]);
-        if (ip?.family !== family) continue;
-        const ready = conditions?.ready ?? true;
-        const lingering = (conditions?.serving ?? true) && (conditions?.terminating ?? false);
-        const key = `${ip.value}|${target.port}`;
-        const known = found.get(key);
-        // While an endpoint moves from slice to slice it is in both, maybe in two states: the better one counts.
-        if (known === undefined) found.set(key, { ip, port: target.port, ready, lingering });
-        else {
-          known.ready ||= ready;
-          known.lingering ||= lingering;
-        }
-      }
+export function virtualPorts(
+  service: ServiceReading,
+  slices: readonly SliceReading[],
+  node: NodeView | undefined,
+): VirtualPort[] {
+  const balance = BALANCE[service.balance];
+  const options = { node, primaryOnly: service.balance === "primary-backup" };
+  const found: VirtualPort[] = [];
+  for (const { family, frontends } of service.families) {
+    const readings = slices.filter((slice) => slice.family === family);
+    for (const port of service.ports) {
+      const protocol = port.protocol ?? "TCP";
+      const portName = port.name ?? "";
+      const candidates = mergeCandidates(
+        readings.flatMap(({ ports }) =>
+          ports
+            .filter((target) => target.name === portName && target.protocol === protocol)
+            .map((target) => target.candidates),
+        ),
+      );
+      const nodePort = port.nodePort ?? 0;
+      const hasOutside = nodePort !== 0 || frontends.length > 1;
+      const cluster = service.internalLocal && !hasOutside ? undefined : clusterChoice(candidates, options);
+      const local =
+        service.internalLocal || (service.externalLocal && hasOutside)
+          ? localChoice(candidates, options)
+          : undefined;
+      const common = {
+        service: service.name,
+        portName,
+        protocol,
+        ...(balance !== undefined && { balance }),
+        ...(service.affinity !== undefined && { affinity: service.affinity }),
+      };
+      const inside: Choice = service.internalLocal ? local! : cluster!;
+      const outside: Choice & Pick<VirtualPort, "external"> =
+        service.externalLocal && hasOutside && !sameChoice(local!, cluster!)
+          ? { ...cluster!, external: local! }
+          : cluster!;
+      for (const { type, address, sourceRanges } of frontends)
+        found.push({
+          ...common,
+          type,
+          address,
+          port: port.port,
+          ...(type === "ClusterIP" ? inside : outside),
+          ...(sourceRanges !== undefined && { sourceRanges }),
+        });
+      if (nodePort !== 0)
+        found.push({
+          ...common,
+          type: "NodePort",
+          address: NODE_ADDRESS[family],
+          port: nodePort,
+          ...outside,
+        });
     }
   }
-  return Array.from(found.values());
-}
-
-function byAddress(a: Candidate, b: Candidate): number {
-  if (a.ip.value !== b.ip.value) return a.ip.value < b.ip.value ? -1 : 1;
-  return a.port - b.port;
+  return found;
 }

@@ -3,9 +3,17 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Endpoint, EndpointSlice } from "../api/endpointslice/type.ts";
 import type { Service, ServiceSpec } from "../api/service/type.ts";
-import { virtualPorts } from "./service-ports.ts";
+import { readService, virtualPorts as portsOf } from "./service-ports.ts";
 import { createServiceTracker, type ServiceTracker } from "./service-table.ts";
+import { readSlice } from "./slice-endpoints.ts";
 import { type VirtualPort, virtualPortKey } from "./table.ts";
+
+function virtualPorts(service: Service, slices: readonly EndpointSlice[]): VirtualPort[] {
+  const reading = readService(service, undefined);
+  if (reading === undefined) return [];
+  const readings = slices.map((one) => readSlice(one, undefined)).filter((one) => one !== undefined);
+  return portsOf(reading, readings, undefined);
+}
 
 function service(
   name: string,

@@ -1,12 +1,16 @@
 /**
- * Follows Services and EndpointSlices, and says what changed for the data plane.
+ * Follows Services and EndpointSlices, and says what changed for the data plane of one node.
  *
- * Changes are only noted; `take` works them out for the services they touch, so a change costs what its service
- * costs, however many others there are. What cancels itself out gives no delta.
+ * Each object is read once when it changes; `take` works out what that means for the services it touches, so a change
+ * costs what its service costs, however many others there are. What cancels itself out gives no delta.
  */
 import { SERVICE_NAME_LABEL, type EndpointSlice } from "../api/endpointslice/type.ts";
 import type { Service } from "../api/service/type.ts";
-import { virtualPorts } from "./service-ports.ts";
+import { createHealthChecks, type HealthCheckPorts } from "./health-check-ports.ts";
+import { type NodeView, sameNode } from "./node-view.ts";
+import { sameMeaning } from "./same-meaning.ts";
+import { readService, type ServiceReading, virtualPorts } from "./service-ports.ts";
+import { readSlice, type SliceReading } from "./slice-endpoints.ts";
 import {
   type ServiceTable,
   type TableDelta,
@@ -33,6 +37,8 @@ export interface ServiceTracker {
   /** Adds or replaces. Slices without a service's name are nobody's. */
   setSlice(slice: EndpointSlice): void;
   removeSlice(slice: EndpointSlice): void;
+  /** The node that the table is for, or what is known of it, is another. What that changes is in the next `take`. */
+  setNode(node: NodeView | undefined): void;
   /** The services whose picture may have changed since the last `take`. */
   readonly changed: number;
   /** What changed since the last `take`, in no particular order. */
@@ -41,11 +47,34 @@ export interface ServiceTracker {
   readonly ports: ServiceTable["ports"];
   /** As of the last `take`. */
   conflicts(): readonly VirtualPortConflict[];
+  /** As of the last `take`. While nothing changed it is the same object: compare with ===. */
+  healthCheckPorts(): HealthCheckPorts;
+  /**
+   * What is wrong in the annotations of Services and of their slices, in sentences; by "namespace/name" of the Service.
+   * As of the last `take`. A live view.
+   */
+  readonly problems: ReadonlyMap<Key, readonly string[]>;
 }
 
-export function createServiceTracker(): ServiceTracker {
-  const services = new Map<Key, Service>();
-  const slices = new Map<Key, Map<Key, EndpointSlice>>();
+export interface ServiceTrackerOptions {
+  /** @default {unknown: no endpoint is local, and topology hints do not count} */
+  readonly node?: NodeView;
+}
+
+interface KnownService {
+  readonly object: Service;
+  readonly reading: ServiceReading | undefined;
+}
+
+interface KnownSlice {
+  readonly object: EndpointSlice;
+  readonly reading: SliceReading | undefined;
+}
+
+export function createServiceTracker(options: ServiceTrackerOptions = {}): ServiceTracker {
+  let node = options.node;
+  const services = new Map<Key, KnownService>();
+  const slices = new Map<Key, Map<Key, KnownSlice>>();
   /** Which service each slice is filed under: its label may change. */
   const owners = new Map<Key, Key>();
   const dirty = new Set<Key>();
@@ -55,6 +84,14 @@ export function createServiceTracker(): ServiceTracker {
   const contested = new Set<VirtualPortKey>();
   /** What the data plane was last told. */
   const current = new Map<VirtualPortKey, VirtualPort>();
+  const healthChecks = createHealthChecks();
+  const problems = new Map<Key, readonly string[]>();
+
+  function setService(object: Service): void {
+    const key = keyOf(object);
+    services.set(key, { object, reading: readService(object, node) });
+    dirty.add(key);
+  }
 
   function unfile(slice: Key): void {
     const owner = owners.get(slice);
@@ -66,29 +103,45 @@ export function createServiceTracker(): ServiceTracker {
     dirty.add(owner);
   }
 
-  function setSlice(slice: EndpointSlice): void {
-    const key = keyOf(slice);
-    const name = slice.metadata.labels?.[SERVICE_NAME_LABEL];
-    const owner = name === undefined || name === "" ? undefined : `${slice.metadata.namespace}/${name}`;
+  function setSlice(object: EndpointSlice): void {
+    const key = keyOf(object);
+    const name = object.metadata.labels?.[SERVICE_NAME_LABEL];
+    const owner = name === undefined || name === "" ? undefined : `${object.metadata.namespace}/${name}`;
     if (owners.get(key) !== owner) unfile(key);
     if (owner === undefined) return;
     owners.set(key, owner);
     let filed = slices.get(owner);
     if (filed === undefined) slices.set(owner, (filed = new Map()));
-    filed.set(key, slice);
+    filed.set(key, { object, reading: readSlice(object, node) });
     dirty.add(owner);
+  }
+
+  function setNode(next: NodeView | undefined): void {
+    if (sameNode(node, next)) return;
+    node = next;
+    for (const { object } of services.values()) setService(object);
+    for (const filed of slices.values())
+      for (const [key, { object }] of filed) filed.set(key, { object, reading: readSlice(object, node) });
   }
 
   /** Brings the claims of one service up to date; notes the keys it wanted before or wants now. */
   function restate(service: Key, touched: Set<VirtualPortKey>): void {
     const before = wanted.get(service) ?? new Map<VirtualPortKey, VirtualPort>();
     const now = new Map<VirtualPortKey, VirtualPort>();
-    const object = services.get(service);
-    if (object !== undefined)
-      for (const port of virtualPorts(object, slices.get(service)?.values() ?? [])) {
+    const reading = services.get(service)?.reading;
+    const readings: SliceReading[] = [];
+    if (reading !== undefined)
+      for (const { reading: slice } of slices.get(service)?.values() ?? [])
+        if (slice !== undefined) readings.push(slice);
+    if (reading !== undefined)
+      for (const port of virtualPorts(reading, readings, node)) {
         const key = virtualPortKey(port);
         if (!now.has(key)) now.set(key, port);
       }
+    healthChecks.set(service, reading, readings);
+    const sentences = [...(reading?.problems ?? []), ...readings.flatMap((slice) => slice.problems)];
+    if (sentences.length === 0) problems.delete(service);
+    else problems.set(service, sentences);
     for (const key of before.keys()) {
       touched.add(key);
       if (now.has(key)) continue;
@@ -108,7 +161,9 @@ export function createServiceTracker(): ServiceTracker {
 
   function ranked(key: VirtualPortKey): Key[] {
     const held = Array.from(claims.get(key)?.keys() ?? []);
-    return held.length < 2 ? held : held.sort((a, b) => compareAge(services.get(a)!, services.get(b)!));
+    return held.length < 2
+      ? held
+      : held.sort((a, b) => compareAge(services.get(a)!.object, services.get(b)!.object));
   }
 
   function take(): TableDelta {
@@ -134,16 +189,14 @@ export function createServiceTracker(): ServiceTracker {
   }
 
   return {
-    setService(service) {
-      services.set(keyOf(service), service);
-      dirty.add(keyOf(service));
-    },
+    setService,
     removeService(service) {
       services.delete(keyOf(service));
       dirty.add(keyOf(service));
     },
     setSlice,
     removeSlice: (slice) => unfile(keyOf(slice)),
+    setNode,
     get changed() {
       return dirty.size;
     },
@@ -154,6 +207,8 @@ export function createServiceTracker(): ServiceTracker {
         const [winner, ...losers] = ranked(key);
         return { key, winner: winner!, losers };
       }),
+    healthCheckPorts: () => healthChecks.ports(),
+    problems,
   };
 }
 
@@ -166,16 +221,4 @@ function compareAge(a: Service, b: Service): number {
   const [first, second] = [a.metadata.creationTimestamp ?? "~", b.metadata.creationTimestamp ?? "~"];
   if (first !== second) return first < second ? -1 : 1;
   return keyOf(a) < keyOf(b) ? -1 : 1;
-}
-
-function sameMeaning(a: VirtualPort, b: VirtualPort): boolean {
-  return (
-    a.service === b.service &&
-    a.portName === b.portName &&
-    a.backends.length === b.backends.length &&
-    a.backends.every(({ address, port }, i) => {
-      const other = b.backends[i]!;
-      return address === other.address && port === other.port;
-    })
-  );
 }

@@ -56,7 +56,7 @@ export interface VirtualPort extends Choice {
    * (externalTrafficPolicy Local). @default {the same as all}
    */
   readonly external?: Choice;
-  /** CIDRs: connections from other sources are dropped (loadBalancerSourceRanges). @default {all may} */
+  /** CIDRs: connections from other sources are dropped (loadBalancerSourceRanges); with none in the list, all are. @default {all may} */
   readonly sourceRanges?: readonly string[];
   /** @default {"random"} */
   readonly balance?: Balance;
