@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NetlinkError, readRefusal } from "./netlink-error.ts";
 import { hostU32, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, putHostU32 } from "./netlink-message.ts";
+import type { NetlinkMessage } from "./netlink-message.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE, NetlinkSocket } from "./netlink-socket.ts";
 
 const RTM_NEWLINK = 16;
@@ -26,6 +27,29 @@ test("a dump gives every object and ends by itself", async () => {
   for (const link of links) assert.equal(link.type, RTM_NEWLINK);
   const loopback = links.find((link) => hostU32(link.payload, 4) === 1);
   assert.ok(loopback?.payload.toString().includes(Buffer.from("lo\0").join(",")), "interface 1 is lo");
+});
+
+test("a scan visits what a dump gives, and the socket is free afterwards", async () => {
+  using socket = await NetlinkSocket.open(NETLINK_ROUTE);
+  const request = (): Uint8Array => linkMessage(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP);
+  const index = (link: NetlinkMessage): number => hostU32(link.payload, 4);
+  const visited: number[] = [];
+  // A turn of no time: the event loop goes on after each datagram.
+  const scan = socket.scan(request(), (link) => visited.push(index(link)), { turn: 0 });
+  assert.throws(() => socket.dump(request()), /a scan is under way/);
+  await scan;
+  assert.deepEqual(visited, socket.dump(request()).map(index));
+  await assert.rejects(
+    socket.scan(request(), () => {
+      throw new Error("not this one");
+    }),
+    /not this one/,
+  );
+  await assert.rejects(
+    socket.scan(request(), () => assert.fail("visited"), { signal: AbortSignal.abort(new Error("enough")) }),
+    /enough/,
+  );
+  assert.deepEqual(visited, socket.dump(request()).map(index));
 });
 
 test("a get gives one object, and requests can be sent together", async () => {

@@ -77,6 +77,7 @@ export class NetlinkSocket implements Disposable {
   #receiveBytes = 0;
   #subscription: Disposable | undefined;
   #closed = false;
+  #scanning = false;
 
   /**
    * Opens a socket in a namespace; it stays in that namespace wherever the caller's threads go.
@@ -126,6 +127,7 @@ export class NetlinkSocket implements Disposable {
   transact(bytes: Uint8Array): NetlinkMessage[] {
     if (this.#groups.length > 0)
       throw new Error("a socket that hears notifications takes no requests: open a second one");
+    if (this.#scanning) throw new Error("a scan is under way on this socket: open a second one");
     const pending = this.#number(bytes);
     const answerBytes = pending.count * ACKNOWLEDGEMENT_BYTES;
     if (answerBytes > this.#receiveBytes) this.#setReceiveBytes(answerBytes);
@@ -150,6 +152,55 @@ export class NetlinkSocket implements Disposable {
         if (!(error instanceof NetlinkDumpInterruptedError) || attempt >= attempts) throw error;
       }
     }
+  }
+
+  /**
+   * A dump too long to be read at once: hands each message to `visit` as it comes, and lets the event loop go on
+   * every `turn` milliseconds. The message's payload is a view of the receive buffer: it is gone after `visit`.
+   * One scan at a time, and no other request on this socket meanwhile. Throws as {@link transact} does, the signal's
+   * reason, and what `visit` throws.
+   */
+  async scan(
+    bytes: Uint8Array,
+    visit: (message: NetlinkMessage) => void,
+    options: { readonly turn?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<void> {
+    if (this.#scanning) throw new Error("a scan is under way on this socket");
+    const { turn = 5, signal } = options;
+    const pending = this.#number(bytes);
+    let failure: { readonly error: unknown } | undefined;
+    const take = (message: NetlinkMessage): void => {
+      if (failure !== undefined || signal?.aborted === true) return;
+      try {
+        visit(message);
+      } catch (error) {
+        failure = { error };
+      }
+    };
+    this.#scanning = true;
+    try {
+      this.#send(bytes);
+      let until = performance.now() + turn;
+      while (pending.open.size > 0) {
+        const received = libc.receive(this.fd, this.#buffer, libc.MSG_DONTWAIT | libc.MSG_TRUNC);
+        if (received === -EAGAIN || received === -ENOBUFS || received > this.#buffer.length)
+          throw new NetlinkAnswerLostError("the answer to a dump was cut off");
+        if (received > 0) this.#take(received, pending, take);
+        else if (received !== -EINTR) throw new SystemError("recv", -received, [this.fd]);
+        // What nobody wants any more is read to its end at once.
+        if (performance.now() < until || failure !== undefined || signal?.aborted === true) continue;
+        await new Promise((resolve) => setImmediate(resolve));
+        if (this.#closed) throw new Error("the netlink socket was closed while it was read");
+        until = performance.now() + turn;
+      }
+    } finally {
+      this.#scanning = false;
+    }
+    signal?.throwIfAborted();
+    if (failure !== undefined) throw failure.error;
+    if (pending.refusals.length > 0)
+      throw new NetlinkError(pending.refusals as [Refusal, ...Refusal[]], pending.count);
+    if (pending.interrupted) throw new NetlinkDumpInterruptedError();
   }
 
   /**
@@ -216,8 +267,8 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
-  /** Files the messages in the first `length` bytes of the buffer. Data is copied out, once for each datagram. */
-  #take(length: number, pending: Pending): void {
+  /** Files the messages in the first `length` bytes of the buffer. Data is copied out, once for each datagram, or visited. */
+  #take(length: number, pending: Pending, visit?: (message: NetlinkMessage) => void): void {
     const received = this.#buffer.subarray(0, length);
     let copy: Uint8Array | undefined;
     for (let at = 0; at < length;) {
@@ -232,9 +283,11 @@ export class NetlinkSocket implements Disposable {
         else if (type === frame.NLMSG_DONE)
           settle(pending, index, readDone(received, at, index, pending.types[index]!));
         else if (type !== frame.NLMSG_NOOP) {
-          copy ??= received.slice();
-          const payload = copy.subarray(at + frame.HEADER_LENGTH, end);
-          pending.data.push({ type, flags, sequence, port: frame.hostU32(received, at + 12), payload });
+          if (visit === undefined) copy ??= received.slice();
+          const payload = (copy ?? received).subarray(at + frame.HEADER_LENGTH, end);
+          const message = { type, flags, sequence, port: frame.hostU32(received, at + 12), payload };
+          if (visit === undefined) pending.data.push(message);
+          else visit(message);
         }
       }
       at = frame.align4(end);

@@ -40,7 +40,8 @@ function start(
 
 /**
  * Asks for the connections of a family that match `filter`: the answer holds at least those. The kernel compares
- * protocol, IPv4 destination and port since Linux 5.8, and the zone since 5.18; older ones answer with more. IPv6
+ * protocol, IPv4 destination and port since Linux 5.8, the status since 5.15, and the zone since 5.18; older ones answer
+ * with more. IPv6
  * destinations it is not asked to compare: Linux 6.18 still gives those that do NOT match (the result of
  * ipv6_addr_cmp() is taken the wrong way round in ctnetlink_filter_match_tuple()). So compare again what comes.
  *
@@ -52,6 +53,8 @@ export function dumpConnections(family: ConntrackFamily, filter: ConnectionFilte
     throw new RangeError("a port is of a protocol: give the filter's protocol too");
   const writer = start(new NetlinkWriter(256), IPCTNL_MSG_CT.GET, NLM_F_DUMP, family);
   if (zone !== undefined) writer.u16be(CTA.ZONE, zone);
+  if (filter.status !== undefined)
+    writer.u32be(CTA.STATUS, filter.status).u32be(CTA.STATUS_MASK, filter.status);
   const ipv4 = originalDestination?.length === 4 ? originalDestination : undefined;
   const flags =
     (protocol === undefined ? 0 : CTA_FILTER_F.PROTO_NUM) |

@@ -7,11 +7,15 @@ export const CTA = {
   TUPLE_ORIG: 1,
   TUPLE_REPLY: 2,
   STATUS: 3,
+  PROTOINFO: 4,
   TIMEOUT: 7,
   MARK: 8,
+  COUNTERS_ORIG: 9,
+  COUNTERS_REPLY: 10,
   ID: 12,
   ZONE: 18,
   FILTER: 25,
+  STATUS_MASK: 26,
 } as const;
 export const CTA_TUPLE = { IP: 1, PROTO: 2 } as const;
 export const CTA_IP = { V4_SRC: 1, V4_DST: 2, V6_SRC: 3, V6_DST: 4 } as const;
@@ -29,3 +33,7 @@ export const CTA_PROTO = {
 export const CTA_FILTER = { ORIG_FLAGS: 1, REPLY_FLAGS: 2 } as const;
 /** CTA_FILTER_F_*: what of a tuple is compared (net/netfilter/nf_conntrack_netlink.c). */
 export const CTA_FILTER_F = { IP_DST: 0x02, PROTO_NUM: 0x08, PROTO_DST_PORT: 0x20 } as const;
+export const CTA_PROTOINFO = { TCP: 1, SCTP: 3 } as const;
+/** CTA_PROTOINFO_TCP_STATE and CTA_PROTOINFO_SCTP_STATE. */
+export const CTA_PROTOINFO_STATE = 1;
+export const CTA_COUNTERS = { PACKETS: 1, BYTES: 2 } as const;

@@ -40,4 +40,9 @@ export interface ConnectionFilter {
   readonly originalDestination?: Uint8Array;
   readonly originalDestinationPort?: number;
   readonly zone?: number;
+  /** IPS_* bits that must all be set. */
+  readonly status?: number;
 }
+
+/** IPS_DST_NAT (linux/netfilter/nf_conntrack_common.h): the destination of its packets is translated. */
+export const IPS_DST_NAT = 0x20;
