@@ -26,8 +26,11 @@ const T = { family: Family.inet, table: "t" } as const;
 const ADDRESSES = ["10.1.1.1", "10.1.1.4", "10.96.0.10", "10.97.1.7", "11.1.1.1", "11.1.1.254", "192.0.2.10"];
 const PORTS = [1, 53, 80, 443, 8080, 65_535];
 const INTERFACES = ["clients", "pods", "lo", ""];
+/** RTN_UNICAST to RTN_UNREACHABLE. */
+const ADDRESS_TYPES = [1, 2, 2, 3, 4, 5, 7];
 const OPERATORS = ["==", "!=", "<", "<=", ">", ">="] as const;
 
+const HOUR = 3_600_000;
 const SETS: readonly SetDefinition[] = [
   { ...T, name: "hosts", kind: "set", keyTypes: ["ipv4_addr"], keyLength: 4, flags: {} },
   { ...T, name: "nets", kind: "set", keyTypes: ["ipv4_addr"], keyLength: 4, flags: { interval: true } },
@@ -58,6 +61,45 @@ const SETS: readonly SetDefinition[] = [
     dataTypes: ["mark"],
     dataLength: 4,
     flags: { interval: true },
+  },
+  {
+    ...T,
+    name: "boxes",
+    kind: "map",
+    keyTypes: ["ipv4_addr", "inet_service"],
+    keyLength: 8,
+    dataTypes: ["mark"],
+    dataLength: 4,
+    flags: { interval: true },
+  },
+  {
+    ...T,
+    name: "seen",
+    kind: "set",
+    keyTypes: ["ipv4_addr"],
+    keyLength: 4,
+    flags: { dynamic: true, timeout: true },
+    timeout: HOUR,
+  },
+  {
+    ...T,
+    name: "few",
+    kind: "set",
+    keyTypes: ["ipv4_addr"],
+    keyLength: 4,
+    flags: { dynamic: true },
+    size: 2,
+  },
+  {
+    ...T,
+    name: "seen-marks",
+    kind: "map",
+    keyTypes: ["ipv4_addr", "inet_service"],
+    keyLength: 8,
+    dataTypes: ["mark"],
+    dataLength: 4,
+    flags: { dynamic: true, timeout: true },
+    size: 1000,
   },
 ];
 
@@ -150,6 +192,7 @@ export class RuleMaker {
       }[kind],
     );
     const isNat = kind === "dnat" || kind === "snat";
+    const asksInterface = this.#chance(0.3) ? this.#interfaceRules(name, hook) : [];
     const priority = this.#pick(
       isNat ? [-150, -100, 0, 100, 300] : [-300, -150, -101, -100, -99, 0, 50, 99, 100, 101, 300],
     );
@@ -160,7 +203,50 @@ export class RuleMaker {
     return [
       { op: "add chain", chain: { ...T, name, base: { type, hook: Hook[hook], priority, policy } } },
       ...passAnswers(name),
+      ...asksInterface,
       ...Array.from({ length: 1 + this.#below(4) }, () => this.#rule(chain)),
+    ];
+  }
+
+  /** Questions to the routing table that only this hook can ask. */
+  #interfaceRules(chain: string, hook: string): Command[] {
+    const end = this.#pick(["saddr", "daddr"] as const);
+    const name = paddedName(this.#pick(INTERFACES));
+    const own = hook === "output" || hook === "postrouting" ? "oif" : "iif";
+    const questions: Expression[][] = [
+      [this.#fib("type", [end, own]), equals(reg(0), hostBytes(this.#pick(ADDRESS_TYPES)))],
+    ];
+    if (hook === "prerouting" || hook === "input" || hook === "forward")
+      questions.push(
+        [this.#fib("oif", [end]), equals(reg(0), hostBytes(this.#below(4)))],
+        [this.#fib("oifname", [end]), equals(reg(0), name)],
+        [this.#fib("oif", [end, "iif"]), equals(reg(0), hostBytes(this.#below(4)))],
+      );
+    const expressions = [...this.#pick(questions), { type: "counter" } as const];
+    return [{ op: "add rule", rule: { ...T, chain, expressions } }];
+  }
+
+  #fib(result: Of<"fib">["result"], flags: Of<"fib">["flags"]): Expression {
+    return { type: "fib", result, flags, dreg: reg(0) };
+  }
+
+  /** Remembers something of the packet, or forgets it. */
+  #memory(): Expression[] {
+    const end = field(this.#pick(["ip daddr", "ip saddr"]), reg(0));
+    const remember = this.#pick(["add", "update"] as const);
+    const lifetime = this.#chance(0.5) ? { timeout: 2 * HOUR } : {};
+    // What packets delete counts against the limit until the kernel's next collection: so not of sets that get full.
+    if (this.#chance(0.3))
+      return [...isIpv4(), end, { type: "dynset", op: remember, set: "few", keySreg: reg(0) }];
+    const op = this.#chance(0.25) ? "delete" : remember;
+    if (this.#chance(0.5))
+      return [...isIpv4(), end, { type: "dynset", op, set: "seen", keySreg: reg(0), ...lifetime }];
+    return [
+      ...isIpv4(),
+      end,
+      field("th dport", reg(1)),
+      { type: "immediate", dreg: reg(2), value: hostBytes(this.#below(4)) },
+      { type: "dynset", op, set: "seen-marks", keySreg: reg(0), dataSreg: reg(2), ...lifetime },
     ];
   }
 
@@ -174,6 +260,19 @@ export class RuleMaker {
   #elements(set: SetDefinition): SetElement[] {
     const data = (): Pick<SetElement, "data"> =>
       set.kind === "map" ? { data: hostBytes(this.#below(4)) } : {};
+    if (set.flags.dynamic === true) return [];
+    if (set.name === "boxes")
+      return ["10.1.1.0", "10.96.0.8", "11.1.1.1"]
+        .filter(() => this.#chance(0.7))
+        .map((start) => {
+          const [first, port] = [bytes(start), this.#below(1000)];
+          const last = first.with(3, first[3]! + this.#below(100));
+          return {
+            key: Uint8Array.of(...first, ...portBytes(port), 0, 0),
+            keyEnd: Uint8Array.of(...last, ...portBytes(port + this.#below(60_000)), 0, 0),
+            ...data(),
+          };
+        });
     if (set.flags.interval === true)
       return ["10.1.1.0", "10.96.0.8", "11.1.1.1"]
         .filter(() => this.#chance(0.7))
@@ -283,6 +382,27 @@ export class RuleMaker {
         equals(a, hostBytes(1)),
       ],
     ];
+    choices.push(
+      () => [
+        this.#fib("type", [this.#pick(["saddr", "daddr"])]),
+        {
+          type: "cmp",
+          sreg: reg(0),
+          op: this.#pick(["==", "!="]),
+          value: hostBytes(this.#pick(ADDRESS_TYPES)),
+        },
+      ],
+      () => this.#memory(),
+      () => this.#memory(),
+      () => [...isIpv4(), address, { type: "lookup", set: this.#pick(["seen", "few"]), sreg: a, ...invert }],
+      () => [
+        ...isIpv4(),
+        address,
+        field("th dport", b),
+        { type: "lookup", set: this.#pick(["seen-marks", "boxes"]), sreg: a, dreg: c },
+        { type: "cmp", sreg: c, op: operator, value: hostBytes(this.#below(4)) },
+      ],
+    );
     if (this.#chance(this.#mistakes)) return this.#mistake();
     return this.#pick(choices)();
   }
@@ -301,6 +421,21 @@ export class RuleMaker {
       [{ type: "verdict", verdict: { code: "goto", chain: "base1" } }],
       [{ type: "masquerade" }],
       [{ type: "reject", with: "tcp reset" }],
+      [this.#fib("oif", ["daddr"])],
+      [this.#fib("type", ["daddr", "iif"])],
+      [this.#fib("type", ["daddr", "saddr"])],
+      [this.#fib("type", ["iif"])],
+      [this.#fib("oif", ["daddr", "oif"])],
+      [field("ip daddr", reg(0)), { type: "dynset", op: "add", set: "nets", keySreg: reg(0) }],
+      [field("ip daddr", reg(0)), { type: "dynset", op: "add", set: "few", keySreg: reg(0), timeout: HOUR }],
+      [field("ip daddr", reg(0)), { type: "dynset", op: "add", set: "seen", keySreg: reg(1) }],
+      [field("ip6 daddr", reg(0)), { type: "dynset", op: "add", set: "seen-marks", keySreg: reg(0) }],
+      [
+        field("ip6 daddr", reg(0)),
+        { type: "dynset", op: "add", set: "seen", keySreg: reg(0), dataSreg: reg(1) },
+      ],
+      [field("ip daddr", reg(0)), { type: "dynset", op: "add", set: "hosts", keySreg: reg(0) }],
+      [{ type: "dynset", op: "add", set: "nowhere", keySreg: reg(0) }],
     ]);
   }
 

@@ -6,6 +6,8 @@ export interface HostInterface {
   readonly name: string;
   /** With prefix lengths: "10.1.1.1/24". The first of a family is the primary one. */
   readonly addresses: readonly string[];
+  /** net.ipv4.conf.*.route_localnet: packets with an address of 127.0.0.0/8 may come in and go out here. @default {false} */
+  readonly routeLocalnet?: boolean;
 }
 
 export interface HostRoute {
@@ -27,8 +29,23 @@ interface InterfaceAddress {
   readonly prefix: Cidr;
 }
 
+const LOOPBACK_ADDRESS = "127.0.0.1";
 const LOOPBACK = { 4: cidr("127.0.0.0/8"), 6: cidr("::1/128") } as const;
 const LINK_LOCAL = cidr("fe80::/10");
+const MULTICAST = { 4: cidr("224.0.0.0/4"), 6: cidr("ff00::/8") } as const;
+const THIS_NETWORK = cidr("0.0.0.0/8");
+const EVERYBODY = "255.255.255.255";
+
+/** RTN_* of linux/rtnetlink.h, as `fib ... type` tells them. */
+export const ADDRESS_TYPE = {
+  unicast: 1,
+  local: 2,
+  broadcast: 3,
+  anycast: 4,
+  multicast: 5,
+  unreachable: 7,
+} as const;
+export type AddressType = keyof typeof ADDRESS_TYPE;
 
 /** Where a packet goes: to the host itself, out of an interface, or nowhere. */
 export type RouteDecision =
@@ -39,6 +56,7 @@ export class Host {
   readonly #names: readonly string[];
   readonly #addresses: readonly InterfaceAddress[];
   readonly #local: ReadonlySet<string>;
+  readonly #routesLocalnet: ReadonlySet<string>;
   /** Longest prefix first. */
   readonly #routes: readonly { readonly to: Cidr; readonly oif: string }[];
 
@@ -48,6 +66,8 @@ export class Host {
       addresses.map((text) => interfaceAddress(name, text)),
     );
     this.#local = new Set(this.#addresses.map(({ address }) => formatIp(address)));
+    const routing = options.interfaces.filter(({ routeLocalnet }) => routeLocalnet === true);
+    this.#routesLocalnet = new Set(routing.map(({ name }) => name));
     const given = (options.routes ?? []).map((route) => ({ to: cidr(route.to), oif: route.oif }));
     const connected = this.#addresses.map(({ prefix, oif }) => ({ to: prefix, oif }));
     this.#routes = [...given, ...connected].sort((a, b) => b.to.length - a.to.length);
@@ -64,26 +84,91 @@ export class Host {
     return this.#local.has(address) || isLoopback(address);
   }
 
-  route(destination: string): RouteDecision {
-    if (this.isLocal(destination)) return { kind: "local", oif: "lo" };
+  /** `iif`: for packets of the network. */
+  route(destination: string, iif?: string): RouteDecision {
     const address = ip(destination);
-    const route = this.#routes.find(({ to }) => cidrContains(to, address));
+    // rt6_need_strict: a packet to ::1, which only translation makes of one of the network, stays on its interface.
+    const strict = iif !== undefined && address.family === 6 && isLoopback(destination) ? iif : undefined;
+    if (strict === undefined && this.isLocal(destination)) return { kind: "local", oif: "lo" };
+    const route = this.#routes.find(
+      ({ to, oif }) => cidrContains(to, address) && (strict === undefined || oif === strict),
+    );
     return route === undefined ? { kind: "none" } : { kind: "forward", oif: route.oif };
   }
 
   /**
-   * Why the kernel does not let a packet of the network in, if it does not: fib_validate_source (only IPv4 refuses
-   * what seems to come from the host itself), ipv6_rcv and ip_route_input_slow (loopback addresses off loopback).
+   * What kind of address it is, asked of the whole host or of one interface: inet_dev_addr_type, and for IPv6
+   * __nft_fib6_eval_type of nft_fib_ipv6.c.
    */
-  martian(source: string, destination: string): string | undefined {
-    if (isLoopback(destination) || isLoopback(source)) return "a loopback address on another interface";
-    const isIpv4 = !source.includes(":");
-    return isIpv4 && this.isLocal(source) ? "the source address is the host's own" : undefined;
+  addressType(address: string, oif?: string): AddressType {
+    const asked = ip(address);
+    if (cidrContains(MULTICAST[asked.family], asked)) return "multicast";
+    const isHere = (where: string): boolean => oif === undefined || oif === where;
+    if (this.#owner(address).some(isHere)) return "local";
+    if (asked.family === 4) {
+      if (cidrContains(THIS_NETWORK, asked) || address === EVERYBODY) return "broadcast";
+      const broadcast = this.#broadcastInterface(asked);
+      return broadcast !== undefined && isHere(broadcast) ? "broadcast" : "unicast";
+    }
+    if (this.isLocal(address)) return "unicast";
+    const route = this.#routes.find(({ to }) => cidrContains(to, asked));
+    if (route === undefined) return "unreachable";
+    // RFC 4291, section 2.6.1: the first address of a network is any of its routers.
+    return route.to.length < 127 && route.to.base.value === asked.value ? "anycast" : "unicast";
   }
 
-  /** Whether routing lets `source` out of no interface but lo: __mkroute_output, which IPv6 has no like of. */
-  isStuck(source: string): boolean {
-    return !source.includes(":") && isLoopback(source);
+  /** `fib ... oif`: the interface that leads to an address of somebody else. */
+  interfaceTo(address: string): string | undefined {
+    const asked = ip(address);
+    if (asked.family === 4) return this.#broadcastInterface(asked) ?? this.#forwardInterface(address);
+    return this.addressType(address) === "unicast" ? this.#forwardInterface(address) : undefined;
+  }
+
+  #forwardInterface(address: string): string | undefined {
+    const route = this.route(address);
+    return route.kind === "forward" ? route.oif : undefined;
+  }
+
+  /** The interfaces that have the address. */
+  #owner(address: string): string[] {
+    if (isLoopback(address)) return ["lo"];
+    const value = ip(address);
+    return this.#addresses
+      .filter((one) => one.address.family === value.family && one.address.value === value.value)
+      .map(({ oif }) => oif);
+  }
+
+  /** Where the address is the last one of a network: fib_add_ifaddr. */
+  #broadcastInterface(address: Ip): string | undefined {
+    if (address.family === 6) return undefined;
+    const isLast = ({ prefix }: InterfaceAddress): boolean =>
+      prefix.base.family === 4 &&
+      prefix.length < 31 &&
+      prefix.base.value + (1n << BigInt(32 - prefix.length)) - 1n === address.value;
+    return this.#addresses.find(isLast)?.oif;
+  }
+
+  /**
+   * Why the kernel does not let a packet of the network in, if it does not: fib_validate_source (only IPv4 refuses
+   * what seems to come from the host itself), and ip_route_input_slow (IPv4's loopback addresses off loopback).
+   */
+  martian(source: string, destination: string, iif: string): string | undefined {
+    if (source.includes(":")) return undefined;
+    const isLoop = isLoopback(destination) || isLoopback(source);
+    if (isLoop && !this.#routesLocalnet.has(iif)) return "a loopback address on another interface";
+    return this.#local.has(source) || source === LOOPBACK_ADDRESS
+      ? "the source address is the host's own"
+      : undefined;
+  }
+
+  /** ip6_rcv_core: before any hook, and so before any translation. IPv4's are judged after prerouting. */
+  isStray(source: string, destination: string): boolean {
+    return source.includes(":") && (isLoopback(source) || isLoopback(destination));
+  }
+
+  /** Whether routing does not let `source` out of `oif`: __mkroute_output, which IPv6 has no like of. */
+  isStuck(source: string, oif: string): boolean {
+    return !source.includes(":") && isLoopback(source) && !this.#routesLocalnet.has(oif);
   }
 
   /**

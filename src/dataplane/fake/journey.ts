@@ -152,12 +152,14 @@ export class Journey {
 
   #fromNetwork(iif: string): Fate {
     const { host } = this.#context;
+    if (host.isStray(this.#original.source, this.#original.destination))
+      return { kind: "refused", reason: "a loopback address on another interface" };
     const stopped = this.#hook("prerouting", iif, undefined);
     if (stopped !== undefined) return stopped;
     const { source, destination } = this.#context.packet;
-    const martian = host.martian(source, destination);
+    const martian = host.martian(source, destination, iif);
     if (martian !== undefined) return { kind: "refused", reason: martian };
-    const route = host.route(destination);
+    const route = host.route(destination, iif);
     if (route.kind === "none") return this.#noRoute();
     if (route.kind === "local") return this.#hook("input", iif, undefined) ?? this.#delivered("local");
     return (
@@ -229,7 +231,7 @@ export class Journey {
     if (destination === this.#original.destination) return undefined;
     const route = host.route(destination);
     if (route.kind === "none") return this.#noRoute();
-    if (route.kind === "local" || !host.isStuck(source)) return undefined;
+    if (route.kind === "local" || !host.isStuck(source, route.oif)) return undefined;
     return { kind: "refused", reason: `${source} cannot leave this host` };
   }
 

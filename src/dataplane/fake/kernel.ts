@@ -19,6 +19,7 @@ import { NetlinkError } from "../../sys/netlink-error.ts";
 import type { NftablesPort } from "../nftables/port.ts";
 import type { Connection, Tuple } from "./conntrack.ts";
 import { ConnectionTable } from "./conntrack.ts";
+import type { Clock } from "./element-store.ts";
 import { Host } from "./host.ts";
 import type { HostOptions } from "./host.ts";
 import type { JourneyResult } from "./journey.ts";
@@ -53,6 +54,7 @@ export class FakeKernel implements NftablesPort {
   readonly host: Host;
   readonly #ruleset: Ruleset = new Map();
   readonly #connections = new ConnectionTable();
+  readonly #now: Clock;
   readonly #numbering: Numbering = { lastTable: 0n, lastHook: 0 };
   readonly #listeners = new Set<CommitListener>();
   #generation = 1;
@@ -60,8 +62,10 @@ export class FakeKernel implements NftablesPort {
   #epoch = 0;
   #plans: Partial<Record<4 | 6, HookPlan>> = {};
 
-  constructor(host: HostOptions = SIMPLE_HOST) {
+  /** `now`: the clock by which elements' timeouts run. @default {time stands still} */
+  constructor(host: HostOptions = SIMPLE_HOST, now: Clock = () => 0) {
     this.host = new Host(host);
+    this.#now = now;
   }
 
   /** `by` tells listeners whose commit it is. Throws NetlinkError. */
@@ -83,7 +87,7 @@ export class FakeKernel implements NftablesPort {
 
   /** Undefined if all is done; else nothing is. `validateEach`: after every command instead of once in the end. */
   #attempt(commands: readonly Command[], validateEach: boolean): Failure | undefined {
-    const transaction = new Transaction(this.#ruleset, this.#numbering);
+    const transaction = new Transaction(this.#ruleset, this.#numbering, this.#now);
     let failure: Failure | undefined;
     let index = 0;
     for (const command of commands) {
@@ -210,6 +214,10 @@ export class FakeKernel implements NftablesPort {
         effect.counters.set(effect.index, { packets: packets + 1n, bytes: bytes + BigInt(effect.bytes) });
         return;
       }
+      case "element":
+        if (effect.change === "put") effect.elements.put(effect.element);
+        else effect.elements.remove(effect.element);
+        return;
       case "sequence":
         effect.sequences.set(effect.index, effect.value);
         return;
@@ -262,7 +270,7 @@ function asDumped({ rule, counters }: RuleState): Rule {
 /** 1 to 4 are the same memory as every fourth from 8 on; the codec tells the latter. */
 function shortRegisters(expression: Expression): Expression {
   const short = { ...expression } as Record<string, unknown>;
-  for (const name of ["dreg", "sreg", "address", "port"]) {
+  for (const name of ["dreg", "sreg", "keySreg", "dataSreg", "address", "port"]) {
     const register = short[name];
     if (typeof register === "number" && register >= 1 && register <= 4) short[name] = 4 + 4 * register;
   }

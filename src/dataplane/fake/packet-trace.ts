@@ -1,5 +1,7 @@
 /** What becomes of a packet in the fake kernel: every way it can go, how likely, and the steps on it. */
+import type { SetElement } from "../../net/nftables/model.ts";
 import type { Connection } from "./conntrack.ts";
+import type { ElementStore } from "./element-store.ts";
 import type { Packet } from "./packet.ts";
 import { formatEndpoint, formatPacket } from "./packet.ts";
 import type { Share } from "./share.ts";
@@ -61,6 +63,13 @@ export type Effect =
       readonly counters: Map<number, { packets: bigint; bytes: bigint }>;
       readonly index: number;
       readonly bytes: number;
+    }
+  | {
+      readonly kind: "element";
+      readonly change: "put" | "remove";
+      readonly elements: ElementStore;
+      /** With `expiration` if it is to live longer or shorter than the set's elements do. */
+      readonly element: SetElement;
     }
   | {
       readonly kind: "sequence";

@@ -93,6 +93,10 @@ function checkExpression(table: TableState, expression: Expression, use: Registe
       return checkNat(expression, use);
     case "lookup":
       return checkLookup(table, expression, use);
+    case "fib":
+      return checkFib(expression) ?? use.write(expression.dreg, expression.result === "oifname" ? 16 : 4);
+    case "dynset":
+      return checkDynset(table, expression, use);
     case "verdict":
       return checkTarget(table, verdictTarget(expression.verdict));
     default:
@@ -141,6 +145,37 @@ function checkLookup(
   return dreg === REG_VERDICT ? undefined : use.write(dreg, definition.dataLength ?? 0);
 }
 
+/** nft_fib_init: one end, at most one interface, and none of the packet's for what asks for one. */
+function checkFib({ result, flags }: Extract<Expression, { type: "fib" }>): Objection | undefined {
+  const has = (flag: (typeof flags)[number]): boolean => flags.includes(flag);
+  const wrong = (reason: string): Objection => ({ code: "EINVAL", reason });
+  if (has("saddr") === has("daddr")) return wrong("fib asks about the source or the destination");
+  if (has("iif") && has("oif")) return wrong("fib asks with one interface at most");
+  if (result !== "type" && has("oif")) return wrong(`fib ${result} with oif`);
+  return undefined;
+}
+
+/** nft_dynset_init. */
+function checkDynset(
+  table: TableState,
+  { set, keySreg, dataSreg, timeout }: Extract<Expression, { type: "dynset" }>,
+  use: RegisterUse,
+): Objection | undefined {
+  const state = table.sets.get(set);
+  if (state === undefined) return { code: "ENOENT", reason: `no set ${set}` };
+  const { kind, flags, keyLength, dataLength = 0 } = state.definition;
+  const cannot = (reason: string): Objection => ({ code: "EOPNOTSUPP", reason: `set ${set} ${reason}` });
+  if (!state.fillable) return cannot("is of a kind that packets cannot fill");
+  if (flags.constant === true) return { code: "EBUSY", reason: `set ${set} is constant` };
+  if (timeout !== undefined && flags.timeout !== true) return cannot("does not forget elements");
+  const read = use.read(keySreg, keyLength);
+  if (read !== undefined) return read;
+  if (dataSreg === undefined)
+    return kind === "set" ? undefined : { code: "EINVAL", reason: `map ${set} needs data` };
+  if (kind !== "map") return cannot("has no data, or verdicts, which packets cannot give");
+  return use.read(dataSreg, dataLength);
+}
+
 /** A jump goes to a chain of the same table that is not hooked in anywhere itself. */
 export function checkTarget(table: TableState, target: string | undefined): Objection | undefined {
   if (target === undefined) return undefined;
@@ -156,6 +191,13 @@ const HOOKS_OF: Readonly<Record<string, { readonly hooks: readonly Hook[]; reado
   masquerade: { hooks: [Hook.postrouting], nat: true },
   reject: { hooks: [Hook.prerouting, Hook.input, Hook.forward, Hook.output], nat: false },
 };
+
+/** nft_fib_validate: where the interfaces that it asks about are known. */
+function fibHooks({ result, flags }: Extract<Expression, { type: "fib" }>): readonly Hook[] {
+  if (result !== "type" || flags.includes("iif")) return [Hook.prerouting, Hook.input, Hook.forward];
+  if (flags.includes("oif")) return [Hook.output, Hook.postrouting, Hook.forward];
+  return Object.values(Hook);
+}
 
 /** Walks all that base chains reach. The first objection, or undefined. */
 export function checkGraph(table: TableState): Objection | undefined {
@@ -185,7 +227,7 @@ function checkFrom(
   for (const { rule } of table.chains.get(chain.name)?.rules ?? [])
     for (const expression of rule.expressions) {
       const kind = expression.type === "nat" ? expression.kind : expression.type;
-      const place = HOOKS_OF[kind];
+      const place = expression.type === "fib" ? { hooks: fibHooks(expression), nat: false } : HOOKS_OF[kind];
       if (place !== undefined && (!place.hooks.includes(base.hook) || (place.nat && base.type !== "nat")))
         return {
           code: "EOPNOTSUPP",

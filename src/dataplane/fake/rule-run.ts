@@ -1,13 +1,15 @@
 /** One rule on one packet: its expressions on registers, one after the other, as nft_do_chain runs them. */
 import { formatIp, ip, ipBytes, ipFromBytes } from "../../base/ip.ts";
 import type { IpFamily } from "../../base/ip.ts";
-import type { Expression, Verdict } from "../../net/nftables/model.ts";
+import type { Expression, SetElement, Verdict } from "../../net/nftables/model.ts";
 import { Family, REG_VERDICT } from "../../net/nftables/model.ts";
 import type { ConnectionTable, Found, PacketState } from "./conntrack.ts";
 import { statusBits } from "./conntrack.ts";
+import type { ElementStore } from "./element-store.ts";
 import { compareBytes } from "./element-store.ts";
 import { CT_LENGTHS } from "./expression-lengths.ts";
 import type { Host } from "./host.ts";
+import { ADDRESS_TYPE } from "./host.ts";
 import { jhash, scale } from "./jhash.ts";
 import { NAT_RANDOM_FLAGS, settle } from "./nat.ts";
 import type { Effect, Fate, HookName } from "./packet-trace.ts";
@@ -16,7 +18,7 @@ import { encodePacket, protocolNumber, transportOffset } from "./packet.ts";
 import { Registers } from "./registers.ts";
 import type { RuleState, TableState } from "./ruleset.ts";
 import type { Choose } from "./share.ts";
-import { formatLookup, formatVerdict, hostNumber, networkNumber } from "./value-text.ts";
+import { formatLookup, formatValue, formatVerdict, hostNumber, networkNumber } from "./value-text.ts";
 
 /** A packet on its way through the hooks, with all that rules can see and change of it. */
 export interface PacketContext {
@@ -133,6 +135,10 @@ export class RuleRun {
           bytes: this.#packetBytes().length,
         });
         return "next";
+      case "fib":
+        return this.#load(expression.dreg, this.#fib(expression));
+      case "dynset":
+        return this.#fill(expression);
       case "unknown":
         throw new UnknownExpressionError(
           `chain ${this.#rule.rule.chain} has the expression ${JSON.stringify(expression.name)}, which is not known here`,
@@ -238,12 +244,76 @@ export class RuleRun {
   #lookup({ set: name, sreg, dreg, invert }: Extract<Expression, { type: "lookup" }>): Step {
     const { definition, elements } = this.#table.sets.get(name)!;
     const key = this.#registers.read(sreg, definition.keyLength);
-    const element = elements.lookup(key);
+    const element = this.#find(elements, key);
     if ((element === undefined) !== (invert === true)) return "break";
     this.#facts.push(formatLookup(definition, key, element));
     if (dreg === undefined || element === undefined) return "next";
     if (dreg === REG_VERDICT) return element.verdict!;
     return this.#load(dreg, element.data);
+  }
+
+  /** An element as this packet has left it. */
+  #find(elements: ElementStore, key: Uint8Array): SetElement | undefined {
+    const changed = this.#context.effects.findLast(
+      (effect) =>
+        effect.kind === "element" &&
+        effect.elements === elements &&
+        compareBytes(effect.element.key, key) === 0,
+    );
+    if (changed?.kind !== "element") return elements.lookup(key);
+    return changed.change === "put" ? changed.element : undefined;
+  }
+
+  /**
+   * nft_dynset_eval. An element that is there keeps its data. (What is deleted or over makes room at once here, and in
+   * the kernel at its next collection, within a second.)
+   */
+  #fill({ op, set, keySreg, dataSreg, timeout }: Extract<Expression, { type: "dynset" }>): Step {
+    const { definition, elements } = this.#table.sets.get(set)!;
+    const key = this.#registers.read(keySreg, definition.keyLength);
+    const { effects } = this.#context;
+    const existing = this.#find(elements, key);
+    const text = formatValue(definition.keyTypes, key);
+    if (op === "delete") {
+      if (existing !== undefined)
+        effects.push({ kind: "element", change: "remove", elements, element: existing });
+      this.#facts.push(`${text} is no longer in ${set}`);
+      return "next";
+    }
+    const put = (element: SetElement): void =>
+      void effects.push({ kind: "element", change: "put", elements, element });
+    if (existing !== undefined) {
+      const lifetime = existing.timeout ?? definition.timeout;
+      if (op === "update" && lifetime !== undefined) put({ ...existing, expiration: timeout ?? lifetime });
+      this.#facts.push(`${text} stays in ${set}`);
+      return "next";
+    }
+    const added = effects.filter((effect) => effect.kind === "element" && effect.elements === elements);
+    if (elements.size + added.length >= (definition.size ?? Infinity)) return "break";
+    const data =
+      dataSreg === undefined ? {} : { data: this.#registers.read(dataSreg, definition.dataLength!) };
+    put({
+      key,
+      ...data,
+      ...(timeout === undefined || timeout === definition.timeout ? {} : { timeout }),
+    });
+    this.#facts.push(`${text} is now in ${set}`);
+    return "next";
+  }
+
+  #fib({ result, flags }: Extract<Expression, { type: "fib" }>): Uint8Array {
+    const { host, packet, iif, oif } = this.#context;
+    const address = flags.includes("saddr") ? packet.source : packet.destination;
+    const own = flags.includes("iif") ? iif : flags.includes("oif") ? oif : undefined;
+    if (result === "type") {
+      const type = host.addressType(address, own);
+      this.#facts.push(`${address} is ${type}`);
+      return hostWord(ADDRESS_TYPE[type]);
+    }
+    const leads = iif === "lo" ? "lo" : host.interfaceTo(address);
+    const name = own === undefined || own === leads ? leads : undefined;
+    if (result === "oifname") return paddedName(name ?? "");
+    return hostWord(name === undefined ? 0 : host.interfaceIndex(name));
   }
 
   #number({ mode, modulus, offset }: Extract<Expression, { type: "numgen" }>, index: number): number {

@@ -27,8 +27,11 @@ export interface ChainState {
 }
 
 export interface SetState {
-  readonly definition: SetDefinition & { readonly handle: bigint };
+  /** Replaced only to give it a size. */
+  definition: SetDefinition & { readonly handle: bigint };
   readonly elements: ElementStore;
+  /** Whether packets can add elements: only nft_set_rhash can, which was chosen when the set was made. */
+  readonly fillable: boolean;
   /** How many rules look it up. */
   references: number;
 }
@@ -60,7 +63,9 @@ export function ruleTargets(expressions: readonly Expression[]): string[] {
   );
 }
 
-/** The sets that the rule looks up, one for each expression that does. */
+/** The sets that the rule looks up or fills, one for each expression that does. */
 export function ruleSets(expressions: readonly Expression[]): string[] {
-  return expressions.flatMap((expression) => (expression.type === "lookup" ? [expression.set] : []));
+  return expressions.flatMap((expression) =>
+    expression.type === "lookup" || expression.type === "dynset" ? [expression.set] : [],
+  );
 }

@@ -4,6 +4,7 @@
  */
 import type { Chain, Command, Rule, SetDefinition, SetElement, Table } from "../../net/nftables/model.ts";
 import { Hook } from "../../net/nftables/model.ts";
+import type { Clock } from "./element-store.ts";
 import { compareBytes, ElementStore } from "./element-store.ts";
 import type { Objection } from "./rule-check.ts";
 import { checkExpressions, checkGraph, checkTarget, MAX_DATA } from "./rule-check.ts";
@@ -12,6 +13,9 @@ import { ruleSets, ruleTargets, tableKey, verdictTarget } from "./ruleset.ts";
 
 /** NF_IP_PRI_CONNTRACK: address translation cannot come before connections are known. */
 const PRIORITY_CONNTRACK = -200;
+
+/** The limit of a set that has none and that rules fill. */
+const DYNAMIC_SIZE = 0xffff;
 
 /** A command that the kernel refuses; thrown inside a transaction only. */
 export class Refused extends Error {
@@ -41,14 +45,16 @@ export interface Numbering {
 export class Transaction {
   readonly #ruleset: Ruleset;
   readonly #numbering: Numbering;
+  readonly #now: Clock;
   /** What to do, last first, to have the ruleset from before. */
   readonly #undo: (() => void)[] = [];
   /** Tables in which chains may be reached in new ways. */
   readonly #rewired = new Set<TableState>();
 
-  constructor(ruleset: Ruleset, numbering: Numbering) {
+  constructor(ruleset: Ruleset, numbering: Numbering, now: Clock) {
     this.#ruleset = ruleset;
     this.#numbering = numbering;
+    this.#now = now;
     for (const { sets } of ruleset.values()) for (const { elements } of sets.values()) elements.beginBatch();
   }
 
@@ -202,11 +208,23 @@ export class Transaction {
       sequences: new Map(),
     };
     this.#refer(table, ruleTargets(rule.expressions), ruleSets(rule.expressions), 1);
+    for (const expression of rule.expressions)
+      if (expression.type === "dynset") this.#limit(table.sets.get(expression.set)!);
     this.#change(
       () => chain.rules.push(state),
       () => chain.rules.splice(chain.rules.indexOf(state), 1),
     );
     this.#rewired.add(table);
+  }
+
+  /** nft_dynset_init: a set that packets fill has a limit, and keeps it. */
+  #limit(set: SetState): void {
+    const { definition } = set;
+    if (definition.size !== undefined) return;
+    this.#change(
+      () => (set.definition = { ...definition, size: DYNAMIC_SIZE }),
+      () => (set.definition = definition),
+    );
   }
 
   #deleteRule(of: Pick<Rule, "family" | "table" | "chain"> & { readonly handle: bigint }): void {
@@ -234,6 +252,7 @@ export class Transaction {
     const { dataLength = 0 } = set;
     if (set.kind === "map" && (dataLength < 1 || dataLength > MAX_DATA))
       refuse("EINVAL", `data of ${dataLength} bytes`);
+    unless(checkSetFlags(set));
     const existing = table.sets.get(set.name);
     if (existing !== undefined) {
       if (!sameDefinition(existing.definition, set))
@@ -241,8 +260,11 @@ export class Transaction {
       return;
     }
     const handle = ++table.lastHandle;
-    const elements = new ElementStore(set.flags.interval === true);
-    this.#put(table.sets, set.name, { definition: { ...set, handle }, elements, references: 0 });
+    const elements = new ElementStore(set, this.#now);
+    // nft_select_set_ops: the hash that grows is taken for sets that forget, that say so, or whose size is not known.
+    const { interval, timeout, dynamic } = set.flags;
+    const fillable = interval !== true && (timeout === true || dynamic === true || set.size === undefined);
+    this.#put(table.sets, set.name, { definition: { ...set, handle }, elements, fillable, references: 0 });
   }
 
   #deleteSet(of: Pick<SetDefinition, "family" | "table" | "name">): void {
@@ -284,7 +306,7 @@ export class Transaction {
     if (element.key.length !== definition.keyLength)
       refuse("EINVAL", `a key of ${element.key.length} bytes in set ${definition.name}`);
     const existing =
-      elements.get(element) ?? refuse("ENOENT", `set ${definition.name} does not have the element`);
+      elements.toDelete(element) ?? refuse("ENOENT", `set ${definition.name} does not have the element`);
     const target = verdictTarget(existing.verdict);
     if (target !== undefined) this.#refer(table, [target], [], -1);
     if (!elements.mayRemove(existing))
@@ -297,6 +319,17 @@ export class Transaction {
       () => elements.put(existing),
     );
   }
+}
+
+/** nf_tables_newset, and what no kind of set can do (nft_select_set_ops). */
+function checkSetFlags({ name, flags, timeout }: SetDefinition): Objection | undefined {
+  if (flags.constant === true && flags.timeout === true)
+    return { code: "EOPNOTSUPP", reason: `set ${name} cannot be constant and forget elements` };
+  if (timeout !== undefined && flags.timeout !== true)
+    return { code: "EINVAL", reason: `set ${name} has a timeout and not the flag` };
+  if (flags.interval === true && flags.dynamic === true)
+    return { code: "EOPNOTSUPP", reason: `packets cannot fill the intervals of set ${name}` };
+  return undefined;
 }
 
 /** nft_set_is_same: what decides how the set is kept. */
@@ -333,12 +366,31 @@ function checkElement({ definition, elements }: SetState, element: SetElement): 
     if (element.data !== undefined || element.verdict !== undefined) return wrong("data at an end");
     return checkOverlap(definition, elements, element);
   }
+  if (flags.timeout !== true && (element.timeout !== undefined || element.expiration !== undefined))
+    return wrong("a timeout");
+  if (element.keyEnd !== undefined && flags.interval !== true) return wrong("a last key");
   if ((kind === "map") !== (element.data !== undefined)) return wrong("data, or none, is not");
   if ((kind === "verdict map") !== (element.verdict !== undefined))
     return wrong("a verdict, or none, is not");
   if (element.data !== undefined && element.data.length !== dataLength)
     return wrong(`data of ${element.data.length} bytes`);
-  return flags.interval === true ? checkOverlap(definition, elements, element) : undefined;
+  if (flags.interval !== true) return undefined;
+  return definition.keyTypes.length > 1
+    ? checkBox(definition, elements, element)
+    : checkOverlap(definition, elements, element);
+}
+
+/** nft_pipapo_insert: neither corner may be in another box, and no part may end before it starts. */
+function checkBox(
+  { name }: SetDefinition,
+  elements: ElementStore,
+  element: SetElement,
+): Objection | undefined {
+  const { key, keyEnd = key } = element;
+  const other = elements.lookup(key) ?? elements.lookup(keyEnd);
+  if (other !== undefined) return { code: "EEXIST", reason: `a box that overlaps another in set ${name}` };
+  if (elements.isBox(element)) return undefined;
+  return { code: "EINVAL", reason: `a box that ends before it starts in set ${name}` };
 }
 
 /** __nft_rbtree_insert: a start after a start, or an end beside an end, would make intervals overlap. */

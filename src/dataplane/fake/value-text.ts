@@ -15,6 +15,11 @@ const LENGTHS: Readonly<Record<TypeName, number>> = {
   ifname: 16,
 };
 
+/** Bytes of each part, without the padding to 4. */
+export function partLengths(types: readonly TypeName[]): number[] {
+  return types.map((type) => LENGTHS[type]);
+}
+
 const PROTOCOLS: Readonly<Record<number, string>> = {
   1: "icmp",
   6: "tcp",
