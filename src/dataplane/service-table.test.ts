@@ -3,6 +3,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { Endpoint, EndpointSlice } from "../api/endpointslice/type.ts";
 import type { Service, ServiceSpec } from "../api/service/type.ts";
+import type { NodeView } from "./node-view.ts";
+import { portText, serviceOf, sliceOf } from "./service-fixture.ts";
 import { readService, virtualPorts as portsOf } from "./service-ports.ts";
 import { createServiceTracker, type ServiceTracker } from "./service-table.ts";
 import { readSlice } from "./slice-endpoints.ts";
@@ -204,14 +206,31 @@ test("of two services that want one virtual port the older has it, and the other
   assert.deepEqual(tracker.take(), { set: [], remove: ["10.96.0.1|TCP|80"] });
 });
 
+const NODES: readonly (NodeView | undefined)[] = [
+  undefined,
+  { name: "n1", zone: "a" },
+  { name: "n1", zone: "b" },
+  { name: "n2", zone: "b", addresses: ["203.0.113.5"] },
+];
+
 const change = fc.record({
-  kind: fc.constantFrom("service", "slice", "no service", "no slice", "take"),
+  kind: fc.constantFrom("service", "service", "slice", "slice", "no service", "no slice", "node", "take"),
   name: fc.constantFrom("a", "b", "c"),
   of: fc.constantFrom("a", "b", "c"),
-  address: fc.constantFrom("10.96.0.1", "10.96.0.2"),
-  ports: fc.uniqueArray(fc.constantFrom(80, 81), { minLength: 1 }),
+  node: fc.constantFrom(...NODES),
+  spec: fc.constantFrom(
+    "ports: [{ port: 80 }]",
+    "ports: [{ port: 80 }, { name: more, port: 81 }], internalTrafficPolicy: Local",
+    "type: NodePort, ports: [{ port: 80, nodePort: 30080 }], externalTrafficPolicy: Local",
+    "type: LoadBalancer, ports: [{ port: 80, nodePort: 30081 }], externalTrafficPolicy: Local, healthCheckNodePort: 31000, loadBalancerSourceRanges: [203.0.113.0/24]",
+    "externalIPs: [192.0.2.9], sessionAffinity: ClientIP",
+    "clusterIP: 10.96.0.2",
+    "clusterIP: None",
+    "type: ExternalName",
+  ),
+  balance: fc.constantFrom("random", "round-robin", "primary-backup", "wrong"),
   created: fc.nat(2),
-  endpoints: fc.constantFrom("", "10.0.0.1", "10.0.0.2!", "10.0.0.3~", "10.0.0.1 10.0.0.4"),
+  endpoints: fc.constantFrom("", "10.0.0.1@n1+a", "10.0.0.2!@n1", "10.0.0.3~@n2", "10.0.0.1@n2+b 10.0.0.4*3"),
 });
 
 test("deltas add up to what a table made afresh says, in any order of changes", () => {
@@ -220,14 +239,17 @@ test("deltas add up to what a table made afresh says, in any order of changes", 
       const tracker = createServiceTracker();
       const told = new Map<string, VirtualPort>();
       const [services, slices] = [new Map<string, Service>(), new Map<string, EndpointSlice>()];
-      for (const { kind, name, of, address, ports, created, endpoints } of changes) {
-        const spec = {
-          clusterIP: address,
-          clusterIPs: [address],
-          ports: ports.map((port) => ({ name: `p${port}`, port })),
-        };
-        const object = service(name, spec, {}, created);
-        const its = slice(name, of, endpoints, { ports: ports.map((port) => ({ name: `p${port}`, port })) });
+      let node: NodeView | undefined;
+      for (const { kind, name, of, spec, balance, created, endpoints, ...more } of changes) {
+        const object = serviceOf(`
+          metadata:
+            namespace: default
+            name: ${name}
+            creationTimestamp: "2026-01-01T00:00:0${created}Z"
+            annotations: { fairlead.dev/balance: ${balance} }
+          spec: { ${spec} }
+          status: { loadBalancer: { ingress: [{ ip: 198.51.100.${created} }] } }`);
+        const its = sliceOf(endpoints, {}, { name, labels: { "kubernetes.io/service-name": of } });
         if (kind === "service") {
           tracker.setService(object);
           services.set(name, object);
@@ -240,18 +262,196 @@ test("deltas add up to what a table made afresh says, in any order of changes", 
         } else if (kind === "no slice") {
           tracker.removeSlice(its);
           slices.delete(name);
+        } else if (kind === "node") {
+          ({ node } = more);
+          tracker.setNode(node);
         } else follow(tracker, told);
       }
       follow(tracker, told);
-      const fresh = createServiceTracker();
+      assert.deepEqual(tracker.take(), { set: [], remove: [] }, "nothing happened since");
+      const fresh = createServiceTracker(node === undefined ? {} : { node });
       for (const its of slices.values()) fresh.setSlice(its);
       for (const object of Array.from(services.values()).reverse()) fresh.setService(object);
       fresh.take();
-      assert.deepEqual(lines(told.values()).sort(), lines(fresh.ports.values()).sort());
+      assert.deepEqual(
+        Array.from(told.values(), portText).sort(),
+        Array.from(fresh.ports.values(), portText).sort(),
+      );
       assert.deepEqual(told, new Map(tracker.ports));
+      const conflicts = (of: ServiceTracker) =>
+        of
+          .conflicts()
+          .map((one) => JSON.stringify(one))
+          .sort();
+      assert.deepEqual(conflicts(tracker), conflicts(fresh));
+      assert.deepEqual(tracker.healthCheckPorts(), fresh.healthCheckPorts());
+      assert.deepEqual(new Map(tracker.problems), new Map(fresh.problems));
     }),
     { numRuns: 500 },
   );
+});
+
+test("what a conflict was is known until the next take, whatever goes meanwhile", () => {
+  const tracker = createServiceTracker();
+  tracker.setService(service("a", {}, {}, 1));
+  tracker.setService(service("b", {}, {}, 2));
+  tracker.take();
+  const known = tracker.conflicts();
+  tracker.removeService(service("a"));
+  assert.deepEqual(tracker.conflicts(), known);
+  tracker.take();
+  assert.deepEqual(tracker.conflicts(), []);
+});
+
+test("another node, or another zone of it, changes what depends on it and nothing else", () => {
+  const tracker = createServiceTracker({ node: { name: "n1", zone: "a" } });
+  tracker.setService(
+    serviceOf("metadata: { namespace: default, name: far }\nspec: { clusterIP: 10.96.0.9 }"),
+  );
+  tracker.setSlice(
+    sliceOf("10.9.0.1@n3", {}, { name: "far-1", labels: { "kubernetes.io/service-name": "far" } }),
+  );
+  tracker.setService(serviceOf(""));
+  tracker.setSlice(sliceOf("10.0.0.1@n1+a 10.0.0.2@n2+b"));
+  const taken = () => tracker.take().set.map(portText).sort();
+  assert.deepEqual(taken(), [
+    "ClusterIP 10.96.0.1 80/TCP -> 10.0.0.1:8080@",
+    "ClusterIP 10.96.0.9 80/TCP -> 10.9.0.1:8080",
+  ]);
+  tracker.setNode({ name: "n1", zone: "a" });
+  assert.equal(tracker.changed, 0);
+  tracker.setNode({ name: "n1", zone: "b" });
+  assert.deepEqual(taken(), ["ClusterIP 10.96.0.1 80/TCP -> 10.0.0.2:8080"]);
+  tracker.setNode({ name: "n2", zone: "b" });
+  assert.deepEqual(taken(), ["ClusterIP 10.96.0.1 80/TCP -> 10.0.0.2:8080@"]);
+  tracker.setNode(undefined);
+  assert.deepEqual(taken(), ["ClusterIP 10.96.0.1 80/TCP -> 10.0.0.1:8080 10.0.0.2:8080"]);
+});
+
+test("whatever else changes of a virtual port is a change", () => {
+  const states: [service: string, endpoints: string][] = [
+    ["", "10.0.0.1@n1 10.0.0.2@n2"],
+    ["", "10.0.0.1@n1 10.0.0.2@n2*4"],
+    ["", "10.0.0.1 10.0.0.2@n2*4"],
+    ["", "10.0.0.1 10.0.0.2"],
+    ["spec: { sessionAffinity: ClientIP }", "10.0.0.1 10.0.0.2"],
+    [
+      "spec: { sessionAffinity: ClientIP, sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } } }",
+      "10.0.0.1 10.0.0.2",
+    ],
+    ["metadata: { annotations: { fairlead.dev/balance: source-hash } }", "10.0.0.1 10.0.0.2"],
+    ["metadata: { annotations: { fairlead.dev/balance: round-robin } }", "10.0.0.1 10.0.0.2"],
+    ["", "10.0.0.1~"],
+    ["spec: { internalTrafficPolicy: Local }", "10.0.0.1"],
+    ["", ""],
+  ];
+  const tracker = createServiceTracker({ node: { name: "n1" } });
+  for (const [yaml, endpoints] of [...states, ...states]) {
+    tracker.setService({
+      ...serviceOf(yaml),
+      metadata: { ...serviceOf(yaml).metadata, namespace: "default", name: "web" },
+    });
+    tracker.setSlice(sliceOf(endpoints));
+    assert.equal(tracker.take().set.length, 1, `${yaml} ${endpoints}`);
+    tracker.setSlice(sliceOf(endpoints));
+    assert.equal(tracker.take().set.length, 0, `${yaml} ${endpoints}`);
+  }
+});
+
+test("source ranges and what outsiders get are part of a virtual port's meaning", () => {
+  const tracker = createServiceTracker({ node: { name: "n1" } });
+  const set = (more: string) => {
+    tracker.setService(
+      serviceOf(
+        `spec: { type: LoadBalancer ${more} }\nstatus: { loadBalancer: { ingress: [{ ip: 198.51.100.7 }] } }`,
+      ),
+    );
+    return tracker.take().set.map(({ type }) => type);
+  };
+  tracker.setSlice(sliceOf("10.0.0.1@n2"));
+  assert.deepEqual(set(""), ["ClusterIP", "LoadBalancer"]);
+  assert.deepEqual(set(", loadBalancerSourceRanges: [203.0.113.0/24]"), ["LoadBalancer"]);
+  assert.deepEqual(set(", loadBalancerSourceRanges: [203.0.113.0/25]"), ["LoadBalancer"]);
+  assert.deepEqual(set(', loadBalancerSourceRanges: ["2001:db8::/32"]'), ["LoadBalancer"]);
+  assert.deepEqual(set(""), ["LoadBalancer"]);
+  assert.deepEqual(set(", externalTrafficPolicy: Local"), ["LoadBalancer"]);
+  tracker.setSlice(sliceOf("10.0.0.1@n2 10.0.0.2@n1"));
+  assert.deepEqual(set(", externalTrafficPolicy: Local"), ["ClusterIP", "LoadBalancer"]);
+});
+
+test("a load balancer's health check counts this node's ready endpoints, by address", () => {
+  const tracker = createServiceTracker({ node: { name: "n1" } });
+  const checks = () => {
+    tracker.take();
+    return Object.fromEntries(
+      Array.from(tracker.healthCheckPorts(), ([port, { service: of, localEndpoints }]) => [
+        port,
+        `${of} ${localEndpoints}`,
+      ]),
+    );
+  };
+  const spec = "type: LoadBalancer, healthCheckNodePort: 31000, externalTrafficPolicy";
+  tracker.setService(serviceOf(`spec: { ${spec}: Cluster }`));
+  assert.deepEqual(checks(), {});
+  tracker.setService(serviceOf(`spec: { ${spec}: Local }`));
+  assert.deepEqual(checks(), { 31000: "default/web 0" });
+  // Neither one that terminates, nor of another node, nor of weight 0; and of two ports once.
+  tracker.setSlice(
+    sliceOf("10.0.0.1@n1 10.0.0.2@n1 10.0.0.3~@n1 10.0.0.4@n2 10.0.0.5!@n1 10.0.0.6@n1*0", {
+      ports: [
+        { name: "", port: 8080 },
+        { name: "more", port: 8081 },
+      ],
+    }),
+  );
+  assert.deepEqual(checks(), { 31000: "default/web 2" });
+  const before = tracker.healthCheckPorts();
+  // The same endpoints of the other family are the same endpoints.
+  tracker.setSlice(
+    sliceOf("fd00::1@n1 fd00::2@n1", {}, { name: "web-2", labels: { "kubernetes.io/service-name": "web" } }),
+  );
+  tracker.take();
+  assert.equal(tracker.healthCheckPorts(), before, "nothing changed");
+  tracker.setNode({ name: "n2" });
+  assert.deepEqual(checks(), { 31000: "default/web 1" });
+  tracker.setService(
+    serviceOf("spec: { type: LoadBalancer, healthCheckNodePort: 31001, externalTrafficPolicy: Local }"),
+  );
+  assert.deepEqual(checks(), { 31001: "default/web 1" });
+  tracker.removeService(serviceOf(""));
+  assert.deepEqual(checks(), {});
+});
+
+test("what is wrong in annotations is known, of the service and of its slices, until it is mended", () => {
+  const tracker = createServiceTracker();
+  tracker.setService(
+    serviceOf("metadata: { namespace: default, name: web, annotations: { fairlead.dev/balance: best } }"),
+  );
+  tracker.setSlice(
+    sliceOf(
+      "10.0.0.1",
+      {},
+      {
+        name: "web-1",
+        labels: { "kubernetes.io/service-name": "web" },
+        annotations: { "fairlead.dev/weights": '{"10.0.0.1":-1}' },
+      },
+    ),
+  );
+  tracker.take();
+  assert.deepEqual(Array.from(tracker.problems), [
+    [
+      "default/web",
+      [
+        'annotation fairlead.dev/balance: "best" is none of random, round-robin, source-hash, source-port-hash, primary-backup; new connections are spread at random',
+        "annotation fairlead.dev/weights: of 10.0.0.1, -1 is not a whole number from 0 to 1000; the weight is 1",
+      ],
+    ],
+  ]);
+  tracker.setService(serviceOf(""));
+  tracker.setSlice(sliceOf("10.0.0.1"));
+  tracker.take();
+  assert.equal(tracker.problems.size, 0);
 });
 
 function follow(tracker: ServiceTracker, told: Map<string, VirtualPort>): void {

@@ -1,7 +1,7 @@
 /**
  * Follows Services and EndpointSlices, and says what changed for the data plane of one node.
  *
- * Each object is read once when it changes; `take` works out what that means for the services it touches, so a change
+ * Changes are only noted; `take` works out what that means for the services it touches, so a change
  * costs what its service costs, however many others there are. What cancels itself out gives no delta.
  */
 import { SERVICE_NAME_LABEL, type EndpointSlice } from "../api/endpointslice/type.ts";
@@ -66,22 +66,23 @@ interface KnownService {
   readonly reading: ServiceReading | undefined;
 }
 
-interface KnownSlice {
-  readonly object: EndpointSlice;
-  readonly reading: SliceReading | undefined;
-}
-
 export function createServiceTracker(options: ServiceTrackerOptions = {}): ServiceTracker {
   let node = options.node;
   const services = new Map<Key, KnownService>();
-  const slices = new Map<Key, Map<Key, KnownSlice>>();
+  const slices = new Map<Key, Map<Key, EndpointSlice>>();
+  /**
+   * Of services with several slices, what each says: a change of one does not read the others again. A single slice
+   * is not worth the memory.
+   */
+  const readings = new Map<Key, SliceReading>();
   /** Which service each slice is filed under: its label may change. */
   const owners = new Map<Key, Key>();
   const dirty = new Set<Key>();
   /** What each service was last found to want. */
-  const wanted = new Map<Key, ReadonlyMap<VirtualPortKey, VirtualPort>>();
-  const claims = new Map<VirtualPortKey, Map<Key, VirtualPort>>();
-  const contested = new Set<VirtualPortKey>();
+  const wanted = new Map<Key, readonly VirtualPort[]>();
+  /** The same by key: of each service at most one, and nearly always just one. */
+  const claims = new Map<VirtualPortKey, VirtualPort[]>();
+  const conflicts = new Map<VirtualPortKey, VirtualPortConflict>();
   /** What the data plane was last told. */
   const current = new Map<VirtualPortKey, VirtualPort>();
   const healthChecks = createHealthChecks();
@@ -97,6 +98,7 @@ export function createServiceTracker(options: ServiceTrackerOptions = {}): Servi
     const owner = owners.get(slice);
     if (owner === undefined) return;
     owners.delete(slice);
+    readings.delete(slice);
     const filed = slices.get(owner)!;
     filed.delete(slice);
     if (filed.size === 0) slices.delete(owner);
@@ -112,7 +114,8 @@ export function createServiceTracker(options: ServiceTrackerOptions = {}): Servi
     owners.set(key, owner);
     let filed = slices.get(owner);
     if (filed === undefined) slices.set(owner, (filed = new Map()));
-    filed.set(key, { object, reading: readSlice(object, node) });
+    filed.set(key, object);
+    readings.delete(key);
     dirty.add(owner);
   }
 
@@ -120,50 +123,60 @@ export function createServiceTracker(options: ServiceTrackerOptions = {}): Servi
     if (sameNode(node, next)) return;
     node = next;
     for (const { object } of services.values()) setService(object);
-    for (const filed of slices.values())
-      for (const [key, { object }] of filed) filed.set(key, { object, reading: readSlice(object, node) });
+    readings.clear();
+  }
+
+  function readingsOf(service: Key): SliceReading[] {
+    const filed = slices.get(service);
+    const found: SliceReading[] = [];
+    for (const [key, object] of filed ?? []) {
+      const reading = readings.get(key) ?? readSlice(object, node);
+      if (reading === undefined) continue;
+      found.push(reading);
+      if (filed!.size > 1) readings.set(key, reading);
+    }
+    return found;
   }
 
   /** Brings the claims of one service up to date; notes the keys it wanted before or wants now. */
   function restate(service: Key, touched: Set<VirtualPortKey>): void {
-    const before = wanted.get(service) ?? new Map<VirtualPortKey, VirtualPort>();
     const now = new Map<VirtualPortKey, VirtualPort>();
     const reading = services.get(service)?.reading;
-    const readings: SliceReading[] = [];
+    const its = reading === undefined ? [] : readingsOf(service);
     if (reading !== undefined)
-      for (const { reading: slice } of slices.get(service)?.values() ?? [])
-        if (slice !== undefined) readings.push(slice);
-    if (reading !== undefined)
-      for (const port of virtualPorts(reading, readings, node)) {
+      for (const port of virtualPorts(reading, its, node)) {
         const key = virtualPortKey(port);
         if (!now.has(key)) now.set(key, port);
       }
-    healthChecks.set(service, reading, readings);
-    const sentences = [...(reading?.problems ?? []), ...readings.flatMap((slice) => slice.problems)];
+    healthChecks.set(service, reading, its);
+    const sentences = [...(reading?.problems ?? []), ...its.flatMap((slice) => slice.problems)];
     if (sentences.length === 0) problems.delete(service);
     else problems.set(service, sentences);
-    for (const key of before.keys()) {
+    for (const port of wanted.get(service) ?? []) {
+      const key = virtualPortKey(port);
       touched.add(key);
       if (now.has(key)) continue;
-      const held = claims.get(key)!;
-      held.delete(service);
-      if (held.size === 0) claims.delete(key);
+      const others = claims.get(key)!.filter((claim) => claim.service !== service);
+      if (others.length === 0) claims.delete(key);
+      else claims.set(key, others);
     }
     for (const [key, port] of now) {
       touched.add(key);
-      let held = claims.get(key);
-      if (held === undefined) claims.set(key, (held = new Map()));
-      held.set(service, port);
+      const held = claims.get(key);
+      const index = held?.findIndex((claim) => claim.service === service) ?? -1;
+      if (held === undefined) claims.set(key, [port]);
+      else if (index < 0) held.push(port);
+      else held[index] = port;
     }
     if (now.size === 0) wanted.delete(service);
-    else wanted.set(service, now);
+    else wanted.set(service, Array.from(now.values()));
   }
 
-  function ranked(key: VirtualPortKey): Key[] {
-    const held = Array.from(claims.get(key)?.keys() ?? []);
-    return held.length < 2
-      ? held
-      : held.sort((a, b) => compareAge(services.get(a)!.object, services.get(b)!.object));
+  /** The claims of a key, in the order in which they are granted. */
+  function ranked(key: VirtualPortKey): readonly VirtualPort[] {
+    const held = claims.get(key) ?? [];
+    const objectOf = (claim: VirtualPort) => services.get(claim.service)!.object;
+    return held.length < 2 ? held : held.sort((a, b) => compareAge(objectOf(a), objectOf(b)));
   }
 
   function take(): TableDelta {
@@ -173,10 +186,9 @@ export function createServiceTracker(options: ServiceTrackerOptions = {}): Servi
     const set: VirtualPort[] = [];
     const remove: VirtualPortKey[] = [];
     for (const key of touched) {
-      const [winner, ...losers] = ranked(key);
-      if (losers.length > 0) contested.add(key);
-      else contested.delete(key);
-      const now = winner === undefined ? undefined : claims.get(key)!.get(winner)!;
+      const [now, ...others] = ranked(key);
+      if (now === undefined || others.length === 0) conflicts.delete(key);
+      else conflicts.set(key, { key, winner: now.service, losers: others.map(({ service }) => service) });
       const before = current.get(key);
       if (now === undefined) {
         if (current.delete(key)) remove.push(key);
@@ -202,11 +214,7 @@ export function createServiceTracker(options: ServiceTrackerOptions = {}): Servi
     },
     take,
     ports: current,
-    conflicts: () =>
-      Array.from(contested, (key) => {
-        const [winner, ...losers] = ranked(key);
-        return { key, winner: winner!, losers };
-      }),
+    conflicts: () => Array.from(conflicts.values()),
     healthCheckPorts: () => healthChecks.ports(),
     problems,
   };

@@ -129,9 +129,10 @@ export function mergeCandidates(lists: readonly (readonly Candidate[])[]): reado
   return inOrder(lists.flat());
 }
 
-/** Sorts, and makes one of those that are there twice. */
+/** Sorts in place, and makes one of those that are there twice. */
 function inOrder(candidates: Candidate[]): readonly Candidate[] {
   candidates.sort((a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0));
+  if (!candidates.some(({ order }, i) => order === candidates[i + 1]?.order)) return candidates;
   const merged: Candidate[] = [];
   for (const candidate of candidates) {
     const last = merged.at(-1);
