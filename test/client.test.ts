@@ -179,7 +179,7 @@ test("controllers and agent work over HTTP as they do in process", async () => {
     client: http,
     dataPlane: plane,
     nodeName: "n1",
-    serviceRanges: [],
+    ranges: { ranges: [] },
     signal: end.signal,
   });
   try {

@@ -59,7 +59,7 @@ async function whole(): Promise<Whole> {
     client,
     dataPlane: plane,
     nodeName: "n1",
-    serviceRanges: ["10.96.0.0/16"],
+    ranges: { ranges: ["10.96.0.0/16"] },
     signal: end.signal,
     onProgrammed: (one) => programmed.push(one),
   });

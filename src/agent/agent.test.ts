@@ -43,7 +43,7 @@ function agentOn(
     client: api,
     dataPlane: plane,
     nodeName: "n1",
-    serviceRanges: ["10.96.0.0/16"],
+    ranges: { ranges: ["10.96.0.0/16"] },
     signal: end.signal,
     onProgrammed: (programmed) => log.push(programmed),
     backoff: { initial: 1, limit: 2 },
@@ -125,7 +125,7 @@ test("a data plane that refuses is brought in step by a whole sync", async () =>
 test("new ranges are a sync", async () => {
   await using scope = agentOn(createMemoryApi());
   await scope.agent.ready;
-  scope.agent.setServiceRanges(["10.97.0.0/16"]);
+  scope.agent.setRanges({ ranges: ["10.97.0.0/16"] });
   await scope.agent.settled();
   assert.deepEqual(scope.plane.calls, ["sync 0", "sync 0"]);
   assert.deepEqual(scope.plane.ranges, ["10.97.0.0/16"]);
@@ -151,8 +151,10 @@ test("how long each commit took is told, from the event and from what the endpoi
       ["delta", 1],
     ],
   );
-  assert.equal(log[0]!.sinceTrigger, undefined);
-  assert.ok(log[1]!.sinceTrigger! >= 2000 && log[1]!.sinceTrigger! < 60_000, String(log[1]!.sinceTrigger));
+  assert.deepEqual(log[0]!.sinceTriggers, []);
+  assert.equal(log[1]!.sinceTriggers.length, 1);
+  const [since] = log[1]!.sinceTriggers;
+  assert.ok(since! >= 2000 && since! < 60_000, String(since));
   assert.ok(log[1]!.sinceEvent >= 0 && log[1]!.sinceEvent < 1000);
 });
 
@@ -187,7 +189,7 @@ test("two services with one address: the older is programmed, the other is named
   assert.deepEqual(scope.agent.conflicts(), [
     { key: "10.96.0.1|TCP|80", winner: "default/a", losers: ["default/b"] },
   ]);
-  scope.agent.setServiceRanges([]);
+  scope.agent.setRanges({ ranges: [] });
   await scope.agent.settled();
   await scope[Symbol.asyncDispose]();
   assert.deepEqual(

@@ -16,8 +16,11 @@ import { createEventRecorder } from "../client/recorder.ts";
 import { type Informer, startInformer } from "../client/informer.ts";
 import type { DataPlane, SyncReport } from "../dataplane/dataplane.ts";
 import { OURS_SELECTOR } from "../dataplane/service-ports.ts";
+import type { HealthCheckPorts } from "../dataplane/health-check-ports.ts";
+import type { NodeView } from "../dataplane/node-view.ts";
 import { createServiceTracker, type VirtualPortConflict } from "../dataplane/service-table.ts";
 import type { ServiceTable } from "../dataplane/table.ts";
+import { createServiceReports } from "./service-reports.ts";
 
 const TRIGGER_TIME_ANNOTATION = "endpoints.kubernetes.io/last-change-trigger-time";
 
@@ -28,21 +31,38 @@ export interface Programmed {
   readonly written: number;
   /** From the first event that this commit answers to its end. */
   readonly sinceEvent: number;
-  /** From the oldest change that the endpoints tell of (annotation last-change-trigger-time) to the commit's end. */
-  readonly sinceTrigger: number | undefined;
+  /** Of the call to the data plane. */
+  readonly duration: number;
+  /**
+   * From each change that the endpoints tell of (annotation last-change-trigger-time) to the commit's end: what
+   * Kubernetes calls the network programming latency.
+   */
+  readonly sinceTriggers: readonly number[];
 }
+
+/** Everything of the table but its ports. */
+export type Ranges = Omit<ServiceTable, "ports">;
 
 export interface AgentOptions {
   readonly client: Client;
   readonly dataPlane: DataPlane;
   readonly nodeName: string;
-  /** The ranges of virtual addresses, "10.96.0.0/16": what is not served in them is refused. */
-  readonly serviceRanges: readonly string[];
+  readonly ranges: Ranges;
+  /** Nothing is programmed before it resolves: what is to be known of the node first. @default {at once} */
+  readonly after?: Promise<void>;
   readonly log?: Log;
   /** Stops the agent. The data plane is left as it is, and is not disposed. */
   readonly signal: AbortSignal;
   /** Called after each commit, for metrics. */
   readonly onProgrammed?: (programmed: Programmed) => void;
+  /** Called with each change that is received, and when something must be programmed for another reason. */
+  readonly onQueued?: (what: "service" | "endpoints" | "node") => void;
+  /** Called when all that is known is programmed, or needed no programming. */
+  readonly onCaughtUp?: () => void;
+  /** Called when a commit has failed; it is tried again. */
+  readonly onFailed?: (error: unknown) => void;
+  /** Called when what load balancers are to be told has changed, once that is programmed. */
+  readonly onHealthChecks?: (ports: HealthCheckPorts) => void;
   /** Between attempts while the data plane refuses. */
   readonly backoff?: BackoffOptions;
 }
@@ -56,19 +76,27 @@ export interface Agent {
   table(): ServiceTable;
   /** Virtual ports that more than one Service wants. */
   conflicts(): readonly VirtualPortConflict[];
-  setServiceRanges(ranges: readonly string[]): void;
+  /** How many Services are followed. */
+  services(): number;
+  /** A Warning about a Service ("namespace/name"), as an Event. */
+  report(service: string, reason: string, message: string): void;
+  /** Those that are given; the others stay. */
+  setRanges(ranges: Partial<Ranges>): void;
+  setNode(node: NodeView): void;
+  /** Milliseconds since the server sent anything; undefined: not yet. */
+  silence(): number | undefined;
   /** Resolves when all that has been received so far is committed. */
   settled(): Promise<void>;
 }
 
 export function startAgent(options: AgentOptions): Agent {
   const { client, dataPlane, nodeName, signal, log = silentLog } = options;
-  const tracker = createServiceTracker();
+  const tracker = createServiceTracker({ node: { name: nodeName } });
   const events = createEventRecorder({ client, component: "fairlead-agent", host: nodeName, log });
   const ready = Promise.withResolvers<SyncReport>();
   ready.promise.catch(() => undefined);
   const waiters: (() => void)[] = [];
-  let ranges = options.serviceRanges;
+  let { ranges } = options;
   let known = false;
   /** The next commit must be a sync: nothing was committed yet, the last one failed, or the ranges changed. */
   let mustSync = true;
@@ -76,18 +104,15 @@ export function startAgent(options: AgentOptions): Agent {
   let scheduled = false;
   /** The commits under way. */
   let running: Promise<void> | undefined;
-  /** When the oldest change that is not yet committed was received and when it happened. */
+  /** When the oldest change that is not yet committed was received, and when each of them happened. */
   let receivedAt: number | undefined;
-  let triggeredAt: number | undefined;
-  let reported = new Set<string>();
+  let triggers: number[] = [];
+  let healthChecks: HealthCheckPorts | undefined;
 
-  function changed(): void {
+  function changed(what: "service" | "endpoints" | "node"): void {
     receivedAt ??= performance.now();
+    options.onQueued?.(what);
     schedule();
-  }
-
-  function noteTrigger(time: number | undefined): void {
-    if (time !== undefined) triggeredAt = Math.min(triggeredAt ?? time, time);
   }
 
   function schedule(): void {
@@ -110,6 +135,7 @@ export function startAgent(options: AgentOptions): Agent {
 
   async function commitAll(): Promise<void> {
     while (!signal.aborted && pending()) await commit();
+    if (!pending()) options.onCaughtUp?.();
   }
 
   function wake(): void {
@@ -117,33 +143,39 @@ export function startAgent(options: AgentOptions): Agent {
   }
 
   async function commit(): Promise<void> {
-    const [received, triggered, how] = [receivedAt, triggeredAt, mustSync ? "sync" : "delta"] as const;
-    receivedAt = triggeredAt = undefined;
+    const [received, triggered, how] = [receivedAt, triggers, mustSync ? "sync" : "delta"] as const;
+    receivedAt = undefined;
+    triggers = [];
     mustSync = false;
+    const began = performance.now();
     try {
       const written = how === "sync" ? await syncAll() : await applyDelta();
       failures = 0;
-      reportConflicts();
+      reports.look();
+      tellHealthChecks();
       if (written === undefined) return;
+      const [ended, now] = [performance.now(), Date.now()];
       options.onProgrammed?.({
         how,
         written,
-        sinceEvent: received === undefined ? 0 : performance.now() - received,
-        sinceTrigger: triggered === undefined ? undefined : Date.now() - triggered,
+        sinceEvent: received === undefined ? 0 : ended - received,
+        duration: ended - began,
+        sinceTriggers: triggered.map((time) => now - time),
       });
     } catch (err) {
       mustSync = true;
       receivedAt = received ?? receivedAt;
-      triggeredAt = triggered ?? triggeredAt;
+      triggers = [...triggered, ...triggers];
       const delay = backoffDelay(++failures, options.backoff);
       log.error({ err, dataPlane: dataPlane.name, delay }, "programming the data plane failed, trying again");
+      options.onFailed?.(err);
       await pause(delay, signal);
     }
   }
 
   async function syncAll(): Promise<number> {
     tracker.take();
-    const report = await dataPlane.sync({ ports: new Map(tracker.ports), ranges });
+    const report = await dataPlane.sync({ ports: new Map(tracker.ports), ...ranges });
     log.info({ node: nodeName, dataPlane: dataPlane.name, ...report }, "the data plane is in step");
     ready.resolve(report);
     return report.written;
@@ -158,62 +190,60 @@ export function startAgent(options: AgentOptions): Agent {
     return size;
   }
 
-  function reportConflicts(): void {
-    const now = new Set<string>();
-    for (const { key, winner, losers } of tracker.conflicts())
-      for (const loser of losers) {
-        const conflict = `${key} ${loser}`;
-        now.add(conflict);
-        const object = reported.has(conflict) ? undefined : services.getByKey(loser);
-        if (object === undefined) continue;
-        const [address, protocol, port] = key.split("|");
-        const message = `${address} port ${port}/${protocol} belongs to the older Service ${winner}: connections go there`;
-        log.warn({ key, winner, loser }, message);
-        events.record(serviceKind, object, "Warning", "VirtualPortConflict", message);
-      }
-    reported = now;
+  /** Only what is programmed is told: a load balancer would send connections at once. */
+  function tellHealthChecks(): void {
+    const now = tracker.healthCheckPorts();
+    if (now === healthChecks) return;
+    healthChecks = now;
+    options.onHealthChecks?.(now);
   }
 
   const shared = { client, labelSelector: OURS_SELECTOR, signal, log };
   const services: Informer<Service> = startInformer({ ...shared, kind: serviceKind });
   const slices: Informer<EndpointSlice> = startInformer({ ...shared, kind: endpointSliceKind });
+  const reports = createServiceReports({
+    tracker,
+    serviceByKey: (key) => services.getByKey(key),
+    events,
+    log,
+  });
   services.addHandler({
     onAdd(service) {
       tracker.setService(service);
-      changed();
+      changed("service");
     },
     onUpdate(service) {
       tracker.setService(service);
-      changed();
+      changed("service");
     },
     onDelete(service) {
       tracker.removeService(service);
-      changed();
+      changed("service");
     },
   });
   slices.addHandler({
     onAdd(slice) {
       // What was there before us tells of other times.
-      if (slices.hasSynced) noteTrigger(triggerTime(slice));
+      const trigger = slices.hasSynced ? triggerTime(slice) : undefined;
+      if (trigger !== undefined) triggers.push(trigger);
       tracker.setSlice(slice);
-      changed();
+      changed("endpoints");
     },
     onUpdate(slice, old) {
       const [trigger, before] = [triggerTime(slice), triggerTime(old)];
-      if (trigger !== undefined && trigger !== before)
-        triggeredAt = Math.min(triggeredAt ?? trigger, trigger);
+      if (trigger !== undefined && trigger !== before) triggers.push(trigger);
       tracker.setSlice(slice);
-      changed();
+      changed("endpoints");
     },
     onDelete(slice) {
       tracker.removeSlice(slice);
-      changed();
+      changed("endpoints");
     },
   });
 
   async function run(): Promise<void> {
     try {
-      await Promise.all([services.synced, slices.synced]);
+      await Promise.all([services.synced, slices.synced, options.after]);
       known = true;
       schedule();
       await Promise.all([services.done, slices.done]);
@@ -238,12 +268,25 @@ export function startAgent(options: AgentOptions): Agent {
   return {
     ready: ready.promise,
     done: run(),
-    table: () => ({ ports: new Map(tracker.ports), ranges }),
+    table: () => ({ ports: new Map(tracker.ports), ...ranges }),
     conflicts: () => tracker.conflicts(),
-    setServiceRanges(next) {
-      ranges = next;
+    services: () => services.list().size,
+    report(service, reason, message) {
+      const object = services.getByKey(service);
+      if (object !== undefined) events.record(serviceKind, object, "Warning", reason, message);
+    },
+    setRanges(next) {
+      ranges = { ...ranges, ...next };
       mustSync = true;
-      schedule();
+      changed("node");
+    },
+    setNode(node) {
+      tracker.setNode(node);
+      if (tracker.changed > 0) changed("node");
+    },
+    silence() {
+      const heard = [services.heardAt, slices.heardAt].filter((time) => time !== undefined);
+      return heard.length === 0 ? undefined : performance.now() - Math.max(...heard);
     },
     settled,
   };

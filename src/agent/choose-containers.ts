@@ -24,6 +24,8 @@ export interface ContainersParts {
   /** Whether pods without a node are bound to this one: only where no scheduler does that. */
   readonly bindPods: boolean;
   readonly setMasqueradeBridges: MasqueradeBridges | undefined;
+  /** Called with the address ranges of the engine's networks, when they are known and when they have changed. */
+  readonly onSubnets: (subnets: readonly string[]) => void;
 }
 
 export interface ChosenContainers {
@@ -34,6 +36,8 @@ export interface ChosenContainers {
   readonly version: string;
   /** Where pods that we run get their addresses from. */
   readonly podCidrs: readonly string[];
+  /** Whether `onSubnets` is called soon after the runtime was started. */
+  readonly hasSubnets: boolean;
   /** Tells of all ranges of virtual addresses when they have changed. */
   setServiceRanges(ranges: readonly string[]): void;
   /** Takes everything back; after the runtime's run() has ended. */
@@ -51,6 +55,7 @@ export async function chooseContainers(
       description: "none",
       version: "none://",
       podCidrs: [],
+      hasSubnets: false,
       setServiceRanges() {},
       cleanup: async () => {},
     };
@@ -62,6 +67,7 @@ export async function chooseContainers(
   })({
     client: parts.client,
     log: parts.log,
+    onSubnets: parts.onSubnets,
     onMasqueradeBridges(pairs) {
       parts
         .setMasqueradeBridges?.(pairs)
@@ -74,6 +80,7 @@ export async function chooseContainers(
       description: await docker.describe(),
       version: await docker.containerRuntimeVersion(),
       podCidrs: [],
+      hasSubnets: docker.hasReach,
       setServiceRanges: (ranges) => docker.setServiceRanges(ranges),
       cleanup: () => docker.cleanup(),
     };
@@ -98,6 +105,7 @@ async function processes(parts: ContainersParts, why: string): Promise<ChosenCon
     description: `${await runtime.describe()}${why}`,
     version: `process://${process.versions.node}`,
     podCidrs: runtime.podCidrs,
+    hasSubnets: false,
     // Our own bridge keeps nothing apart.
     setServiceRanges() {},
     cleanup: () => runtime.cleanup(),

@@ -12,6 +12,7 @@ test("a node says what it has, and keeps what people wrote on it when it starts 
     addresses: ["192.0.2.1"],
     podCidrs: ["10.244.0.0/24"],
     serviceRanges: ["10.96.0.0/16"],
+    zone: undefined,
     containerRuntimeVersion: "none://",
     version: "1.2.3",
   };

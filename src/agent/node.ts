@@ -1,6 +1,6 @@
 /** This machine as a Node object: what `kubectl get nodes` shows, and what pods are bound to. */
 import { readFileSync } from "node:fs";
-import { arch, cpus, networkInterfaces, release, totalmem } from "node:os";
+import { arch, cpus, release, totalmem } from "node:os";
 import { ApiError } from "../api/api-error.ts";
 import { nodeKind } from "../api/node/kind.ts";
 import type { Node, NodeAddress } from "../api/node/type.ts";
@@ -8,6 +8,9 @@ import type { Client } from "../client/client.ts";
 
 /** Node annotation: the ranges of virtual addresses that its data plane answers for, comma-separated. */
 export const SERVICE_RANGES_ANNOTATION = "fairlead.dev/service-ranges";
+
+/** Which zone a node is in: endpoints of the same zone may be preferred. */
+export const ZONE_LABEL = "topology.kubernetes.io/zone";
 
 export interface NodeDescription {
   readonly name: string;
@@ -17,19 +20,12 @@ export interface NodeDescription {
   readonly podCidrs: readonly string[];
   /** "10.96.0.0/16"; none without a data plane. */
   readonly serviceRanges: readonly string[];
+  /** For the label topology.kubernetes.io/zone; undefined: a label that is there stays. */
+  readonly zone: string | undefined;
   /** "docker://20.10.24" or "process://24.21.0". */
   readonly containerRuntimeVersion: string;
   /** fairlead's own version. */
   readonly version: string;
-}
-
-/** The machine's addresses beyond loopback, as os.networkInterfaces lists them; 127.0.0.1 if there are none. */
-export function machineAddresses(): string[] {
-  const found = Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .filter(({ internal, address }) => !internal && !address.startsWith("fe80:"))
-    .map(({ address }) => address);
-  return found.length > 0 ? found : ["127.0.0.1"];
 }
 
 /** Writes the Node, new or not. A Node that somebody labelled or annotated keeps that. */
@@ -66,6 +62,7 @@ function nodeOf(description: NodeDescription, now: Date): Node {
         "kubernetes.io/hostname": description.name,
         "kubernetes.io/os": "linux",
         "kubernetes.io/arch": machine,
+        ...(description.zone !== undefined && { [ZONE_LABEL]: description.zone }),
       },
       annotations: { [SERVICE_RANGES_ANNOTATION]: description.serviceRanges.join(",") },
     },

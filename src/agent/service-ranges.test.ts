@@ -24,10 +24,11 @@ test("a range that overlaps the node's pods is left out, and said to whoever loo
   const end = new AbortController();
   const changed = Promise.withResolvers<readonly string[]>();
   const warnings: string[] = [];
-  const done = followServiceRanges({
+  const { done } = followServiceRanges({
     client: api,
     nodeName: "n1",
     initial: ["10.96.0.0/16"],
+    annotate: true,
     podRanges: ["10.244.0.0/24", "fd00:244::/64"],
     onChange: (ranges) => changed.resolve(ranges),
     log: { ...silentLog, warn: (_fields, message) => void warnings.push(message) },
@@ -59,10 +60,11 @@ test("ranges that come and go are told, and the Node says them", async () => {
     changed = Promise.withResolvers();
     return ranges;
   };
-  const done = followServiceRanges({
+  const { done } = followServiceRanges({
     client: api,
     nodeName: "n1",
     initial: ["10.96.0.0/16"],
+    annotate: true,
     onChange: (ranges) => changed.resolve(ranges),
     signal: end.signal,
   });

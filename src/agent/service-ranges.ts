@@ -24,6 +24,8 @@ export interface ServiceRangesOptions {
    * refuse connections to pods as to addresses that nobody serves. @default {[]}
    */
   readonly podRanges?: readonly string[];
+  /** Whether the Node's annotation is to follow: not where a kubelet writes the Node. */
+  readonly annotate: boolean;
   /** Called with all ranges, none within another, when they have changed. */
   readonly onChange: (ranges: readonly string[]) => void;
   readonly log?: Log;
@@ -31,11 +33,15 @@ export interface ServiceRangesOptions {
   readonly signal: AbortSignal;
 }
 
-/**
- * Follows the ServiceCIDRs until the signal aborts. A range that is going counts until it has gone. The promise resolves
- * when the signal has aborted and nothing is under way.
- */
-export async function followServiceRanges(options: ServiceRangesOptions): Promise<void> {
+export interface ServiceRanges {
+  /** Resolves when the ranges are known, or the server has refused to say. Never after the signal. */
+  readonly known: Promise<void>;
+  /** Resolves when the signal has aborted and nothing is under way. */
+  readonly done: Promise<void>;
+}
+
+/** Follows the ServiceCIDRs until the signal aborts. A range that is going counts until it has gone. */
+export function followServiceRanges(options: ServiceRangesOptions): ServiceRanges {
   const { client, nodeName, initial, onChange, podRanges = [], log = silentLog, signal } = options;
   const events = createEventRecorder({ client, component: "fairlead-agent", host: nodeName, log });
   const pods = podRanges.map(cidr);
@@ -43,7 +49,17 @@ export async function followServiceRanges(options: ServiceRangesOptions): Promis
   const warned = new Set<string>();
   let told = outermost(initial).join();
   let annotating: Promise<void> = Promise.resolve();
-  const ranges = startInformer({ client, kind: serviceCIDRKind, signal, log });
+  const known = Promise.withResolvers<void>();
+  const ranges = startInformer({
+    client,
+    kind: serviceCIDRKind,
+    signal,
+    log,
+    onFailure(error) {
+      // Servers before Kubernetes 1.33 may not have the kind: then what was given counts, and is all.
+      if (error instanceof ApiError && (error.code === 404 || error.code === 403)) known.resolve();
+    },
+  });
   const apartFromPods = (object: ServiceCIDR): string[] =>
     (object.spec?.cidrs ?? []).filter((text) => {
       const range = parseCidr(text);
@@ -63,14 +79,20 @@ export async function followServiceRanges(options: ServiceRangesOptions): Promis
     told = all.join();
     log.info({ ranges: all }, "the service ranges have changed");
     onChange(all);
-    annotating = annotating.then(async () => annotate(client, nodeName, all, log));
+    if (options.annotate) annotating = annotating.then(async () => annotate(client, nodeName, all, log));
   };
   ranges.addHandler({ onAdd: look, onUpdate: look, onDelete: look });
   // Rejected when the signal aborts before.
-  await ranges.synced.then(look, () => undefined);
-  await ranges.done;
-  await annotating;
-  await events.flushed();
+  const synced = ranges.synced.then(look, () => undefined).then(known.resolve);
+  return {
+    known: known.promise,
+    done: (async () => {
+      await synced;
+      await ranges.done;
+      await annotating;
+      await events.flushed();
+    })(),
+  };
 }
 
 /** The ranges without those that lie within another, sorted: a set of intervals takes no overlaps. */

@@ -3,15 +3,21 @@
  * `fairlead up` runs it beside its own API server, `fairlead agent` against any Kubernetes API server.
  */
 import { type Cidr, cidr, cidrsOverlap, formatCidr } from "../base/ip.ts";
+import { pause } from "../base/backoff.ts";
 import type { Log } from "../base/log.ts";
 import type { Client } from "../client/client.ts";
+import { machineAddresses } from "../containers/machine-addresses.ts";
 import type { ServiceTable } from "../dataplane/table.ts";
-import { type Agent, type Programmed, startAgent } from "./agent.ts";
+import { type Agent, startAgent } from "./agent.ts";
 import { chooseContainers, type ContainersChoice } from "./choose-containers.ts";
 import type { ChosenDataPlane } from "./choose-data-plane.ts";
-import { machineAddresses, registerNode } from "./node.ts";
+import { createHealthCheckServers } from "./health-check-servers.ts";
+import type { AgentMetrics } from "./metrics.ts";
+import { registerNode } from "./node.ts";
 import { keepNodeLease } from "./node-lease.ts";
-import { followServiceRanges } from "./service-ranges.ts";
+import { followOwnNode } from "./own-node.ts";
+import { createProxyHealth, type ProxyHealth } from "./proxy-health.ts";
+import { followServiceRanges, outermost } from "./service-ranges.ts";
 
 export interface NodeOptions {
   readonly nodeName: string;
@@ -24,6 +30,10 @@ export interface NodeOptions {
   readonly netns: string | undefined;
   /** The ranges of virtual addresses known from the start; ServiceCIDRs of the cluster come on top. */
   readonly serviceCidrs: readonly Cidr[];
+  /** Where pods of all nodes have their addresses, and every node has routes to. Empty: all Nodes' podCIDRs, not routed. */
+  readonly clusterCidrs: readonly Cidr[];
+  /** The zone this node is in; undefined: what its Node says. */
+  readonly zone: string | undefined;
   /** Where records of pods that we run are kept. */
   readonly stateDir: string;
   /** Whether the Node object is written, and its Lease kept; not where a kubelet does that. */
@@ -41,11 +51,12 @@ export interface NodeParts {
   readonly log: Log;
   /** Ends it: `stop` is to be called. */
   readonly signal: AbortSignal;
-  readonly onProgrammed?: (programmed: Programmed) => void;
+  readonly metrics: AgentMetrics;
 }
 
 export interface RunningNode {
   readonly agent: Agent | undefined;
+  readonly health: ProxyHealth;
   /** For people. */
   readonly containers: string;
   /** Containers are seen and the data plane is programmed. */
@@ -58,6 +69,12 @@ export interface RunningNode {
   stop(cleanup: boolean): Promise<void>;
 }
 
+/**
+ * How long the first commit waits, in milliseconds, for what is to be known of the node: a restart with nothing
+ * changed must write nothing, and a server or an engine that does not tell must not keep clients waiting.
+ */
+const KNOWLEDGE_TIMEOUT = 3000;
+
 /** Services and pods would share addresses. */
 export class RangeOverlapError extends Error {
   override readonly name = "RangeOverlapError";
@@ -67,9 +84,11 @@ export class RangeOverlapError extends Error {
 /** Throws, with what to do, if the containers' engine that was asked for does not answer or ranges overlap. */
 export async function startNode(options: NodeOptions, parts: NodeParts): Promise<RunningNode> {
   const { nodeName, serviceCidrs, netns } = options;
-  const { client, chosen, version, log, signal } = parts;
+  const { client, chosen, version, log, signal, metrics } = parts;
   const { dataPlane } = chosen;
   const serviceRanges = serviceCidrs.map(formatCidr);
+  const podRanges = new PodRanges(options.clusterCidrs.map(formatCidr));
+  const subnetsKnown = Promise.withResolvers<void>();
   const containers = await chooseContainers(options.containers, {
     client,
     log,
@@ -81,15 +100,23 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
     stateDir: options.stateDir,
     bindPods: options.bindPods,
     setMasqueradeBridges: chosen.setMasqueradeBridges,
+    onSubnets(subnets) {
+      podRanges.set("containers", subnets);
+      subnetsKnown.resolve();
+    },
   });
   const { runtime, podCidrs } = containers;
   checkRanges(serviceCidrs, podCidrs.map(cidr));
+  podRanges.set("own", podCidrs);
   let leaseKept = Promise.resolve();
   if (options.register) {
+    const found = machineAddresses(netns);
     await registerNode(client, {
       name: nodeName,
-      addresses: options.nodeAddresses ?? machineAddresses(),
+      // One that nobody else can reach has its loopback at least.
+      addresses: options.nodeAddresses ?? (found.length > 0 ? found : ["127.0.0.1"]),
       podCidrs,
+      zone: options.zone,
       serviceRanges: dataPlane === undefined ? [] : serviceRanges,
       containerRuntimeVersion: containers.version,
       version,
@@ -103,59 +130,107 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
   const failed = containersDone.then(() => new Promise<never>(() => {}));
 
   let programmed = Promise.withResolvers<void>();
-  const agent =
-    dataPlane === undefined
-      ? undefined
-      : startAgent({
-          client,
-          dataPlane,
-          nodeName,
-          serviceRanges,
-          log,
-          signal,
-          onProgrammed(what) {
-            programmed.resolve();
-            programmed = Promise.withResolvers<void>();
-            parts.onProgrammed?.(what);
-          },
-        });
-  const rangesFollowed =
-    agent === undefined
-      ? Promise.resolve()
-      : followServiceRanges({
-          client,
-          nodeName,
-          initial: serviceRanges,
-          podRanges: podCidrs,
-          onChange(ranges) {
-            agent.setServiceRanges(ranges);
-            containers.setServiceRanges(ranges);
-          },
-          log,
-          signal,
-        });
+  let agent: Agent | undefined;
+  const health = createProxyHealth({
+    silence: () => agent?.silence(),
+    onAnswer: (path, code) => metrics.healthAnswered(path, code),
+  });
+  const under: Promise<void>[] = [containersDone, leaseKept];
+  if (dataPlane !== undefined) {
+    const ownNode = followOwnNode({
+      client,
+      nodeName,
+      allNodes: options.clusterCidrs.length === 0,
+      zone: options.zone,
+      onChange({ view, node, podCidrs: ofNodes }) {
+        agent?.setNode(view);
+        health.setNode(node);
+        podRanges.set("nodes", ofNodes);
+      },
+      log,
+      signal,
+    });
+    const followed = followServiceRanges({
+      client,
+      nodeName,
+      initial: serviceRanges,
+      podRanges: podCidrs,
+      annotate: options.register,
+      onChange(ranges) {
+        agent?.setRanges({ ranges });
+        containers.setServiceRanges(ranges);
+      },
+      log,
+      signal,
+    });
+    const healthChecks = createHealthCheckServers({
+      netns,
+      healthy: () => health.healthy,
+      onFailure: (service, port, error) =>
+        agent?.report(
+          service,
+          "FailedToStartServiceHealthcheck",
+          `node ${nodeName} failed to start the health check of ${service} on port ${port}: ${error.message}`,
+        ),
+      log,
+      signal,
+    });
+    agent = startAgent({
+      client,
+      dataPlane,
+      nodeName,
+      ranges: { ranges: serviceRanges, ...podRanges.tables() },
+      after: waitAtMost(
+        Promise.all([ownNode.known, followed.known, containers.hasSubnets && subnetsKnown.promise]),
+        KNOWLEDGE_TIMEOUT,
+        signal,
+      ),
+      log,
+      signal,
+      onQueued(what) {
+        metrics.queued(what);
+        health.queued();
+      },
+      onCaughtUp() {
+        metrics.caughtUp();
+        health.updated();
+      },
+      onFailed: () => metrics.failed(),
+      onProgrammed(what) {
+        metrics.programmed(what);
+        programmed.resolve();
+        programmed = Promise.withResolvers<void>();
+      },
+      onHealthChecks: (ports) => healthChecks.set(ports),
+    });
+    podRanges.onChange = (ranges) => agent?.setRanges(ranges);
+    metrics.observe(agent);
+    under.push(agent.done, ownNode.done, followed.done);
+  }
+  const running = agent;
 
   const ready = (async () => {
     await Promise.race([containersSynced.promise, failed]);
-    await agent?.ready;
-    await agent?.settled();
+    await running?.ready;
+    await running?.settled();
   })();
   // Whoever awaits these sees the failure; until then it must not end the process.
   ready.catch(() => undefined);
   failed.catch(() => undefined);
 
   return {
-    agent,
+    agent: running,
+    health,
     containers: containers.description,
     ready,
     failed,
     async untilProgrammed(holds) {
-      if (agent === undefined) return new Promise<never>(() => {});
-      while (!holds(agent.table())) await programmed.promise;
-      return agent.settled();
+      if (running === undefined) return new Promise<never>(() => {});
+      while (!holds(running.table())) await programmed.promise;
+      return running.settled();
     },
     async stop(cleanup) {
-      await Promise.allSettled([containersDone, agent?.done, rangesFollowed, leaseKept]);
+      await Promise.allSettled(under);
       if (!cleanup) return;
       await containers.cleanup();
       await dataPlane?.cleanup();
@@ -171,4 +246,42 @@ function checkRanges(serviceCidrs: readonly Cidr[], podCidrs: readonly Cidr[]): 
         throw new RangeOverlapError(
           `Services (${formatCidr(service)}) and pods (${formatCidr(pod)}) would share addresses`,
         );
+}
+
+/** Where pods have their addresses, from all who know of some. */
+class PodRanges {
+  onChange: ((ranges: Pick<ServiceTable, "podRanges" | "routedRanges">) => void) | undefined;
+  readonly #cluster: readonly string[];
+  readonly #from = new Map<string, readonly string[]>();
+
+  constructor(cluster: readonly string[]) {
+    this.#cluster = cluster;
+  }
+
+  /** What one of them knows now. */
+  set(who: "own" | "nodes" | "containers", ranges: readonly string[]): void {
+    const before = this.tables().podRanges.join();
+    this.#from.set(who, ranges);
+    const tables = this.tables();
+    if (tables.podRanges.join() !== before) this.onChange?.(tables);
+  }
+
+  tables(): { podRanges: readonly string[]; routedRanges: readonly string[] } {
+    return {
+      podRanges: outermost([...this.#cluster, ...Array.from(this.#from.values()).flat()]),
+      routedRanges: outermost(this.#cluster),
+    };
+  }
+}
+
+/** Resolves when `promise` does, after so many milliseconds, or when the signal aborts. */
+async function waitAtMost(
+  promise: Promise<unknown>,
+  milliseconds: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const over = new AbortController();
+  const limit = pause(milliseconds, AbortSignal.any([signal, over.signal]));
+  await Promise.race([promise, limit]);
+  over.abort();
 }

@@ -45,3 +45,24 @@ export function parseNodeName(name: string): string {
     "give one in lower case letters, digits, '-' and '.' with --node-name",
   );
 }
+
+/** One address, or one of each family. Throws UserError. */
+export function parseNodeAddresses(text: string): string[] {
+  const addresses = text.split(",").map((part) => part.trim());
+  const families = addresses.map((address) => parseIp(address)?.family);
+  if (families.includes(undefined) || families.length > 2 || families[0] === families[1])
+    throw new UserError(
+      `--node-ip ${JSON.stringify(text)} must be one IP address, or one IPv4 and one IPv6 address`,
+      'write it as "192.0.2.10" or "192.0.2.10,2001:db8::10"',
+    );
+  return addresses;
+}
+
+/** A zone is a label's value (Kubernetes IsValidLabelValue). Throws UserError. */
+export function parseZone(text: string): string {
+  if (/^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/.test(text)) return text;
+  throw new UserError(
+    `--zone ${JSON.stringify(text)} is no label value`,
+    "give at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit",
+  );
+}

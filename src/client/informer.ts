@@ -33,6 +33,8 @@ export interface InformerOptions<T extends KubeObject, I extends string> {
   readonly log?: Log;
   /** Ends the informer. The cache stays readable. */
   readonly signal: AbortSignal;
+  /** Called with each failure to list or watch; it is tried again after a while. */
+  readonly onFailure?: (error: unknown) => void;
   /** Between attempts while the server fails. */
   readonly backoff?: BackoffOptions;
   /** Objects a page of the first list. @default 500, as client-go */
@@ -46,6 +48,8 @@ export interface Informer<T extends KubeObject, I extends string = never> extend
   /** Resolves when the first list is in the cache and was handed to the handlers. Rejects if the signal aborts before. */
   readonly synced: Promise<void>;
   readonly hasSynced: boolean;
+  /** When the server last sent a list, an event or a bookmark (performance.now); undefined: not yet. */
+  readonly heardAt: number | undefined;
   /** Resolves when the informer has ended. */
   readonly done: Promise<void>;
   /** What is in the cache already is handed over as added, at once. Disposing removes the handler. */
@@ -73,6 +77,9 @@ export function startInformer<T extends KubeObject, I extends string = never>(
   /** The version up to which the cache follows the server; undefined: a list is needed. */
   let version: string | undefined;
   let failures = 0;
+  let heardAt: number | undefined;
+  /** The failure that was last logged; undefined: there is none. */
+  let said: string | undefined;
   /** uids whose deletion by us the watch has not yet shown. */
   const forgotten = new Set<string>();
 
@@ -171,6 +178,7 @@ export function startInformer<T extends KubeObject, I extends string = never>(
       }
     }
     if (signal.aborted) return;
+    heard();
     replace(items, page.metadata.resourceVersion);
     if (hasSynced) return;
     hasSynced = true;
@@ -184,11 +192,31 @@ export function startInformer<T extends KubeObject, I extends string = never>(
     let events = 0;
     for await (const event of client.watch(kind, { ...query, resourceVersion: version ?? "", signal })) {
       if (signal.aborted) return true;
+      heard();
       apply(event);
       failures = 0;
       events++;
     }
     return events > 0 || performance.now() - started >= shortWatch;
+  }
+
+  function heard(): void {
+    heardAt = performance.now();
+    sayRecovery();
+  }
+
+  /** Once for as long as it is the same, so that a server that is away for a day does not fill the log. */
+  function sayFailure(err: unknown): void {
+    const what = err instanceof Error ? err.message : String(err);
+    const level = what === said ? "debug" : "warn";
+    said = what;
+    log[level]({ err, kind: kind.kind }, "following the server failed, trying again");
+  }
+
+  function sayRecovery(): void {
+    if (said === undefined) return;
+    said = undefined;
+    log.info({ kind: kind.kind }, "following the server again");
   }
 
   async function run(): Promise<void> {
@@ -197,12 +225,13 @@ export function startInformer<T extends KubeObject, I extends string = never>(
         if (await follow()) continue;
       } catch (error) {
         if (signal.aborted) break;
+        options.onFailure?.(error);
         if (isGone(error)) {
           log.info({ kind: kind.kind, version }, "the watch fell too far behind: listing again");
           version = undefined;
           // Once at once: the list is what cures it. If that does not help, with pauses.
           if (failures++ === 0) continue;
-        } else log.warn({ err: error, kind: kind.kind }, "following the server failed, trying again");
+        } else sayFailure(error);
       }
       await pause(backoffDelay(++failures, options.backoff), signal);
     }
@@ -217,6 +246,9 @@ export function startInformer<T extends KubeObject, I extends string = never>(
     synced: synced.promise,
     get hasSynced() {
       return hasSynced;
+    },
+    get heardAt() {
+      return heardAt;
     },
     done,
     get: (namespace, name) => cache.get(namespace, name),

@@ -1,4 +1,5 @@
 /** The server's contract: what it is started with, and what a running one offers. Implemented by start.ts. */
+import type { Registry as MetricRegistry } from "prom-client";
 import type { Cidr } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import type { KindCatalog } from "../api/kind-catalog.ts";
@@ -50,6 +51,8 @@ export interface ServerOptions {
    * @default no audit
    */
   readonly auditLog?: string | undefined;
+  /** What other parts of this process count: /metrics tells it too. @default {[]} */
+  readonly metrics?: readonly MetricRegistry[];
   /** What clients may take of the server together, and each for how long. */
   readonly limits?: ServerLimits;
   /** @default says nothing */

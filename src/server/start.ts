@@ -66,7 +66,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     }),
   );
   const { policy } = stack.use(await startAuthorization({ store, registry, log }));
-  const metrics = createMetrics(store, kinds);
+  const metrics = createMetrics(store, kinds, options.metrics);
   let phase: Phase = "starting";
   const handler = createApiHandler({
     registry,

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { Command, Option } from "commander";
 import { pino } from "pino";
 import { chooseDataPlane } from "../../agent/choose-data-plane.ts";
+import { createAgentMetrics } from "../../agent/metrics.ts";
+import { serveNode } from "../../agent/serve-node.ts";
 import { startNode } from "../../agent/start-node.ts";
 import { createHttpClient } from "../../client/http.ts";
 import { loadKubeconfig } from "../../client/kubeconfig.ts";
@@ -97,22 +99,23 @@ async function runAgent(flags: AgentFlags, version: string): Promise<void> {
   });
   await using stack = new AsyncDisposableStack();
   const chosen = await chooseDataPlane(options.dataPlane, options.netns, log);
-  stack.use(chosen.dataPlane!);
+  const dataPlane = stack.use(chosen.dataPlane!);
   const client = stack.use(createHttpClient({ ...config, userAgent: `fairlead-agent/${version}` }));
+  const metrics = createAgentMetrics();
   const node = await startNode(
-    {
-      nodeName: options.nodeName,
-      containers: options.containers,
-      bindPods: options.bindPods,
-      podCidrs: options.podCidrs,
-      netns: options.netns,
-      serviceCidrs: options.serviceCidrs,
-      stateDir: join(options.dataDir, "pods"),
-      register: options.register,
-      nodeAddresses: options.nodeAddresses,
-    },
-    { client, chosen, version, log, signal },
+    { ...options, stateDir: join(options.dataDir, "pods") },
+    { client, chosen, version, log, signal, metrics },
   );
+  const served = serveNode({
+    healthz: options.healthz,
+    metrics: options.metrics,
+    netns: options.netns,
+    health: node.health,
+    registry: metrics.registry,
+    proxyMode: dataPlane.name,
+    log,
+    signal,
+  });
   const say = (name: string, value: string): boolean =>
     process.stdout.write(`  ${name.padEnd(11)} ${value}\n`);
   process.stdout.write(`fairlead ${version} agent\n`);
@@ -128,4 +131,5 @@ async function runAgent(flags: AgentFlags, version: string): Promise<void> {
   if (!signal.aborted) process.stdout.write("ready\n");
   await Promise.race([stopRequested, node.failed]);
   await node.stop(options.cleanup);
+  await served;
 }

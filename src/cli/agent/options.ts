@@ -2,10 +2,9 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { DataPlaneChoice } from "../../agent/choose-data-plane.ts";
-import { type Cidr, parseIp } from "../../base/ip.ts";
-import { parseHostPort, parseNodeName, parseRanges } from "../node-options.ts";
+import type { Cidr } from "../../base/ip.ts";
+import { parseHostPort, parseNodeAddresses, parseNodeName, parseRanges, parseZone } from "../node-options.ts";
 import { defaultDataDir } from "../up/options.ts";
-import { UserError } from "../user-error.ts";
 
 /** As commander hands them over. */
 export interface AgentFlags {
@@ -79,7 +78,7 @@ export function parseAgentOptions(flags: AgentFlags): AgentOptions {
     dataDir: flags.dataDir ?? join(defaultDataDir(), "agent", nodeName),
     bindPods: flags.bindPods ?? false,
     nodeAddresses: flags.nodeIp === undefined ? undefined : parseNodeAddresses(flags.nodeIp),
-    zone: flags.zone,
+    zone: flags.zone === undefined ? undefined : parseZone(flags.zone),
     healthz: parseListener("--healthz-bind-address", flags.healthzBindAddress),
     metrics: parseListener("--metrics-bind-address", flags.metricsBindAddress),
     register: flags.registerNode ?? flags.containers !== "none",
@@ -91,15 +90,4 @@ export function parseAgentOptions(flags: AgentFlags): AgentOptions {
 /** "none" (or nothing, as with kube-proxy) is no listener. */
 function parseListener(option: string, text: string): HostPort | undefined {
   return text === "" || text === "none" ? undefined : parseHostPort(option, text, "127.0.0.1:10256");
-}
-
-export function parseNodeAddresses(text: string): string[] {
-  const addresses = text.split(",").map((part) => part.trim());
-  const families = addresses.map((address) => parseIp(address)?.family);
-  if (families.includes(undefined) || families.length > 2 || families[0] === families[1])
-    throw new UserError(
-      `--node-ip ${JSON.stringify(text)} must be one IP address, or one IPv4 and one IPv6 address`,
-      'write it as "192.0.2.10" or "192.0.2.10,2001:db8::10"',
-    );
-  return addresses;
 }

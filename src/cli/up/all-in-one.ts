@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Cidr } from "../../base/ip.ts";
 import type { Log } from "../../base/log.ts";
 import { chooseDataPlane } from "../../agent/choose-data-plane.ts";
+import { createAgentMetrics } from "../../agent/metrics.ts";
 import { startNode } from "../../agent/start-node.ts";
 import type { Client } from "../../client/client.ts";
 import { createInProcessClient } from "../../client/in-process.ts";
@@ -64,7 +65,9 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
   });
   stack.use(store);
   const storeRevision = store.revision;
+  const metrics = createAgentMetrics();
   const server = await startServer({
+    ...(dataPlane !== undefined && { metrics: [metrics.registry] }),
     store,
     bind: options.bind,
     dataDir: options.dataDir,
@@ -97,9 +100,11 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
       serviceCidrs,
       stateDir: join(options.dataDir, "pods"),
       register: true,
-      nodeAddresses: undefined,
+      nodeAddresses: options.nodeAddresses,
+      clusterCidrs: options.clusterCidrs,
+      zone: options.zone,
     },
-    { client, chosen, version, log, signal },
+    { client, chosen, version, log, signal, metrics },
   );
 
   const ready = (async () => {

@@ -39,6 +39,15 @@ export function upCommand(version: string): Command {
       "addresses of pods that run as processes (default: 10.244.0.0/24; 127.244.0.0/24 without root)",
     )
     .option("--node-name <NAME>", "this machine's Node (default: its host name)")
+    .option(
+      "--node-ip <ADDRESS[,ADDRESS]>",
+      "this node's addresses in its Node object (default: all that it has)",
+    )
+    .option("--zone <NAME>", "the zone this node is in: endpoints of the same zone may be preferred")
+    .option(
+      "--cluster-cidr <CIDR[,CIDR]>",
+      "where pods of all nodes have their addresses: connections from there are from inside the cluster",
+    )
     .option("--netns <NAME>", "program and run pods in this network namespace, not in the caller's")
     .option(
       "--token-auth-file <FILE>",

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { ContainersChoice } from "../../agent/choose-containers.ts";
 import type { DataPlaneChoice } from "../../agent/choose-data-plane.ts";
 import type { Cidr } from "../../base/ip.ts";
-import { parseHostPort, parseNodeName, parseRanges } from "../node-options.ts";
+import { parseHostPort, parseNodeAddresses, parseNodeName, parseRanges, parseZone } from "../node-options.ts";
 import { UserError } from "../user-error.ts";
 
 /** As commander hands them over. */
@@ -16,7 +16,10 @@ export interface UpFlags {
   readonly dataplane: DataPlaneChoice;
   readonly serviceCidr?: string;
   readonly podCidr?: string;
+  readonly clusterCidr?: string;
   readonly nodeName?: string;
+  readonly nodeIp?: string;
+  readonly zone?: string;
   readonly netns?: string;
   readonly cleanup?: boolean;
   readonly tokenAuthFile?: string;
@@ -34,7 +37,13 @@ export interface UpOptions {
   readonly serviceCidrs: readonly Cidr[] | undefined;
   /** One range, or one of each family, the primary first; none: the default. */
   readonly podCidrs: readonly Cidr[];
+  /** Where pods of all nodes have their addresses, and every node has routes to. */
+  readonly clusterCidrs: readonly Cidr[];
   readonly nodeName: string;
+  /** One, or one of each family; undefined: all addresses of the namespace that is programmed. */
+  readonly nodeAddresses: readonly string[] | undefined;
+  /** Undefined: what the Node's label says. */
+  readonly zone: string | undefined;
   readonly netns: string | undefined;
   readonly cleanup: boolean;
   /** Users with fixed tokens. */
@@ -61,6 +70,9 @@ export function parseUpOptions(flags: UpFlags): UpOptions {
     dataPlane: flags.dataplane,
     serviceCidrs: flags.serviceCidr === undefined ? undefined : parseServiceCidrs(flags.serviceCidr),
     podCidrs: flags.podCidr === undefined ? [] : parseRanges("--pod-cidr", flags.podCidr),
+    clusterCidrs: flags.clusterCidr === undefined ? [] : parseRanges("--cluster-cidr", flags.clusterCidr),
+    nodeAddresses: flags.nodeIp === undefined ? undefined : parseNodeAddresses(flags.nodeIp),
+    zone: flags.zone === undefined ? undefined : parseZone(flags.zone),
     nodeName: parseNodeName(flags.nodeName ?? hostname().toLowerCase()),
     netns: flags.netns,
     cleanup: flags.cleanup ?? false,

@@ -32,6 +32,8 @@ export interface ReachOptions extends DockerUserOptions {
    * all of them at the first look, and when they have changed.
    */
   readonly onMasqueradeBridges?: (pairs: readonly BridgePair[]) => void;
+  /** The ranges of all networks that are bridges, sorted: called at the first look, and when they have changed. */
+  readonly onSubnets?: (subnets: readonly string[]) => void;
 }
 
 type BridgePair = readonly [input: string, output: string];
@@ -49,6 +51,8 @@ export class EngineReach {
   readonly #looked = Promise.withResolvers<void>();
   /** The pairs that were last told of, as JSON. */
   #pairs = "";
+  /** The same of the networks' ranges; undefined: nothing was told. */
+  #subnets: string | undefined;
   /** What was last logged of the rule and the firewall, so that each is said once. */
   #said = "";
   #wake: (() => void) | undefined;
@@ -166,11 +170,18 @@ export class EngineReach {
     const bridges = bridgesOf(await engine.networks(), interfacesByAddress(routes));
     if (netfilter.ipv4 || netfilter.ipv6)
       for (const index of enableHairpin(routes, bridges)) this.#hairpins.add(index);
+    this.#tellSubnets(bridges.flatMap(({ subnets }) => subnets).sort());
     const pairs = masqueradeBridges(bridges, netfilter);
     const text = JSON.stringify(pairs);
     if (text === this.#pairs) return;
     this.#pairs = text;
     this.#options.onMasqueradeBridges?.(pairs);
+  }
+
+  #tellSubnets(subnets: readonly string[]): void {
+    if (subnets.join() === this.#subnets) return;
+    this.#subnets = subnets.join();
+    this.#options.onSubnets?.(subnets);
   }
 
   #say(what: string, say: () => void): void {

@@ -4,13 +4,12 @@
  * It only looks: it starts and stops nothing, and writes only Pods that carry its mark and are of its node. With
  * `serviceRanges` it also sees to it that containers of one network reach virtual addresses behind another.
  */
-import { networkInterfaces } from "node:os";
 import { type Log, silentLog } from "../../base/log.ts";
 import type { BackoffOptions } from "../../base/backoff.ts";
 import type { Client } from "../../client/client.ts";
 import { createWorkQueue } from "../../base/workqueue.ts";
 import { hasCapability } from "../../sys/capability.ts";
-import { callInNetns } from "../../sys/netns.ts";
+import { machineAddresses } from "../machine-addresses.ts";
 import type { ContainerRuntime } from "../runtime.ts";
 import { engineAddress, type EngineEnvironment } from "./engine-address.ts";
 import { type Engine, openEngine } from "./engine.ts";
@@ -60,11 +59,15 @@ export interface DockerRuntimeParts {
    * bridges past netfilter: before run() is synced, and again when networks come and go. Only with `serviceRanges`.
    */
   readonly onMasqueradeBridges?: (pairs: readonly (readonly [input: string, output: string])[]) => void;
+  /** The address ranges of the engine's networks: before run() is synced, and when they change. Only with `serviceRanges`. */
+  readonly onSubnets?: (subnets: readonly string[]) => void;
 }
 
 export interface DockerRuntime extends ContainerRuntime {
   /** "docker://20.10.24", for the Node's status. Throws EngineError. */
   containerRuntimeVersion(): Promise<string>;
+  /** Whether the way between networks and virtual addresses is kept open here: only then are subnets and bridges told. */
+  readonly hasReach: boolean;
   /** The ranges of virtual addresses have changed. Nothing where there were no `serviceRanges` at the start. */
   setServiceRanges(ranges: readonly string[]): void;
   /** Takes back what was put into the kernel for `serviceRanges`. After run() has ended. The Pods stay. */
@@ -94,14 +97,19 @@ class Mirror implements DockerRuntime {
     this.#openEngine = openEngine;
     const { serviceRanges = [], netns } = options;
     if (serviceRanges.length === 0) return;
-    const { onMasqueradeBridges } = parts;
+    const { onMasqueradeBridges, onSubnets } = parts;
     const reach = {
       serviceRanges,
       ...(netns !== undefined && { netns }),
       ...(onMasqueradeBridges !== undefined && { onMasqueradeBridges }),
+      ...(onSubnets !== undefined && { onSubnets }),
     };
     if (hasCapability("NET_ADMIN")) this.#reach = new EngineReach(reach, this.#log);
     else this.#log.info({}, "no CAP_NET_ADMIN: the isolation of the engine's networks stays as it is");
+  }
+
+  get hasReach(): boolean {
+    return this.#reach !== undefined;
   }
 
   async describe(): Promise<string> {
@@ -200,15 +208,6 @@ class Mirror implements DockerRuntime {
     }
     await Promise.all([queue.idle(), writer.done, reaching]);
   }
-}
-
-/** The addresses by which others reach this machine, of the interfaces in a namespace. */
-function machineAddresses(netns: string | undefined): string[] {
-  return Object.entries(callInNetns(netns, networkInterfaces))
-    .filter(([name]) => !/^(docker\d+|br-[0-9a-f]{12}|veth)/.test(name))
-    .flatMap(([, addresses]) => addresses ?? [])
-    .filter(({ internal, address }) => !internal && !address.startsWith("fe80:"))
-    .map(({ address }) => address);
 }
 
 /** "Docker" or "Podman", which tells itself apart among its components. */

@@ -17,6 +17,8 @@ let ofProcess: Registry | undefined;
 export function createMetrics(
   store: Pick<Store, "revision" | "compactedRevision">,
   catalog: KindCatalog,
+  /** What else is told, of other parts in this process. */
+  others: readonly Registry[] = [],
 ): Metrics {
   const register = new Registry();
   const requests = createRequestMetrics(register, catalog);
@@ -34,7 +36,7 @@ export function createMetrics(
     ofProcess = new Registry();
     collectDefaultMetrics({ register: ofProcess });
   }
-  const all = Registry.merge([register, ofProcess]);
+  const all = Registry.merge([register, ofProcess, ...others]);
 
   return {
     requests,
