@@ -33,6 +33,23 @@ const native = {
   recv: declare<[number, Uint8Array, number, number]>(
     "long recv(int fd, void *buffer, size_t length, int flags)",
   ),
+  listen: declare<[number, number]>("int listen(int fd, int backlog)"),
+  accept4: declare<[number, Uint8Array | null, Uint8Array | null, number]>(
+    "int accept4(int fd, void *address, void *length, int flags)",
+  ),
+  getsockname: declare<[number, Uint8Array, Uint8Array]>(
+    "int getsockname(int fd, void *address, void *length)",
+  ),
+  shutdown: declare<[number, number]>("int shutdown(int fd, int how)"),
+  sendmsg: declare<[number, Uint8Array, number]>("long sendmsg(int fd, const void *message, int flags)"),
+  recvmsg: declare<[number, Uint8Array, number]>("long recvmsg(int fd, void *message, int flags)"),
+  epollCreate: declare<[number]>("int epoll_create1(int flags)"),
+  epollControl: declare<[number, number, number, Uint8Array | null]>(
+    "int epoll_ctl(int epoll, int operation, int fd, void *event)",
+  ),
+  epollWait: declare<[number, Uint8Array, number, number]>(
+    "int epoll_wait(int epoll, void *events, int most, int timeout)",
+  ),
   close: declare<[number]>("int close(int fd)"),
   setns: declare<[number, number]>("int setns(int fd, int type)"),
   unshare: declare<[number]>("int unshare(int flags)"),
@@ -51,7 +68,9 @@ function check(call: string, result: number, args: readonly unknown[]): number {
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
+export const AF_UNIX = 1;
 export const SOCK_STREAM = 1;
+export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = 0x800;
 export const SOCK_CLOEXEC = 0x80000;
@@ -110,6 +129,76 @@ export function send(fd: number, data: Uint8Array, flags: number): number {
 export function receive(fd: number, buffer: Uint8Array, flags: number): number {
   const received = native.recv(fd, buffer, buffer.length, flags);
   return received < 0 ? -koffi.errno() : received;
+}
+
+/** The first `length` bytes of `data`, as {@link send}: a view of a part costs as much as the call. */
+export function sendPart(fd: number, data: Uint8Array, length: number, flags: number): number {
+  const sent = native.send(fd, data, length, flags);
+  return sent < 0 ? -koffi.errno() : sent;
+}
+
+/** sendmsg(2): how many bytes were taken, or the negative errno. `message` is a struct msghdr. */
+export function sendMessage(fd: number, message: Uint8Array, flags: number): number {
+  const sent = native.sendmsg(fd, message, flags);
+  return sent < 0 ? -koffi.errno() : sent;
+}
+
+/** recvmsg(2): how many bytes came, or the negative errno. `message` is a struct msghdr. */
+export function receiveMessage(fd: number, message: Uint8Array, flags: number): number {
+  const received = native.recvmsg(fd, message, flags);
+  return received < 0 ? -koffi.errno() : received;
+}
+
+export function listen(fd: number, backlog: number): void {
+  check("listen", native.listen(fd, backlog), [fd, backlog]);
+}
+
+/** accept4(2): the new descriptor, or the negative errno. The peer's address is written to `address`, if given. */
+export function accept(fd: number, flags: number, address?: SocketAddressBuffer): number {
+  const length = address === undefined ? null : address.length;
+  length?.set(ADDRESS_LENGTH);
+  const accepted = native.accept4(fd, address?.bytes ?? null, length, flags);
+  return accepted < 0 ? -koffi.errno() : accepted;
+}
+
+/** getsockname(2), into `address`. */
+export function getSocketName(fd: number, address: SocketAddressBuffer): void {
+  address.length.set(ADDRESS_LENGTH);
+  check("getsockname", native.getsockname(fd, address.bytes, address.length), [fd]);
+}
+
+/** Where the kernel writes a struct sockaddr_in or sockaddr_in6, and its length. */
+export interface SocketAddressBuffer {
+  readonly bytes: Uint8Array;
+  readonly length: Uint8Array;
+}
+
+/** sizeof(struct sockaddr_in6), as bytes of a number: enough for both families. */
+const ADDRESS_LENGTH = new Uint8Array(Uint32Array.of(28).buffer);
+
+/** shutdown(2): 0, or the negative errno (-ENOTCONN where the other side has gone). */
+export function shutdown(fd: number, how: number): number {
+  return native.shutdown(fd, how) < 0 ? -koffi.errno() : 0;
+}
+
+/** setsockopt(2) with a value that is no int. */
+export function setSocketOptionBytes(fd: number, level: number, option: number, value: Uint8Array): void {
+  check("setsockopt", native.setsockopt(fd, level, option, value, value.length), [fd, level, option, value]);
+}
+
+export function epollCreate(): number {
+  return check("epoll_create1", native.epollCreate(SOCK_CLOEXEC), []);
+}
+
+/** epoll_ctl(2); `event` is a struct epoll_event. */
+export function epollControl(epoll: number, operation: number, fd: number, event: Uint8Array | null): void {
+  check("epoll_ctl", native.epollControl(epoll, operation, fd, event), [epoll, operation, fd]);
+}
+
+/** epoll_wait(2) without waiting: how many of at most `most` events were written to `events`, or the negative errno. */
+export function epollWait(epoll: number, events: Uint8Array, most: number): number {
+  const count = native.epollWait(epoll, events, most, 0);
+  return count < 0 ? -koffi.errno() : count;
 }
 
 export function close(fd: number): void {

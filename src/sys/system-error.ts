@@ -41,7 +41,10 @@ export function describeErrno(errno: number): string {
 export const EINTR = 4;
 export const EAGAIN = 11;
 export const EINVAL = 22;
+export const ENFILE = 23;
+export const EMFILE = 24;
 export const EMSGSIZE = 90;
+export const EADDRINUSE = 98;
 export const ENOBUFS = 105;
 export const EINPROGRESS = 115;
 

@@ -1,5 +1,5 @@
 /** Why a virtual port could not be listened on, and what helps. */
-import { backendName } from "./rotation.ts";
+import { backendName } from "./target.ts";
 import type { VirtualPort } from "../table.ts";
 
 /** `error` is what the system said to bind(2) or listen(2); errno(3) has the names. */

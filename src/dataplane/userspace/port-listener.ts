@@ -1,20 +1,25 @@
-/** What the data plane needs of a listener, TCP's and UDP's alike: one for each VirtualPort that has backends. */
+/** What the data plane needs of a listener, TCP's and UDP's alike: one for each VirtualPort that is served. */
 import type { Log } from "../../base/log.ts";
-import type { Backend } from "../table.ts";
+import type { DatagramBuffer } from "../../sys/datagram.ts";
+import type { Epoll } from "../../sys/epoll.ts";
+import type { Chooser, ChooserParts } from "./chooser.ts";
 
 export interface PortListener {
-  /** Resolves when the socket takes connections or datagrams; rejects with the system's error if it cannot be bound. */
-  listen(): Promise<void>;
-  /** Replaces the backends, of which there is at least one; false if they are the same. */
-  replace(backends: readonly Backend[]): boolean;
+  /** The listening socket. */
+  readonly fd: number;
+  chooser: Chooser;
+  /** After a new `chooser`: moves what waits for, or is a UDP flow to, a backend that is not in it. */
+  moveFromRemoved(): void;
   /** Stops listening at once: the kernel refuses what comes from now on. Established connections go on. */
   close(): void;
+  /** As close, for a socket that another process goes on with: what has been accepted here is finished here. */
+  handOver(): void;
 }
 
-export interface ListenerParts {
+export interface ListenerParts extends ChooserParts {
   readonly log: Log;
-  /** 0 to below 1. */
-  readonly random: () => number;
+  readonly epoll: Epoll;
+  readonly datagrams: DatagramBuffer;
   /** Everything that goes on after its listener is closed, to be cut when the data plane ends. */
   readonly connections: Set<Disposable>;
   readonly tcpConnectTimeoutMs: number;

@@ -1,177 +1,117 @@
-/**
- * TCP: accepts connections to a virtual address and joins each to one to a backend.
- *
- * The joined pair behaves as one connection: an end (FIN) on one side is an end on the other and leaves the way back
- * open, a reset is a reset, and a reader that is slow slows the writer down.
- */
-import { connect, createServer, type Server, type Socket } from "node:net";
-import type { Backend, VirtualPort } from "../table.ts";
+/** TCP: accepts the connections to a virtual address, and finds each a backend. */
+import { EPOLLIN, type EpollHandler } from "../../sys/epoll.ts";
+import { addressText, newSocketAddressBuffer, portOf, resetTcp } from "../../sys/inet-socket.ts";
+import * as libc from "../../sys/libc.ts";
+import { EAGAIN, EMFILE, ENFILE, errnoName } from "../../sys/system-error.ts";
+import type { Client } from "./balancer.ts";
+import type { Chooser } from "./chooser.ts";
 import type { ListenerParts, PortListener } from "./port-listener.ts";
-import { backendName, Rotation } from "./rotation.ts";
+import { SilentConnections } from "./silent-connections.ts";
+import { TcpConnector } from "./tcp-connector.ts";
 
-/** How many backends a connection tries before it is reset. */
-const MAX_ATTEMPTS = 3;
+/** How many connections are accepted before other sockets have their turn. */
+const ACCEPTS = 64;
+/** How long nothing is accepted when there are no descriptors left. */
+const PAUSE_MS = 100;
 
-const SOCKET = {
-  allowHalfOpen: true,
-  noDelay: true,
-  keepAlive: true,
-  keepAliveInitialDelay: 60_000,
-} as const;
+/** Where accept(2) writes the client's address: used up before the next call. */
+const ADDRESS = newSocketAddressBuffer();
 
-export class TcpListener implements PortListener {
-  readonly #port: VirtualPort;
+export class TcpListener implements PortListener, EpollHandler {
+  readonly fd: number;
+  chooser: Chooser;
   readonly #parts: ListenerParts;
-  readonly #rotation: Rotation;
-  readonly #server: Server;
   /** Accepted connections that no backend has answered yet. */
-  readonly #connecting = new Set<Connection>();
+  readonly #connecting = new Set<TcpConnector>();
+  readonly #silent: SilentConnections;
+  #pause: NodeJS.Timeout | undefined;
 
-  constructor(port: VirtualPort, parts: ListenerParts) {
-    this.#port = port;
+  /** Owns `fd`, which listens. */
+  constructor(fd: number, chooser: Chooser, parts: ListenerParts) {
+    this.fd = fd;
+    this.chooser = chooser;
     this.#parts = parts;
-    this.#rotation = new Rotation(parts.random);
-    this.#rotation.replace(port.backends);
-    // Paused until there is a backend to read for.
-    this.#server = createServer({ ...SOCKET, pauseOnConnect: true }, (client) => this.#accept(client));
+    this.#silent = new SilentConnections(parts);
+    parts.epoll.add(fd, EPOLLIN, this);
   }
 
-  async listen(): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#server.once("error", reject);
-    this.#server.listen({ host: this.#port.address, port: this.#port.port, backlog: 4096 }, resolve);
-    try {
-      await promise;
-    } finally {
-      this.#server.off("error", reject);
+  onEvents(): void {
+    const { needsClient } = this.chooser;
+    for (let i = 0; i < ACCEPTS; i++) {
+      const fd = libc.accept(
+        this.fd,
+        libc.SOCK_NONBLOCK | libc.SOCK_CLOEXEC,
+        needsClient ? ADDRESS : undefined,
+      );
+      if (fd === -EAGAIN) return;
+      if (fd === -EMFILE || fd === -ENFILE) return this.#pauseAccepting(-fd);
+      // The connection has failed before it was accepted (accept(2), "Error handling"): the next one may be well.
+      if (fd < 0) continue;
+      this.#accept(fd, needsClient ? clientOf(ADDRESS.bytes) : undefined);
     }
-    this.#server.on("error", (err) =>
-      this.#parts.log.error({ err, ...this.#names() }, "accepting connections failed"),
-    );
   }
 
-  replace(backends: readonly Backend[]): boolean {
-    if (!this.#rotation.replace(backends)) return false;
-    for (const connection of this.#connecting)
-      if (!this.#rotation.has(connection.backend)) connection.tryNext("the backend was removed");
-    return true;
+  moveFromRemoved(): void {
+    for (const connector of this.#connecting)
+      if (!this.chooser.has(connector.target)) connector.tryNext("it was removed");
   }
 
   close(): void {
-    this.#server.close();
-    for (const connection of this.#connecting) connection[Symbol.dispose]();
+    this.#stop();
+    this.#silent[Symbol.dispose]();
+    for (const connector of this.#connecting) connector[Symbol.dispose]();
   }
 
-  #accept(client: Socket): void {
-    const { connections, log, tcpConnectTimeoutMs } = this.#parts;
-    const connection = new Connection(client, {
-      timeoutMs: tcpConnectTimeoutMs,
-      attempts: Math.min(MAX_ATTEMPTS, this.#rotation.size),
-      take: () => this.#rotation.take(),
-      failed: (backend, reason) =>
-        log.debug(
-          { backend: backendName(backend), reason, ...this.#names() },
+  handOver(): void {
+    this.#stop();
+  }
+
+  #stop(): void {
+    clearTimeout(this.#pause);
+    this.#parts.epoll.remove(this.fd);
+    libc.close(this.fd);
+  }
+
+  #accept(fd: number, client: Client | undefined): void {
+    const choice = this.chooser.choiceFor(client);
+    if (choice === "drop") return this.#silent.add(fd);
+    const target = choice.pick(client);
+    if (target === undefined) {
+      if (choice.whenEmpty === "drop") this.#silent.add(fd);
+      else resetTcp(fd);
+      return;
+    }
+    const connector = new TcpConnector(fd, this.#parts, {
+      next: (tried) => {
+        const now = this.chooser.choiceFor(client);
+        return now === "drop" ? undefined : now.pick(client, tried);
+      },
+      failed: (failed, reason) =>
+        this.#parts.log.debug(
+          { backend: failed.name, reason, ...this.#names() },
           "a backend could not be reached",
         ),
-      connected: () => this.#connecting.delete(connection),
-      closed: () => {
-        this.#connecting.delete(connection);
-        connections.delete(connection);
-      },
+      done: () => this.#connecting.delete(connector),
     });
-    connections.add(connection);
-    this.#connecting.add(connection);
-    connection.tryNext("");
+    this.#connecting.add(connector);
+    connector.start(target);
+  }
+
+  #pauseAccepting(errno: number): void {
+    if (this.#pause === undefined) {
+      const fields = { err: errnoName(errno), ...this.#names() };
+      this.#parts.log.error(fields, "no descriptors left: raise the limit on open files (ulimit -n)");
+    }
+    this.#parts.epoll.modify(this.fd, 0);
+    this.#pause = setTimeout(() => this.#parts.epoll.modify(this.fd, EPOLLIN), PAUSE_MS);
   }
 
   #names(): object {
-    const { service, portName, address, port } = this.#port;
+    const { service, portName, address, port } = this.chooser.port;
     return { service, portName, address, port };
   }
 }
 
-interface ConnectionParts {
-  readonly timeoutMs: number;
-  readonly attempts: number;
-  take(): Backend | undefined;
-  failed(backend: Backend, reason: string): void;
-  connected(): void;
-  closed(): void;
-}
-
-/** A client's connection and the one to its backend. Disposing resets both. */
-class Connection implements Disposable {
-  readonly #client: Socket;
-  readonly #parts: ConnectionParts;
-  #backend: Backend = { address: "", port: 0 };
-  #upstream: Socket | undefined;
-  #isJoined = false;
-  #attemptsLeft: number;
-
-  constructor(client: Socket, parts: ConnectionParts) {
-    this.#client = client;
-    this.#parts = parts;
-    this.#attemptsLeft = parts.attempts;
-    client.on("error", () => this[Symbol.dispose]());
-    client.on("close", () => {
-      if (!this.#isJoined) this.#giveUp();
-      this.#closed();
-    });
-  }
-
-  /** The backend that is connected, or being tried. */
-  get backend(): Backend {
-    return this.#backend;
-  }
-
-  /** Gives the backend up that is being tried, for `reason`, and tries another; resets the client if there is none. */
-  tryNext(reason: string): void {
-    if (this.#upstream !== undefined) {
-      this.#parts.failed(this.#backend, reason);
-      this.#upstream
-        .removeAllListeners()
-        .on("error", () => {})
-        .destroy();
-    }
-    const backend = this.#attemptsLeft-- > 0 ? this.#parts.take() : undefined;
-    if (backend === undefined) {
-      this[Symbol.dispose]();
-      return;
-    }
-    this.#backend = backend;
-    const upstream = connect({ ...SOCKET, host: backend.address, port: backend.port });
-    this.#upstream = upstream;
-    upstream.setTimeout(this.#parts.timeoutMs, () => this.tryNext("it did not answer in time"));
-    upstream.once("error", (error) => this.tryNext(error.message));
-    upstream.once("connect", () => this.#join(upstream));
-  }
-
-  [Symbol.dispose](): void {
-    this.#client.resetAndDestroy();
-    if (this.#isJoined) this.#upstream?.resetAndDestroy();
-    else this.#giveUp();
-  }
-
-  /** Forgets the backend that is being tried. A reset would wait until it answers. */
-  #giveUp(): void {
-    this.#upstream
-      ?.removeAllListeners()
-      .on("error", () => {})
-      .destroy();
-    this.#upstream = undefined;
-  }
-
-  #join(upstream: Socket): void {
-    this.#isJoined = true;
-    this.#parts.connected();
-    upstream.setTimeout(0).removeAllListeners("timeout").removeAllListeners("error");
-    upstream.on("error", () => this[Symbol.dispose]());
-    upstream.on("close", () => this.#closed());
-    this.#client.pipe(upstream);
-    upstream.pipe(this.#client);
-  }
-
-  #closed(): void {
-    if (this.#client.closed && this.#upstream?.closed !== false) this.#parts.closed();
-  }
+function clientOf(socketAddress: Uint8Array): Client {
+  return { address: addressText(socketAddress), port: portOf(socketAddress) };
 }

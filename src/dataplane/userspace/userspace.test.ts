@@ -23,7 +23,8 @@ import { createUserspaceDataPlane } from "./userspace.ts";
 const VIP = "127.96.0.10";
 
 function virtual(port: number, backends: readonly Backend[], rest: Partial<VirtualPort> = {}): VirtualPort {
-  return { service: "default/web", portName: "", address: VIP, protocol: "TCP", port, backends, ...rest };
+  const common = { service: "default/web", portName: "", address: VIP, protocol: "TCP" } as const;
+  return { ...common, balance: "round-robin", port, backends, ...rest };
 }
 
 function table(...ports: readonly VirtualPort[]): ServiceTable {
@@ -66,7 +67,10 @@ describe("TCP through the userspace data plane", () => {
     const plane = stack.use(createUserspaceDataPlane());
     const backends = await named(stack, "a", "b", "c");
     const port = await freeTcpPort(VIP);
-    assert.deepEqual(await plane.sync(table(virtual(port, backends))), { kept: 0, written: 1 });
+    assert.deepEqual(await plane.sync(table(virtual(port, backends, { balance: "round-robin" }))), {
+      kept: 0,
+      written: 1,
+    });
     assert.deepEqual(await spread(30, port), { a: 10, b: 10, c: 10 });
   });
 

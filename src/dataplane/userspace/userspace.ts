@@ -1,14 +1,17 @@
 /**
  * The data plane of machines without root: a proxy of this process that listens on the virtual addresses themselves.
  *
- * Any address that can be bound works; every address of 127/8 can be on Linux, by anyone. What is not served is
- * refused by the kernel, because nobody listens there. It has the limits of a proxy: the state ends with the process,
- * and so do the connections through it (a kernel data plane goes on without us); backends see a connection from this
- * machine in place of the client's address.
- *
- * Backends are taken in turn, from a random start. A removed backend gets no new connection, and keeps those it has.
+ * Any address that can be bound works; every address of 127/8 can be on Linux, by anyone. Node ports are listened on at
+ * every address of the machine. What is not served is refused by the kernel, because nobody listens there. It has the
+ * limits of a proxy: the state ends with the process, and so do the connections through it, unless another process
+ * takes over (handover.ts); backends see a connection from this machine in place of the client's address.
  */
+import { backoffDelay } from "../../base/backoff.ts";
+import { cidr, cidrContains, type Cidr, ip } from "../../base/ip.ts";
 import { type Log, silentLog } from "../../base/log.ts";
+import { DatagramBuffer } from "../../sys/datagram.ts";
+import { Epoll } from "../../sys/epoll.ts";
+import { SystemError } from "../../sys/system-error.ts";
 import { type DataPlane, DataPlaneError, type SyncReport } from "../dataplane.ts";
 import {
   type ServiceTable,
@@ -17,7 +20,11 @@ import {
   type VirtualPortKey,
   virtualPortKey,
 } from "../table.ts";
+import { AffinityGroups } from "./affinity-groups.ts";
 import { bindError } from "./bind-error.ts";
+import { Chooser, isSameService } from "./chooser.ts";
+import { HostAddresses } from "./host-addresses.ts";
+import { openListeningSocket } from "./listening-socket.ts";
 import type { ListenerParts, PortListener } from "./port-listener.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { UdpListener } from "./udp-listener.ts";
@@ -32,6 +39,10 @@ export interface UserspaceOptions {
   readonly udpMaxFlows?: number;
   /** 0 to below 1. @default Math.random */
   readonly random?: () => number;
+  /** Milliseconds that only grow. @default performance.now */
+  readonly now?: () => number;
+  /** Told once of each port that cannot be served, and again if the reason changes. @default {a warning in the log} */
+  readonly onProblem?: (problem: PortProblem) => void;
 }
 
 /** A port that is not served although it has backends. */
@@ -43,7 +54,7 @@ export interface PortProblem {
 }
 
 export interface UserspaceDataPlane extends DataPlane {
-  /** The ports that could not be listened on. They are tried again by each `sync`. */
+  /** The ports that could not be listened on. They are tried again by each `sync`, and again and again meanwhile. */
   problems(): readonly PortProblem[];
 }
 
@@ -52,11 +63,17 @@ export function createUserspaceDataPlane(options: UserspaceOptions = {}): Usersp
   return new UserspaceProxy(options);
 }
 
-/** A port of the table, and what serves it: nothing if it has no backends or could not be bound. */
+/** How long until a port that could not be bound is tried again: nothing tells a program that a port is free. */
+const RETRY = { initial: 50, limit: 1000 } as const;
+
+/** A port of the table, and what serves it: nothing if all are refused or it could not be bound. */
 interface Served {
-  readonly port: VirtualPort;
-  readonly listener: PortListener | undefined;
-  readonly problem: PortProblem | undefined;
+  readonly chooser: Chooser;
+  listener: PortListener | undefined;
+  problem: PortProblem | undefined;
+  /** How often binding it has failed. */
+  failures: number;
+  retry: NodeJS.Timeout | undefined;
 }
 
 class UserspaceProxy implements UserspaceDataPlane {
@@ -64,19 +81,34 @@ class UserspaceProxy implements UserspaceDataPlane {
   readonly #parts: ListenerParts;
   readonly #connections = new Set<Disposable>();
   readonly #served = new Map<VirtualPortKey, Served>();
-  /** Changes are made one after another. */
-  #last: Promise<unknown> = Promise.resolve();
-  #disposed = false;
+  readonly #affinities = new AffinityGroups();
+  readonly #onProblem: (problem: PortProblem) => void;
+  readonly #resources = new DisposableStack();
+  #podRanges: readonly Cidr[] = [];
 
   constructor(options: UserspaceOptions) {
-    const defaults = { tcpConnectTimeoutMs: 3000, udpIdleMs: 120_000, udpMaxFlows: 10_000 };
+    const { log = silentLog, now = () => performance.now(), random = Math.random } = options;
+    const hostAddresses = new HostAddresses(now);
     this.#parts = {
-      log: silentLog,
-      random: Math.random,
-      ...defaults,
-      ...options,
+      log,
+      random,
+      now,
+      tcpConnectTimeoutMs: options.tcpConnectTimeoutMs ?? 3000,
+      udpIdleMs: options.udpIdleMs ?? 120_000,
+      udpMaxFlows: options.udpMaxFlows ?? 10_000,
+      epoll: this.#resources.use(new Epoll()),
+      datagrams: this.#resources.use(new DatagramBuffer()),
       connections: this.#connections,
+      isInside: (address) => {
+        if (hostAddresses.has(address)) return true;
+        const source = ip(address);
+        return this.#podRanges.some((range) => cidrContains(range, source));
+      },
     };
+    this.#onProblem =
+      options.onProblem ??
+      (({ port: { service, portName }, message, remedy }) =>
+        log.warn({ service, portName, remedy }, message));
   }
 
   problems(): readonly PortProblem[] {
@@ -84,89 +116,125 @@ class UserspaceProxy implements UserspaceDataPlane {
   }
 
   async sync(table: ServiceTable): Promise<SyncReport> {
-    return this.#inTurn(async () => {
-      const gone = [...this.#served.keys()].filter((key) => !table.ports.has(key));
-      return this.#change([...table.ports.values()], gone);
-    });
+    this.#podRanges = (table.podRanges ?? []).map(cidr);
+    const gone = [...this.#served.keys()].filter((key) => !table.ports.has(key));
+    return this.#change([...table.ports.values()], gone);
   }
 
   async apply(delta: TableDelta): Promise<void> {
-    await this.#inTurn(async () => this.#change(delta.set, delta.remove));
+    this.#change(delta.set, delta.remove);
   }
 
   async cleanup(): Promise<void> {
-    await this.#inTurn(async () => this.#change([], [...this.#served.keys()]));
+    this.#change([], [...this.#served.keys()]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.cleanup();
-    this.#disposed = true;
+    if (this.#resources.disposed) return;
+    this.#change([], [...this.#served.keys()]);
     for (const connection of this.#connections) connection[Symbol.dispose]();
+    this.#resources.dispose();
   }
 
-  // oxlint-disable-next-line typescript/promise-function-async -- passes a promise on
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work);
-    this.#last = turn.catch(() => undefined);
-    return turn;
-  }
-
-  /** Removes first: an address and port may change its key's owner. */
-  async #change(set: readonly VirtualPort[], remove: readonly VirtualPortKey[]): Promise<SyncReport> {
-    if (this.#disposed) throw new DataPlaneError("the userspace data plane has been closed");
+  /** In one go: no connection is accepted meanwhile. Removes first: an address and port may change its key's owner. */
+  #change(set: readonly VirtualPort[], remove: readonly VirtualPortKey[]): SyncReport {
+    if (this.#resources.disposed) throw new DataPlaneError("the userspace data plane has been closed");
     let kept = 0;
     let written = 0;
-    for (const key of remove) {
-      const { listener } = this.#served.get(key) ?? {};
-      this.#served.delete(key);
-      if (listener === undefined) continue;
-      listener.close();
-      written++;
-    }
-    const results = await Promise.all(set.map(async (port) => this.#serve(port)));
-    for (const result of results) {
+    for (const key of remove) if (this.#remove(key)) written++;
+    const ports = set.map((port) => this.#place(port));
+    this.#affinities.regroup();
+    for (const { key, before } of ports) {
+      const result = this.#serve(key, before);
       if (result === "kept") kept++;
       else if (result === "written") written++;
     }
     return { kept, written };
   }
 
-  async #serve(port: VirtualPort): Promise<"kept" | "written" | "none"> {
+  #remove(key: VirtualPortKey): boolean {
+    const served = this.#served.get(key);
+    if (served === undefined) return false;
+    clearTimeout(served.retry);
+    this.#served.delete(key);
+    this.#affinities.remove(key, served.chooser);
+    served.listener?.close();
+    return served.listener !== undefined;
+  }
+
+  /** Puts the port's rules in place of those that were there, which are given back. */
+  #place(port: VirtualPort): { readonly key: VirtualPortKey; readonly before: Served | undefined } {
     const key = virtualPortKey(port);
-    const { listener } = this.#served.get(key) ?? {};
-    if (port.backends.length === 0) {
-      this.#served.set(key, { port, listener: undefined, problem: undefined });
+    const before = this.#served.get(key);
+    clearTimeout(before?.retry);
+    if (before !== undefined && isSameService(before.chooser.port, port)) return { key, before };
+    const chooser = new Chooser(port, this.#parts);
+    this.#affinities.set(key, chooser, before?.chooser);
+    const { listener, problem } = before ?? {};
+    this.#served.set(key, { chooser, listener, problem, failures: 0, retry: undefined });
+    return { key, before };
+  }
+
+  #serve(key: VirtualPortKey, before: Served | undefined): "kept" | "written" | "none" {
+    const served = this.#served.get(key)!;
+    const { chooser, listener } = served;
+    if (chooser.refusesAll) {
+      served.listener = served.problem = undefined;
       listener?.close();
       return listener === undefined ? "none" : "written";
     }
-    if (listener !== undefined) {
-      this.#served.set(key, { port, listener, problem: undefined });
-      return listener.replace(port.backends) ? "written" : "kept";
-    }
-    // Its place among the others is the table's, not the order in which sockets get ready.
-    this.#served.set(key, { port, listener: undefined, problem: undefined });
-    const opened = await this.#listen(port);
-    this.#served.set(key, opened);
-    if (opened.problem === undefined) return "written";
-    const { message, remedy } = opened.problem;
-    this.#parts.log.warn({ service: port.service, portName: port.portName, remedy }, message);
-    return "none";
+    if (listener === undefined) return this.#listen(key, served) ? "written" : "none";
+    if (before === served) return "kept";
+    listener.chooser = chooser;
+    listener.moveFromRemoved();
+    return "written";
   }
 
-  async #listen(port: VirtualPort): Promise<Served> {
+  /** False if it could not be; then it is tried again later, where that can help. */
+  #listen(key: VirtualPortKey, served: Served): boolean {
+    const { chooser } = served;
+    const { port } = chooser;
     if (port.protocol === "SCTP") {
       const message = `${port.service} wants SCTP, which the userspace data plane does not have`;
-      const remedy = "run fairlead as root, for the nftables data plane";
-      return { port, listener: undefined, problem: { port, message, remedy } };
+      this.#tell(served, { port, message, remedy: "run fairlead as root, for the nftables data plane" });
+      return false;
     }
-    const listener =
-      port.protocol === "TCP" ? new TcpListener(port, this.#parts) : new UdpListener(port, this.#parts);
     try {
-      await listener.listen();
+      const fd = openListeningSocket(port, () => this.#siblings(port));
+      const Listener = port.protocol === "TCP" ? TcpListener : UdpListener;
+      served.listener = new Listener(fd, chooser, this.#parts);
     } catch (error) {
-      listener.close();
-      return { port, listener: undefined, problem: { port, ...bindError(error, port) } };
+      if (!(error instanceof SystemError)) throw error;
+      this.#tell(served, { port, ...bindError(error, port) });
+      const delay = backoffDelay(++served.failures, { ...RETRY, random: this.#parts.random });
+      served.retry = setTimeout(() => this.#listen(key, served), delay).unref();
+      return false;
     }
-    return { port, listener, problem: undefined };
+    if (served.problem !== undefined)
+      this.#parts.log.info({ service: port.service, portName: port.portName }, `listening on ${key} now`);
+    served.problem = undefined;
+    served.failures = 0;
+    return true;
+  }
+
+  #tell(served: Served, problem: PortProblem): void {
+    const isNews = served.problem?.message !== problem.message;
+    served.problem = problem;
+    if (isNews) this.#onProblem(problem);
+  }
+
+  /** Our sockets that might be in the way of `port`: of its protocol, family and number. */
+  #siblings({ protocol, port, address }: VirtualPort): number[] {
+    const isV6 = address.includes(":");
+    const found: number[] = [];
+    for (const { chooser, listener } of this.#served.values())
+      if (
+        listener !== undefined &&
+        chooser.port.port === port &&
+        chooser.port.protocol === protocol &&
+        chooser.port.address.includes(":") === isV6
+      )
+        found.push(listener.fd);
+    return found;
   }
 }

@@ -1,0 +1,60 @@
+/**
+ * Who shares the memory of clients: the virtual ports of one Service port (its cluster IPs, node port, external
+ * addresses), as far as they choose among the same backends. A client that comes to another address of the Service
+ * finds the backend that it had.
+ */
+import type { VirtualPort, VirtualPortKey } from "../table.ts";
+import { AffinityTable } from "./affinity.ts";
+import type { Chooser, CompiledChoice } from "./chooser.ts";
+
+export class AffinityGroups {
+  /** By Service port, then by virtual port. */
+  readonly #groups = new Map<string, Map<VirtualPortKey, Chooser>>();
+  readonly #changed = new Set<string>();
+
+  /** `chooser` follows `before`, whose memory goes on. Call {@link regroup} after all changes that belong together. */
+  set(key: VirtualPortKey, chooser: Chooser, before: Chooser | undefined): void {
+    if (before !== undefined) this.remove(key, before);
+    if (chooser.port.affinity === undefined) return;
+    chooser.all.affinity = before?.all.affinity;
+    if (chooser.external !== undefined) chooser.external.affinity = before?.external?.affinity;
+    const name = groupOf(chooser.port);
+    const group = this.#groups.get(name) ?? new Map<VirtualPortKey, Chooser>();
+    this.#groups.set(name, group.set(key, chooser));
+    this.#changed.add(name);
+  }
+
+  remove(key: VirtualPortKey, { port }: Chooser): void {
+    if (port.affinity === undefined) return;
+    const name = groupOf(port);
+    const group = this.#groups.get(name);
+    group?.delete(key);
+    if (group?.size === 0) this.#groups.delete(name);
+    this.#changed.add(name);
+  }
+
+  regroup(): void {
+    for (const name of this.#changed)
+      share([...(this.#groups.get(name)?.values() ?? [])].flatMap(({ choices }) => choices));
+    this.#changed.clear();
+  }
+}
+
+/** Equal choices get one table: the one that the first of them had, unless others have it already. */
+function share(choices: readonly CompiledChoice[]): void {
+  const tables = new Map<string, AffinityTable>();
+  const taken = new Set<AffinityTable>();
+  for (const choice of choices) {
+    const had = choice.affinity;
+    const table =
+      tables.get(choice.signature) ?? (had === undefined || taken.has(had) ? new AffinityTable() : had);
+    tables.set(choice.signature, table);
+    taken.add(table);
+    choice.affinity = table;
+  }
+}
+
+/** Addresses of both families are told apart by their choices: those never have the same backends. */
+function groupOf({ service, portName, protocol }: VirtualPort): string {
+  return `${service}|${portName}|${protocol}`;
+}

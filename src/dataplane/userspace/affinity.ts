@@ -1,0 +1,32 @@
+/** Which backend a client's address keeps, for a time after its last connection: sessionAffinity ClientIP. */
+
+/** The most clients of one Service port that are remembered; the one that has been away longest is forgotten first. */
+const MAX_CLIENTS = 100_000;
+
+export class AffinityTable {
+  /** By client address, the longest away first. */
+  readonly #kept = new Map<string, { readonly backend: string; readonly at: number }>();
+
+  /** The name of the backend that `client` had at most `seconds` before `now` (milliseconds). */
+  find(client: string, seconds: number, now: number): string | undefined {
+    const kept = this.#kept.get(client);
+    return kept !== undefined && now - kept.at <= seconds * 1000 ? kept.backend : undefined;
+  }
+
+  /** `client` connects to `backend` at `now`. */
+  keep(client: string, backend: string, seconds: number, now: number): void {
+    this.#kept.delete(client);
+    this.#kept.set(client, { backend, at: now });
+    // Two at most, so that one connection never pays for many, and the table still shrinks.
+    for (let i = 0; i < 2; i++) {
+      const oldest = this.#kept.entries().next().value;
+      if (oldest === undefined) return;
+      if (now - oldest[1].at <= seconds * 1000 && this.#kept.size <= MAX_CLIENTS) return;
+      this.#kept.delete(oldest[0]);
+    }
+  }
+
+  get size(): number {
+    return this.#kept.size;
+  }
+}

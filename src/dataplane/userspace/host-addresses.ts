@@ -1,0 +1,27 @@
+/** Which addresses are this machine's own: for telling its clients from those of other machines. */
+import { networkInterfaces } from "node:os";
+
+/** Interfaces come and go, and asking the system takes as long as a few connections. */
+const FRESH_MS = 1000;
+
+export class HostAddresses {
+  #addresses: ReadonlySet<string> = new Set();
+  #readAt = -Infinity;
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  has(address: string): boolean {
+    // All of 127.0.0.0/8 is this host (RFC 1122, section 3.2.1.3), whether or not an interface lists it.
+    if (address.startsWith("127.") || address === "::1") return true;
+    const now = this.#now();
+    if (now - this.#readAt > FRESH_MS) {
+      this.#readAt = now;
+      const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+      this.#addresses = new Set(all.map(({ address: own }) => own));
+    }
+    return this.#addresses.has(address);
+  }
+}
