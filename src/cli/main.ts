@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { agentCommand } from "./agent/command.ts";
 import { demoCommand } from "./demo/command.ts";
 import { statusCommand } from "./status/command.ts";
+import { topCommand } from "./top/command.ts";
 import { traceCommand } from "./trace/command.ts";
 import { userCommand } from "./user/command.ts";
 import { upCommand } from "./up/command.ts";
@@ -22,6 +23,7 @@ function program(): Command {
     .addCommand(upCommand(version))
     .addCommand(agentCommand(version))
     .addCommand(statusCommand())
+    .addCommand(topCommand())
     .addCommand(traceCommand())
     .addCommand(userCommand())
     .addCommand(demoCommand(version))
@@ -34,6 +36,7 @@ Start here:
   fairlead up                   start everything: API, controllers, data plane, containers
   kubectl create service clusterip web --tcp=80:8080      (then label containers app=web)
   fairlead status               each Service, its endpoints, and why a container is not one
+  fairlead top                  connections by Service and endpoint, live
   fairlead trace 10.96.0.10:80  what happens to a connection, and why
 `,
     );
