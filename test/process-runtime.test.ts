@@ -164,6 +164,21 @@ test(
   },
 );
 
+test("the gateway's hardware address stays the same as pods come and go", { skip }, async () => {
+  await using node = await new NodeUnderTest().start();
+  using routes = await RouteSocket.open({ netns: node.netns });
+  const before = routes.link("fairlead0")!.address;
+  for (const name of ["pt-a", "pt-b", "pt-c"]) {
+    node.api.add(name, server);
+    await node.api.until(name, isReady);
+    assert.equal(routes.link("fairlead0")!.address, before, `with ${name}`);
+  }
+  node.api.remove("pt-a", 1);
+  await node.api.until("pt-a", (pod) => pod === undefined);
+  await untilTrue(() => routes.links().filter(({ name }) => name.startsWith("flp")).length === 2);
+  assert.equal(routes.link("fairlead0")!.address, before, "without pt-a");
+});
+
 test("a pod with hostNetwork is in the node's namespace and takes nothing of it away", { skip }, async () => {
   await using node = await new NodeUnderTest().start();
   node.api.add("pt-host", { ...server, hostNetwork: true });

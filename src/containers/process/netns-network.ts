@@ -85,6 +85,10 @@ class NetnsNetwork implements PodNetwork {
     if (existing === undefined) this.#routes.createLink({ kind: "bridge", name: this.#bridge });
     else if (existing.kind !== "bridge")
       throw new Error(`the interface ${this.#bridge} is there and is no bridge: name another one for pods`);
+    // A bridge whose address nobody set takes the least of its ports': it changed as pods came and went, and the others
+    // sent to the old one until their neighbour entries were found to be wrong, half a minute later.
+    const address = existing?.address ?? podMac(gatewayOf(this.#pools[0]!.range));
+    this.#routes.setLink(this.#bridge, { address });
     for (const { range } of this.#pools) {
       this.#routes.addAddress(this.#bridge, gatewayOf(range), range.length);
       if (range.base.family === 6) writeSysctl(`net/ipv6/conf/${this.#bridge}/accept_dad`, 0, this.nodeNetns);
