@@ -1,5 +1,6 @@
 /** Which addresses are this machine's own: for telling its clients from those of other machines. */
 import { networkInterfaces } from "node:os";
+import { callInNetns } from "../../sys/netns.ts";
 
 /** Interfaces come and go, and asking the system takes as long as a few connections. */
 const FRESH_MS = 1000;
@@ -9,7 +10,10 @@ export class HostAddresses {
   #readAt = -Infinity;
   readonly #now: () => number;
 
-  constructor(now: () => number) {
+  readonly #netns: string | undefined;
+
+  constructor(now: () => number, netns?: string) {
+    this.#netns = netns;
     this.#now = now;
   }
 
@@ -19,7 +23,7 @@ export class HostAddresses {
     const now = this.#now();
     if (now - this.#readAt > FRESH_MS) {
       this.#readAt = now;
-      const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+      const all = Object.values(callInNetns(this.#netns, networkInterfaces)).flatMap((list) => list ?? []);
       this.#addresses = new Set(all.map(({ address: own }) => own));
     }
     return this.#addresses.has(address);

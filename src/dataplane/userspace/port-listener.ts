@@ -22,6 +22,8 @@ export interface ListenerParts extends ChooserParts {
   readonly datagrams: DatagramBuffer;
   /** Everything that goes on after its listener is closed, to be cut when the data plane ends. */
   readonly connections: Set<Disposable>;
+  /** Where sockets are made. @default {the calling thread's network namespace} */
+  readonly netns: string | undefined;
   readonly tcpConnectTimeoutMs: number;
   readonly udpIdleMs: number;
   readonly udpMaxFlows: number;

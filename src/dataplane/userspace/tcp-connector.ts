@@ -10,6 +10,7 @@ import {
 } from "../../sys/epoll.ts";
 import { openTcpSocket, resetTcp } from "../../sys/inet-socket.ts";
 import * as libc from "../../sys/libc.ts";
+import { callInNetns } from "../../sys/netns.ts";
 import { describeErrno, EINPROGRESS, SystemError } from "../../sys/system-error.ts";
 import type { ListenerParts } from "./port-listener.ts";
 import { Relay } from "./relay.ts";
@@ -19,6 +20,8 @@ import type { Target } from "./target.ts";
 const MAX_ATTEMPTS = 3;
 const EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 const NOBODY: Target = { name: "", weight: 0, socketAddress: new Uint8Array() };
+
+type ConnectorParts = Pick<ListenerParts, "epoll" | "connections" | "netns" | "tcpConnectTimeoutMs">;
 
 export interface ConnectorEvents {
   /** Another backend than those in `tried`, or undefined if there is none. */
@@ -33,7 +36,7 @@ export class TcpConnector implements EpollHandler, Disposable {
   /** The backend that is tried at the moment. */
   target: Target = NOBODY;
   readonly #client: number;
-  readonly #parts: Pick<ListenerParts, "epoll" | "connections" | "tcpConnectTimeoutMs">;
+  readonly #parts: ConnectorParts;
   readonly #events: ConnectorEvents;
   #backend = -1;
   /** What came of the client meanwhile. */
@@ -43,11 +46,7 @@ export class TcpConnector implements EpollHandler, Disposable {
   #isDone = false;
 
   /** Owns `client`. */
-  constructor(
-    client: number,
-    parts: Pick<ListenerParts, "epoll" | "connections" | "tcpConnectTimeoutMs">,
-    events: ConnectorEvents,
-  ) {
+  constructor(client: number, parts: ConnectorParts, events: ConnectorEvents) {
     this.#client = client;
     this.#parts = parts;
     this.#events = events;
@@ -93,9 +92,9 @@ export class TcpConnector implements EpollHandler, Disposable {
 
   #try(target: Target): void {
     this.target = target;
-    const { epoll, tcpConnectTimeoutMs } = this.#parts;
+    const { epoll, netns, tcpConnectTimeoutMs } = this.#parts;
     try {
-      this.#backend = openTcpSocket(target.socketAddress);
+      this.#backend = callInNetns(netns, () => openTcpSocket(target.socketAddress));
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       return this.tryNext(error.message);

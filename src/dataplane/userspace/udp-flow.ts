@@ -3,6 +3,7 @@ import type { DatagramPeer } from "../../sys/datagram.ts";
 import { type EpollHandler, EPOLLIN } from "../../sys/epoll.ts";
 import { connectUdp } from "../../sys/inet-socket.ts";
 import * as libc from "../../sys/libc.ts";
+import { callInNetns } from "../../sys/netns.ts";
 import { EAGAIN } from "../../sys/system-error.ts";
 import type { ListenerParts } from "./port-listener.ts";
 import type { Target } from "./target.ts";
@@ -33,7 +34,7 @@ export class UdpFlow implements EpollHandler {
     key: string,
     client: DatagramPeer,
     target: Target,
-    parts: Pick<ListenerParts, "epoll" | "datagrams" | "udpIdleMs">,
+    parts: Pick<ListenerParts, "epoll" | "datagrams" | "netns" | "udpIdleMs">,
     events: FlowEvents,
   ) {
     this.key = key;
@@ -41,7 +42,7 @@ export class UdpFlow implements EpollHandler {
     this.target = target;
     this.#parts = parts;
     this.#events = events;
-    this.#fd = connectUdp(target.socketAddress);
+    this.#fd = callInNetns(parts.netns, () => connectUdp(target.socketAddress));
     this.#idle = setTimeout(() => this.#end(0), parts.udpIdleMs);
     parts.epoll.add(this.#fd, EPOLLIN, this);
   }

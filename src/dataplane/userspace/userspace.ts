@@ -11,6 +11,7 @@ import { cidr, cidrContains, type Cidr, ip } from "../../base/ip.ts";
 import { type Log, silentLog } from "../../base/log.ts";
 import { DatagramBuffer } from "../../sys/datagram.ts";
 import { Epoll } from "../../sys/epoll.ts";
+import { callInNetns } from "../../sys/netns.ts";
 import { SystemError } from "../../sys/system-error.ts";
 import { type DataPlane, DataPlaneError, type SyncReport } from "../dataplane.ts";
 import {
@@ -31,6 +32,8 @@ import { UdpListener } from "./udp-listener.ts";
 
 export interface UserspaceOptions {
   readonly log?: Log;
+  /** The network namespace to serve: a name in /run/netns or a path. Needs CAP_SYS_ADMIN. @default {the own one} */
+  readonly netns?: string;
   /** How long a backend may take to accept a connection before another is tried, in milliseconds. @default 3000 */
   readonly tcpConnectTimeoutMs?: number;
   /** After how long without a datagram a UDP client may get another backend, in milliseconds. @default 120_000 (conntrack's time for a stream) */
@@ -88,11 +91,12 @@ class UserspaceProxy implements UserspaceDataPlane {
 
   constructor(options: UserspaceOptions) {
     const { log = silentLog, now = () => performance.now(), random = Math.random } = options;
-    const hostAddresses = new HostAddresses(now);
+    const hostAddresses = new HostAddresses(now, options.netns);
     this.#parts = {
       log,
       random,
       now,
+      netns: options.netns,
       tcpConnectTimeoutMs: options.tcpConnectTimeoutMs ?? 3000,
       udpIdleMs: options.udpIdleMs ?? 120_000,
       udpMaxFlows: options.udpMaxFlows ?? 10_000,
@@ -200,7 +204,7 @@ class UserspaceProxy implements UserspaceDataPlane {
       return false;
     }
     try {
-      const fd = openListeningSocket(port, () => this.#siblings(port));
+      const fd = callInNetns(this.#parts.netns, () => openListeningSocket(port, () => this.#siblings(port)));
       const Listener = port.protocol === "TCP" ? TcpListener : UdpListener;
       served.listener = new Listener(fd, chooser, this.#parts);
     } catch (error) {
