@@ -9,6 +9,7 @@ import type { EndpointSlice } from "../api/endpointslice/type.ts";
 import { endpointSliceKind } from "../api/endpointslice/kind.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import type { Service } from "../api/service/type.ts";
+import { ApiError } from "../api/api-error.ts";
 import { type Log, silentLog } from "../base/log.ts";
 import { backoffDelay, type BackoffOptions, pause } from "../base/backoff.ts";
 import type { Client } from "../client/client.ts";
@@ -48,6 +49,10 @@ export interface AgentOptions {
   readonly dataPlane: DataPlane;
   readonly nodeName: string;
   readonly ranges: Ranges;
+  /** Whether the client's server may know WatchList: informers then begin with it. @default {false} */
+  readonly watchList?: boolean;
+  /** Between attempts while the server fails. */
+  readonly serverBackoff?: BackoffOptions;
   /** Nothing is programmed before it resolves: what is to be known of the node first. @default {at once} */
   readonly after?: Promise<void>;
   readonly log?: Log;
@@ -190,6 +195,17 @@ export function startAgent(options: AgentOptions): Agent {
     return size;
   }
 
+  let rightsSaid = false;
+  /** Without the right to list these nothing can be done: said loudly, and once. */
+  function sayRights(err: unknown): void {
+    if (!(err instanceof ApiError && err.code === 403) || rightsSaid) return;
+    rightsSaid = true;
+    log.error(
+      { err },
+      "the API server refuses: bind the ClusterRole of deploy/fairlead-agent.yaml to this user; trying again",
+    );
+  }
+
   /** Only what is programmed is told: a load balancer would send connections at once. */
   function tellHealthChecks(): void {
     const now = tracker.healthCheckPorts();
@@ -198,7 +214,15 @@ export function startAgent(options: AgentOptions): Agent {
     options.onHealthChecks?.(now);
   }
 
-  const shared = { client, labelSelector: OURS_SELECTOR, signal, log };
+  const shared = {
+    client,
+    labelSelector: OURS_SELECTOR,
+    signal,
+    log,
+    watchList: options.watchList ?? false,
+    ...(options.serverBackoff !== undefined && { backoff: options.serverBackoff }),
+    onFailure: sayRights,
+  };
   const services: Informer<Service> = startInformer({ ...shared, kind: serviceKind });
   const slices: Informer<EndpointSlice> = startInformer({ ...shared, kind: endpointSliceKind });
   const reports = createServiceReports({

@@ -52,6 +52,8 @@ export interface NodeParts {
   /** Ends it: `stop` is to be called. */
   readonly signal: AbortSignal;
   readonly metrics: AgentMetrics;
+  /** Whether the client's server is elsewhere, and may know WatchList. @default {false} */
+  readonly watchList?: boolean;
 }
 
 export interface RunningNode {
@@ -179,6 +181,7 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
       client,
       dataPlane,
       nodeName,
+      watchList: parts.watchList ?? false,
       ranges: { ranges: serviceRanges, ...podRanges.tables() },
       after: waitAtMost(
         Promise.all([ownNode.known, followed.known, containers.hasSubnets && subnetsKnown.promise]),

@@ -24,12 +24,23 @@ export interface ListQuery {
 export interface WatchQuery extends Omit<ListQuery, "limit" | "continue"> {
   /** Events strictly after this version. */
   readonly resourceVersion: string;
+  /**
+   * What is there now comes first, as ADDED, then a BOOKMARK that isInitialEventsEnd (KEP-3157, WatchList). Needs
+   * resourceVersionMatch. Servers that do not know it refuse (400 or 422), or never send that bookmark.
+   */
+  readonly sendInitialEvents?: boolean;
+  readonly resourceVersionMatch?: "NotOlderThan";
   readonly signal: AbortSignal;
 }
 
 export type WatchEvent<T extends KubeObject> =
   | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: T }
   | { readonly type: "BOOKMARK"; readonly object: KubeObject };
+
+/** The bookmark after which a watch with sendInitialEvents has told all that was there. */
+export function isInitialEventsEnd({ type, object }: WatchEvent<KubeObject>): boolean {
+  return type === "BOOKMARK" && object.metadata.annotations?.["k8s.io/initial-events-end"] === "true";
+}
 
 export type PatchType = "json" | "merge" | "strategic";
 

@@ -141,7 +141,7 @@ test("every failure is an ApiError that says what happened", async () => {
     [502, "<h1>Bad Gateway</h1>", "502 Unknown: URL answered 502 Bad Gateway: <h1>Bad Gateway</h1>"],
     [409, "", "409 Conflict: URL answered 409 Conflict"],
     [403, '{"error":"no"}', '403 Forbidden: URL answered 403 Forbidden: {"error":"no"}'],
-    [200, "<html>", "500 InternalError: URL answered what is no JSON: <html>"],
+    [200, "<html>", "500 InternalError: URL answered what cannot be read: <html>"],
   ];
   let answer: readonly [number, string, string];
   await using server = await serving((_, response) => response.writeHead(answer[0]).end(answer[1]));
@@ -182,7 +182,7 @@ test("what the server asks to be asked again is asked again, and nothing else", 
   let answer: (typeof answers)[number];
   await using server = await serving(
     (_, response) => {
-      if (++tries === 3) json(response, 200, { metadata: {} });
+      if (++tries === 3) json(response, 200, { metadata: {}, items: [] });
       else json(response, answer[0], {}, answer[1] === undefined ? {} : { "retry-after": answer[1] });
     },
     { retries: 5 },
@@ -199,7 +199,7 @@ test("what the server asks to be asked again is asked again, and nothing else", 
 
 test("a kept connection that the server has closed is no failure", async () => {
   await using server = await serving((request, response) => {
-    json(response, 200, { metadata: {} });
+    json(response, 200, { metadata: {}, items: [] });
     // Closed without notice, after the client has put it away.
     response.once("close", () => setImmediate(() => request.socket.resetAndDestroy()));
   });
@@ -216,7 +216,7 @@ test("credentials go with each request; a token's file is read again when the to
     await using server = await serving(
       (request, response) => {
         heard.push(request.headers.authorization);
-        json(response, request.headers.authorization === good ? 200 : 401, { metadata: {} });
+        json(response, request.headers.authorization === good ? 200 : 401, { metadata: {}, items: [] });
       },
       { tokenFile },
     );

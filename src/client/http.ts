@@ -1,7 +1,9 @@
 /** The Client contract over HTTP or HTTPS, to any Kubernetes API server. Bodies are JSON. */
 import { setTimeout as wait } from "node:timers/promises";
+import { pipeline, type Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import type { IncomingMessage } from "node:http";
+import { createGunzip } from "node:zlib";
 import { ApiError } from "../api/api-error.ts";
 import { apiVersionOf, type Kind } from "../api/kind.ts";
 import type { DeleteOptions, KubeList, KubeObject } from "../api/meta/type.ts";
@@ -34,6 +36,8 @@ interface Call {
   readonly query?: Readonly<Record<string, QueryValue>>;
   readonly body?: unknown;
   readonly contentType?: string;
+  /** The answer may be long: it is asked for in gzip, unless that would only cost time. */
+  readonly long?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -60,6 +64,7 @@ export function createHttpClient(config: HttpClientConfig): HttpClient {
         path: `${call.path}${queryString(call.query ?? {})}`,
         headers: {
           accept: "application/json",
+          ...(call.long === true && !connection.isLoopback && { "accept-encoding": "gzip" }),
           "user-agent": config.userAgent ?? "fairlead",
           ...(body !== undefined && { "content-type": call.contentType ?? "application/json" }),
           ...(await credentials.headers()),
@@ -85,7 +90,7 @@ export function createHttpClient(config: HttpClientConfig): HttpClient {
       requestTimeout,
     );
     try {
-      return await text(response);
+      return await text(decoded(response));
     } catch (error) {
       throw connectionError(connection.url, error);
     } finally {
@@ -137,7 +142,7 @@ export function createHttpClient(config: HttpClientConfig): HttpClient {
       watchIdleTimeout,
     );
     try {
-      for await (const chunk of response as AsyncIterable<Buffer>) {
+      for await (const chunk of decoded(response) as AsyncIterable<Buffer>) {
         idle.refresh();
         yield* splitter.push(chunk);
       }
@@ -163,7 +168,10 @@ export function createHttpClient(config: HttpClientConfig): HttpClient {
         method: "GET",
         path: resourcePath(kind, { namespace }),
         query: { ...query },
+        long: true,
       });
+      // What is taken for an empty list takes everything away: a proxy's page must not.
+      if (!isList(list)) throw unreadableError(connection.url, JSON.stringify(list), "no list");
       return {
         apiVersion: list.apiVersion ?? apiVersionOf(kind),
         kind: list.kind ?? `${kind.kind}List`,
@@ -244,6 +252,21 @@ export function createHttpClient(config: HttpClientConfig): HttpClient {
       connection[Symbol.dispose]();
     },
   };
+}
+
+/** Go writes an empty list's items as null. */
+function isList(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || isStatus(value)) return false;
+  return "metadata" in value && "items" in value && (value.items === null || Array.isArray(value.items));
+}
+
+/** The body as it was before gzip. Whoever sits between us and the server may compress without being asked. */
+function decoded(response: IncomingMessage): Readable {
+  if (response.headers["content-encoding"] !== "gzip") return response;
+  const body = createGunzip();
+  // Both are destroyed when one fails; the error is the body's.
+  pipeline(response, body, () => {});
+  return body;
 }
 
 interface RawWatchEvent<T extends KubeObject> {

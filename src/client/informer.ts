@@ -11,7 +11,7 @@ import type { KubeObject } from "../api/meta/type.ts";
 import { type Log, silentLog } from "../base/log.ts";
 import { backoffDelay, type BackoffOptions, pause } from "../base/backoff.ts";
 import { type IndexFunction, type Lister, ObjectCache } from "./cache.ts";
-import type { Client, ListQuery, WatchEvent } from "./client.ts";
+import { type Client, isInitialEventsEnd, type ListQuery, type WatchEvent } from "./client.ts";
 import { compareVersions, keyOf, type ObjectKeyText } from "./object-key.ts";
 
 /** Called after the cache has changed. Objects are shared: not to be mutated. An exception is logged and goes no further. */
@@ -39,6 +39,13 @@ export interface InformerOptions<T extends KubeObject, I extends string> {
   readonly backoff?: BackoffOptions;
   /** Objects a page of the first list. @default 500, as client-go */
   readonly pageSize?: number;
+  /**
+   * Asks for what is there by a watch that begins with it (WatchList), and by a list only where the server does not
+   * know that. It is one request instead of many, and nobody has to hold the whole list. @default {false}
+   */
+  readonly watchList?: boolean;
+  /** A server that says nothing for so many milliseconds before the end of a WatchList does not know it. @default 5000 */
+  readonly watchListSilence?: number;
   /** A watch that ends without an event within this many milliseconds counts as a failure. @default 1000 */
   readonly shortWatch?: number;
 }
@@ -76,6 +83,9 @@ export function startInformer<T extends KubeObject, I extends string = never>(
   let hasSynced = false;
   /** The version up to which the cache follows the server; undefined: a list is needed. */
   let version: string | undefined;
+  let watchList = options.watchList ?? false;
+  /** The server has said that it does not know our version yet: it may have been put back to an older state. */
+  let ahead = false;
   let failures = 0;
   let heardAt: number | undefined;
   /** The failure that was last logged; undefined: there is none. */
@@ -104,7 +114,7 @@ export function startInformer<T extends KubeObject, I extends string = never>(
   }
 
   /** Puts an object in the cache unless what is there is the same or newer. */
-  function put(object: T): void {
+  function put(object: T, whateverVersion = false): void {
     const { uid, deletionTimestamp } = object.metadata;
     if (uid !== undefined && forgotten.has(uid)) {
       // Held by a finalizer: it is not gone after all.
@@ -114,7 +124,7 @@ export function startInformer<T extends KubeObject, I extends string = never>(
     const old = cache.getByKey(keyOf(object));
     if (old !== undefined) {
       const order = compareVersions(object.metadata.resourceVersion, old.metadata.resourceVersion);
-      if (order !== undefined && order <= 0) return;
+      if (order === 0 || (order !== undefined && order < 0 && !whateverVersion)) return;
       if (old.metadata.uid === uid) {
         cache.set(object);
         tell((handler) => handler.onUpdate?.(object, old));
@@ -148,17 +158,22 @@ export function startInformer<T extends KubeObject, I extends string = never>(
 
   /** Makes the cache what the server listed at `listed`. */
   function replace(items: readonly T[], listed: string | undefined): void {
+    const rewound = ahead;
+    ahead = false;
     const present = new Set<ObjectKeyText>(items.map(keyOf));
     const uids = new Set(items.map((item) => item.metadata.uid));
     for (const uid of forgotten) if (!uids.has(uid)) forgotten.delete(uid);
     for (const old of Array.from(cache.list().values())) {
       if (present.has(keyOf(old))) continue;
       // Observed after the list was made: the watch that follows will bring it.
-      if ((compareVersions(old.metadata.resourceVersion, listed) ?? 0) > 0) continue;
+      if (!rewound && (compareVersions(old.metadata.resourceVersion, listed) ?? 0) > 0) continue;
       remove(old);
     }
-    for (const item of items) put(item);
+    for (const item of items) put(item, rewound);
     version = listed;
+    if (hasSynced) return;
+    hasSynced = true;
+    synced.resolve();
   }
 
   async function list(): Promise<void> {
@@ -178,15 +193,15 @@ export function startInformer<T extends KubeObject, I extends string = never>(
       }
     }
     if (signal.aborted) return;
+    const { resourceVersion } = page.metadata;
+    if (resourceVersion === undefined) throw new Error(`the list of ${kind.plural} has no resourceVersion`);
     heard();
-    replace(items, page.metadata.resourceVersion);
-    if (hasSynced) return;
-    hasSynced = true;
-    synced.resolve();
+    replace(items, resourceVersion);
   }
 
   /** One list if needed and one watch. True if it did some good: the next attempt need not wait. */
   async function follow(): Promise<boolean> {
+    if (version === undefined && watchList) return listByWatch();
     if (version === undefined) await list();
     const started = performance.now();
     let events = 0;
@@ -198,6 +213,46 @@ export function startInformer<T extends KubeObject, I extends string = never>(
       events++;
     }
     return events > 0 || performance.now() - started >= shortWatch;
+  }
+
+  /** As follow(), by one watch that begins with what is there. What has begun and does not end changes nothing. */
+  async function listByWatch(): Promise<boolean> {
+    const given = new AbortController();
+    const silence = setTimeout(() => given.abort(), options.watchListSilence ?? 5000);
+    const events = client.watch(kind, {
+      ...query,
+      resourceVersion: "",
+      resourceVersionMatch: "NotOlderThan",
+      sendInitialEvents: true,
+      signal: AbortSignal.any([signal, given.signal]),
+    });
+    let begun: T[] | undefined = [];
+    try {
+      for await (const event of events) {
+        if (signal.aborted) return true;
+        heard();
+        silence.refresh();
+        if (begun === undefined) apply(event);
+        else if (isInitialEventsEnd(event)) {
+          clearTimeout(silence);
+          replace(begun, event.object.metadata.resourceVersion);
+          begun = undefined;
+          failures = 0;
+        } else if (event.type !== "BOOKMARK") begun.push(event.object);
+      }
+    } catch (error) {
+      if (begun === undefined || !isUnknownRequest(error)) throw error;
+      given.abort();
+    } finally {
+      clearTimeout(silence);
+    }
+    if (begun === undefined) return true;
+    if (given.signal.aborted && !signal.aborted) {
+      log.debug({ kind: kind.kind }, "the server does not know WatchList: listing");
+      watchList = false;
+      return true;
+    }
+    return false;
   }
 
   function heard(): void {
@@ -226,8 +281,12 @@ export function startInformer<T extends KubeObject, I extends string = never>(
       } catch (error) {
         if (signal.aborted) break;
         options.onFailure?.(error);
-        if (isGone(error)) {
-          log.info({ kind: kind.kind, version }, "the watch fell too far behind: listing again");
+        if (version !== undefined && needsList(error)) {
+          log.info(
+            { err: error, kind: kind.kind, version },
+            "the watch cannot go on from here: listing again",
+          );
+          ahead = isAhead(error);
           version = undefined;
           // Once at once: the list is what cures it. If that does not help, with pauses.
           if (failures++ === 0) continue;
@@ -283,4 +342,23 @@ export function startInformer<T extends KubeObject, I extends string = never>(
 
 function isGone(error: unknown): boolean {
   return error instanceof ApiError && error.code === 410;
+}
+
+/** Our version is newer than all that the server has (apimachinery NewTimeoutError with this cause). */
+function isAhead(error: unknown): boolean {
+  return (
+    error instanceof ApiError &&
+    error.code === 504 &&
+    (error.status.details?.causes ?? []).some(({ reason }) => reason === "ResourceVersionTooLarge")
+  );
+}
+
+/** A watch from our version will never work: it is gone, unknown, or no version of this server's at all. */
+function needsList(error: unknown): boolean {
+  return isGone(error) || isAhead(error) || isUnknownRequest(error);
+}
+
+/** The server does not take this form of request, however often it is asked. */
+function isUnknownRequest(error: unknown): boolean {
+  return error instanceof ApiError && (error.code === 400 || error.code === 422);
 }

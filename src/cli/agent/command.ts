@@ -104,7 +104,7 @@ async function runAgent(flags: AgentFlags, version: string): Promise<void> {
   const metrics = createAgentMetrics();
   const node = await startNode(
     { ...options, stateDir: join(options.dataDir, "pods") },
-    { client, chosen, version, log, signal, metrics },
+    { client, chosen, version, log, signal, metrics, watchList: true },
   );
   const served = serveNode({
     healthz: options.healthz,

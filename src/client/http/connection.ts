@@ -23,6 +23,8 @@ export interface HttpCall {
 
 export interface Connection extends Disposable {
   readonly url: string;
+  /** The server is on this machine, as far as its address tells. */
+  readonly isLoopback: boolean;
   /** The head of the answer; its body is the caller's to read or to destroy. Throws ApiError 503 or 504. */
   open(call: HttpCall): Promise<IncomingMessage>;
 }
@@ -76,6 +78,7 @@ export function createConnection(config: HttpClientConfig): Connection {
 
   return {
     url: config.server,
+    isLoopback: /^(127\.|\[::1\]$|localhost$)/.test(url.hostname),
     async open(call) {
       for (let tries = 0; ; tries++)
         try {

@@ -51,7 +51,12 @@ export function timeoutError(url: string, milliseconds: number): ApiError {
 
 /** The server answered something that is not what was asked for. */
 export function unreadableError(url: string, body: string, cause: unknown): ApiError {
-  return failure(500, "InternalError", `${url} answered what is no JSON: ${body.slice(0, EXCERPT)}`, cause);
+  return failure(
+    500,
+    "InternalError",
+    `${url} answered what cannot be read: ${body.slice(0, EXCERPT)}`,
+    cause,
+  );
 }
 
 export function parseStatus(body: string): Status | undefined {
