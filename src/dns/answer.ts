@@ -185,7 +185,7 @@ function rotation(
  * Returns the length.
  */
 export function copyAnswer(
-  answer: Answer,
+  answer: Pick<Answer, "bytes" | "ends" | "needed" | "rotating">,
   message: Buffer,
   questionEnd: number,
   out: Buffer,
