@@ -8,6 +8,7 @@ import type { KubeObject } from "../api/meta/type.ts";
 import { endpointsKind } from "../api/endpoints/kind.ts";
 import type { Endpoints } from "../api/endpoints/type.ts";
 import { nodeKind } from "../api/node/kind.ts";
+import type { Node } from "../api/node/type.ts";
 import { podKind } from "../api/pod/kind.ts";
 import type { Pod } from "../api/pod/type.ts";
 import { serviceKind } from "../api/service/kind.ts";
@@ -334,5 +335,125 @@ test("whatever comes in whatever order, with lost connections and failing writes
       for (const name of ["s1", "s2"]) assert.equal(endpointsOf(api, name), wanted(name), name);
     }),
     { numRuns: 60 },
+  );
+});
+
+/** The endpoints of a service by pod name: "a>z1" has a hint for zone z1. */
+function hintsOf(api: MemoryApi): string {
+  return api
+    .all(endpointSliceKind)
+    .flatMap(({ endpoints }) => endpoints)
+    .map(
+      ({ targetRef, hints }) =>
+        `${targetRef?.name}${hints?.forZones?.map(({ name }) => `>${name}`).join("") ?? ""}`,
+    )
+    .sort()
+    .join(" ");
+}
+
+function nodeIn(name: string, zone: string, cpu = "4"): Node {
+  return {
+    metadata: { name, labels: { "topology.kubernetes.io/zone": zone } },
+    status: { allocatable: { cpu }, conditions: [{ type: "Ready", status: "True" }] },
+  };
+}
+
+test("a service of topology-mode Auto has hints while zones and endpoints allow, and is told when not", async () => {
+  const api = createMemoryApi();
+  api.put(nodeKind, nodeIn("n1", "z1"));
+  for (const name of ["a", "b", "c", "d"]) api.put(podKind, pod(name, { app: "web" }));
+  const web = service("web", { app: "web" });
+  const auto: Service = {
+    ...web,
+    metadata: { ...web.metadata, annotations: { "service.kubernetes.io/topology-mode": "Auto" } },
+  };
+  api.put(serviceKind, auto);
+  await using scope = controllersOn(api);
+  await scope.controllers.ready;
+  const steps: [what: string, does: () => void, expected: string, sliceWrites: number][] = [
+    ["one zone only", () => undefined, "a b c d", 1],
+    ["a second one", () => api.put(nodeKind, nodeIn("n2", "z2")), "a>z2 b>z2 c>z1 d>z1", 1],
+    ["a heartbeat", () => api.put(nodeKind, nodeIn("n2", "z2")), "a>z2 b>z2 c>z1 d>z1", 0],
+    ["a little more CPU", () => api.put(nodeKind, nodeIn("n2", "z2", "4500m")), "a>z2 b>z2 c>z1 d>z1", 0],
+    ["much more CPU", () => api.put(nodeKind, nodeIn("n2", "z2", "12")), "a>z2 b>z2 c>z2 d>z1", 1],
+    ["a pod goes", () => api.remove(podKind, { namespace: "default", name: "a" }), "b>z2 c>z2 d>z1", 1],
+    ["the zone goes", () => api.remove(nodeKind, { name: "n2" }), "b c d", 1],
+    ["and comes again", () => api.put(nodeKind, nodeIn("n2", "z2", "12")), "b>z2 c>z2 d>z1", 1],
+    ["no hints asked for", () => api.put(serviceKind, web), "b c d", 1],
+  ];
+  for (const [what, does, expected, sliceWrites] of steps) {
+    await quiet(scope.controllers);
+    const before = api.writes.length;
+    does();
+    await quiet(scope.controllers);
+    assert.equal(hintsOf(api), expected, what);
+    const written = api.writes
+      .slice(before)
+      .filter((write) => JSON.stringify(write).includes("endpointslices"));
+    if (what !== "one zone only")
+      assert.equal(written.length, sliceWrites, `${what}: ${JSON.stringify(written)}`);
+  }
+  await scope[Symbol.asyncDispose]();
+  const events = api.all(eventKind).map(({ type, reason, message }) => `${type} ${reason}: ${message}`);
+  const disabled = "Warning TopologyAwareHintsDisabled";
+  const enabled =
+    "Normal TopologyAwareHintsEnabled: Topology Aware Hints has been enabled, addressType: IPv4";
+  const nodes = "Insufficient Node information: allocatable CPU or zone not specified on one or more nodes";
+  assert.deepEqual(Array.from(new Set(events)).sort(), [
+    enabled,
+    `${disabled}: ${nodes}, addressType: IPv4`,
+    `${disabled}: Topology Aware Hints has been disabled, addressType: IPv4`,
+  ]);
+});
+
+test("a pod's weight reaches its slice, and whoever gets it wrong is told", async () => {
+  const api = createMemoryApi();
+  api.put(nodeKind, { metadata: { name: "n1" } });
+  api.put(serviceKind, service("web", { app: "web" }));
+  api.put(podKind, pod("a", { app: "web" }));
+  const weighted = (weight: string): Pod => {
+    const b = pod("b", { app: "web" });
+    return { ...b, metadata: { ...b.metadata, annotations: { "fairlead.dev/weight": weight } } };
+  };
+  await using scope = controllersOn(api);
+  await scope.controllers.ready;
+  const steps: [does: () => void, weights: string | undefined, writes: number][] = [
+    [() => api.put(podKind, pod("b", { app: "web" })), undefined, 2],
+    [() => api.put(podKind, weighted("5")), '{"10.0.0.98":5}', 1],
+    [() => api.put(podKind, weighted("5")), '{"10.0.0.98":5}', 0],
+    [() => api.put(podKind, weighted("0")), '{"10.0.0.98":0}', 1],
+    [() => api.put(podKind, weighted("many")), undefined, 1],
+    [() => api.put(podKind, weighted("7")), '{"10.0.0.98":7}', 1],
+    [
+      () => {
+        const [slice] = api.all(endpointSliceKind);
+        api.put(endpointSliceKind, {
+          ...slice!,
+          metadata: { ...slice!.metadata, annotations: { "fairlead.dev/weights": "{}" } },
+        });
+      },
+      '{"10.0.0.98":7}',
+      1,
+    ],
+    [() => api.remove(podKind, { namespace: "default", name: "b" }), undefined, 2],
+  ];
+  for (const [does, weights, writes] of steps) {
+    await quiet(scope.controllers);
+    const before = api.writes.length;
+    does();
+    await quiet(scope.controllers);
+    const [slice] = api.all(endpointSliceKind);
+    assert.equal(slice?.metadata.annotations?.["fairlead.dev/weights"], weights);
+    const written = api.writes.slice(before).filter((write) => !JSON.stringify(write).includes("events"));
+    assert.equal(written.length, writes, `${weights}: ${JSON.stringify(written)}`);
+  }
+  await scope[Symbol.asyncDispose]();
+  const [event, ...more] = api.all(eventKind);
+  assert.deepEqual(more, []);
+  assert.equal(event?.reason, "InvalidWeight");
+  assert.equal(event?.involvedObject?.name, "b");
+  assert.equal(
+    event?.message,
+    'annotation fairlead.dev/weight: "many" is not a whole number from 0 to 1000; the weight is 1',
   );
 });

@@ -1,4 +1,5 @@
 /** What a Pod is to a Service: whether it counts, whether it may get traffic, and where a port of the Service ends on it. */
+import { WEIGHT_ANNOTATION } from "../api/endpointslice/weights.ts";
 import type { ContainerPort, Pod } from "../api/pod/type.ts";
 import type { Service, ServicePort } from "../api/service/type.ts";
 
@@ -93,5 +94,6 @@ function endpointText(pod: Pod): string {
     spec?.subdomain,
     spec?.containers.map(({ ports }) => ports),
     spec?.initContainers?.map(({ ports, restartPolicy }) => [ports, restartPolicy]),
+    pod.metadata.annotations?.[WEIGHT_ANNOTATION],
   ]);
 }

@@ -1,16 +1,22 @@
 /** EndpointSlices from selectors: for each Service the addresses of the pods that it selects. */
 import { type EndpointSlice, MANAGED_BY_LABEL } from "../../api/endpointslice/type.ts";
+import { podWeight, WEIGHT_ANNOTATION } from "../../api/endpointslice/weights.ts";
+import { podKind } from "../../api/pod/kind.ts";
 import type { Pod } from "../../api/pod/type.ts";
+import { serviceKind } from "../../api/service/kind.ts";
+import type { Service } from "../../api/service/type.ts";
 import { keyOf, splitKey } from "../../client/object-key.ts";
 import { type Controller, type ControllerContext, createControllerQueue } from "../controller.ts";
 import { podsOf, serviceOfSlice, servicesOf } from "../informers.ts";
 import { sameAsEndpoint, wantsEndpoints } from "../pod-endpoint.ts";
 import { sameLabels } from "../same-labels.ts";
 import { createTriggerTimes } from "../trigger-time.ts";
-import { desiredEndpoints } from "./desired.ts";
+import { desiredEndpoints, hasTopologyMode } from "./desired.ts";
 import { packSlices, type SliceWrites } from "./packing.ts";
 import { createSliceWriter } from "./slice-writer.ts";
 import { ENDPOINTSLICE_CONTROLLER, serviceOwner } from "./slice.ts";
+import { createHintsHistory, hintedWrites, type HintsNews, withPresentHints } from "./topology-mode.ts";
+import { sameShare, zoneShares, type ZoneShares } from "./zone-shares.ts";
 
 const NAME = "endpointslice";
 
@@ -22,7 +28,7 @@ export interface EndpointSliceOptions {
 /** Keys are Services, "namespace/name". */
 export function endpointSliceController(
   context: ControllerContext,
-  options: EndpointSliceOptions = {},
+  { maxEndpoints }: EndpointSliceOptions = {},
 ): Controller {
   const { client, informers, log } = context;
   const { services, pods, nodes, slices } = informers;
@@ -30,6 +36,9 @@ export function endpointSliceController(
   /** Services that wait for a node to appear, by its name. */
   const waitingForNode = new Map<string, Set<string>>();
   const writer = createSliceWriter(client, slices);
+  const hints = createHintsHistory();
+  /** Found again when a node has changed; undefined inside is an answer too. */
+  let shares: { readonly of: ZoneShares | undefined } | undefined;
 
   const { queue, enqueue, open } = createControllerQueue(NAME, context, work);
 
@@ -53,8 +62,12 @@ export function endpointSliceController(
     onDelete: (service) => enqueue(keyOf(service)),
   });
   pods.addHandler({
-    onAdd: enqueueServicesOf,
+    onAdd(pod) {
+      reportWeight(pod, undefined);
+      enqueueServicesOf(pod);
+    },
     onUpdate(pod, old) {
+      reportWeight(pod, old);
       const relabelled = !sameLabels(pod, old);
       if (!relabelled && sameAsEndpoint(pod, old)) return;
       enqueueServicesOf(pod);
@@ -63,11 +76,18 @@ export function endpointSliceController(
     onDelete: enqueueServicesOf,
   });
   nodes.addHandler({
-    onAdd: ({ metadata }) => enqueueNode(metadata.name!),
+    onAdd(node) {
+      enqueueNode(node.metadata.name!);
+      sharesChanged();
+    },
     onUpdate(node, old) {
       if (!sameLabels(node, old)) enqueueOnNode(node.metadata.name!);
+      if (!sameShare(node, old)) sharesChanged();
     },
-    onDelete: ({ metadata }) => enqueueOnNode(metadata.name!),
+    onDelete(node) {
+      enqueueOnNode(node.metadata.name!);
+      sharesChanged();
+    },
   });
   slices.addHandler({
     onAdd: enqueueSlice,
@@ -84,6 +104,19 @@ export function endpointSliceController(
     for (const pod of pods.list().values()) if (pod.spec?.nodeName === name) enqueueServicesOf(pod);
   }
 
+  /** Hints that still fit stay as they are: only Services that have too few endpoints for a zone are written. */
+  function sharesChanged(): void {
+    shares = undefined;
+    for (const [key, service] of services.list()) if (hasTopologyMode(service)) enqueue(key);
+  }
+
+  /** Whoever annotated the pod is told once what is wrong with it. */
+  function reportWeight(pod: Pod, old: Pod | undefined): void {
+    const [now, before] = [pod, old].map((one) => one?.metadata.annotations?.[WEIGHT_ANNOTATION]);
+    const { problem } = now === before ? {} : podWeight(pod);
+    if (problem !== undefined) context.events.record(podKind, pod, "Warning", "InvalidWeight", problem);
+  }
+
   // What it wants.
 
   function plan(key: string): SliceWrites {
@@ -93,6 +126,7 @@ export function endpointSliceController(
       if (waiting.delete(key) && waiting.size === 0) waitingForNode.delete(node);
     if (service === undefined) {
       triggerTimes.forget(key);
+      hints.drop(key);
       return { create: [], update: [], delete: ours };
     }
     // Whoever takes the selector away takes over the endpoints as they are.
@@ -101,10 +135,32 @@ export function endpointSliceController(
     const desired = desiredEndpoints(service, selected, (name) => nodes.get(undefined, name));
     for (const node of desired.missingNodes) waitFor(node, key);
     const triggerTime = triggerTimes.since(key, service, selected);
-    return packSlices(serviceOwner(service), desired, ours, {
+    const owner = serviceOwner(service, desired.weights);
+    const options = {
       ...(triggerTime !== undefined && { triggerTime }),
-      ...(options.maxEndpoints !== undefined && { maxEndpoints: options.maxEndpoints }),
-    });
+      ...(maxEndpoints !== undefined && { maxEndpoints }),
+    };
+    if (!hasTopologyMode(service)) {
+      tell(service, hints.drop(key));
+      return packSlices(owner, desired, ours, options);
+    }
+    shares ??= { of: zoneShares(nodes.list().values()) };
+    const packed = packSlices(owner, withPresentHints(desired, ours), ours, options);
+    const { writes, reports } = hintedWrites(
+      packed,
+      ours,
+      desired.addressTypes,
+      shares.of,
+      owner,
+      triggerTime,
+    );
+    tell(service, hints.note(key, reports));
+    return writes;
+  }
+
+  function tell(service: Service, news: readonly HintsNews[]): void {
+    for (const { type, reason, message } of news)
+      context.events.record(serviceKind, service, type, reason, message);
   }
 
   function waitFor(node: string, key: string): void {

@@ -1,5 +1,6 @@
 /** What endpoints a Service should have: pure, from the Service, the pods it selects and their nodes. */
 import type { Endpoint, EndpointPort, EndpointSlice } from "../../api/endpointslice/type.ts";
+import { DEFAULT_WEIGHT, podWeight } from "../../api/endpointslice/weights.ts";
 import type { Node } from "../../api/node/type.ts";
 import type { Pod } from "../../api/pod/type.ts";
 import type { Service } from "../../api/service/type.ts";
@@ -13,8 +14,7 @@ import {
   podAddresses,
   targetPort,
 } from "../pod-endpoint.ts";
-
-const ZONE_LABEL = "topology.kubernetes.io/zone";
+import { ZONE_LABEL } from "./zone-shares.ts";
 
 export type AddressType = Extract<EndpointSlice["addressType"], "IPv4" | "IPv6">;
 
@@ -32,6 +32,8 @@ export interface DesiredEndpoints {
   readonly groups: readonly EndpointGroup[];
   /** Nodes that pods name and that do not exist: when one appears, the answer is another. */
   readonly missingNodes: readonly string[];
+  /** What the pods say of their weights, by address; those of the default weight are left out. */
+  readonly weights: ReadonlyMap<string, number>;
 }
 
 /** `pods` are those the Service selects, in any order. */
@@ -43,6 +45,7 @@ export function desiredEndpoints(
   const addressTypes = addressTypesOf(service);
   const groups = new Map<string, EndpointGroup & { endpoints: Endpoint[] }>();
   const missingNodes = new Set<string>();
+  const weights = new Map<string, number>();
   const ordered = Array.from(pods).sort((a, b) => (a.metadata.name! < b.metadata.name! ? -1 : 1));
   for (const pod of ordered) {
     if (!countsAsEndpoint(pod, true)) continue;
@@ -54,6 +57,7 @@ export function desiredEndpoints(
       if (service.spec?.publishNotReadyAddresses !== true) continue;
     }
     const ports = endpointPorts(service, pod);
+    const { weight } = podWeight(pod);
     for (const addressType of addressTypes) {
       const addresses = addressesOf(pod, addressType);
       if (addresses.length === 0) continue;
@@ -61,9 +65,15 @@ export function desiredEndpoints(
       let group = groups.get(key);
       if (group === undefined) groups.set(key, (group = { addressType, ports, endpoints: [] }));
       group.endpoints.push(endpointOf(service, pod, node, addresses));
+      if (weight !== DEFAULT_WEIGHT) for (const address of addresses) weights.set(address, weight);
     }
   }
-  return { addressTypes, groups: Array.from(groups.values()), missingNodes: Array.from(missingNodes) };
+  return {
+    addressTypes,
+    groups: Array.from(groups.values()),
+    missingNodes: Array.from(missingNodes),
+    weights,
+  };
 }
 
 /** Equal for slices and groups whose endpoints may be in one slice, whatever the order of their ports. */
@@ -138,7 +148,7 @@ function endpointOf(service: Service, pod: Pod, node: Node | undefined, addresse
 /** For whom the endpoint is, where the Service asks for near ones (spec.trafficDistribution; KEP-3015). */
 function hintsFor(service: Service, { conditions, zone, nodeName }: Endpoint): Endpoint["hints"] {
   const distribution = service.spec?.trafficDistribution;
-  // The older annotation wins over the field, and asks for hints of another kind.
+  // The older annotation wins over the field, and asks for hints of another kind (topology-hints.ts).
   if (conditions?.ready !== true || hasTopologyMode(service)) return undefined;
   const forZones = zone === undefined ? undefined : [{ name: zone }];
   if (distribution === "PreferClose" || distribution === "PreferSameZone")
@@ -150,7 +160,7 @@ function hintsFor(service: Service, { conditions, zone, nodeName }: Endpoint): E
 }
 
 /** service.kubernetes.io/topology-mode: Auto, or its older name, which goes before it (endpointslice utils.go, hintsEnabled). */
-function hasTopologyMode({ metadata: { annotations = {} } }: Service): boolean {
+export function hasTopologyMode({ metadata: { annotations = {} } }: Service): boolean {
   const mode =
     annotations["service.kubernetes.io/topology-aware-hints"] ??
     annotations["service.kubernetes.io/topology-mode"];

@@ -37,7 +37,7 @@ function pack(
   options = {},
   service = web,
 ): SliceWrites {
-  return packSlices(serviceOwner(service), { addressTypes: ["IPv4"], groups }, existing, options);
+  return packSlices(serviceOwner(service, new Map()), { addressTypes: ["IPv4"], groups }, existing, options);
 }
 
 /** A server for slices: gives names to what is created. */
@@ -199,7 +199,7 @@ test("headless services' slices say so", () => {
 
 test("a family that is no longer wanted goes, one that is deleted already is left alone", () => {
   const { create } = packSlices(
-    serviceOwner(web),
+    serviceOwner(web, new Map()),
     { addressTypes: ["IPv4", "IPv6"], groups: [group([1])] },
     [],
   );
@@ -221,6 +221,29 @@ test("a family that is no longer wanted goes, one that is deleted already is lef
     metadata: { ...slice.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" },
   }));
   assert.equal(pack([group([1])], going).create.length, 1);
+});
+
+test("each slice says the weights of its own endpoints, and a change of a weight writes that slice alone", () => {
+  const slices = new Slices();
+  const write = (weights: Record<string, number>, numbers = range(1, 5)) => {
+    const owner = serviceOwner(web, new Map(Object.entries(weights)));
+    const desired = { addressTypes: ["IPv4" as const], groups: [group(numbers)] };
+    const writes = packSlices(owner, desired, slices.all.values(), { maxEndpoints: 2, triggerTime: "now" });
+    return slices.write(writes);
+  };
+  const said = () =>
+    Array.from(slices.all.values(), ({ metadata }) => metadata.annotations?.["fairlead.dev/weights"]);
+  assert.equal(write({}), 2);
+  assert.deepEqual(said(), [undefined, undefined]);
+  assert.equal(write({ "10.0.0.3": 7, "10.0.0.9": 1 }), 1);
+  assert.deepEqual(said(), [undefined, '{"10.0.0.3":7}']);
+  assert.equal(write({ "10.0.0.3": 7 }), 0);
+  assert.equal(write({ "10.0.0.3": 7, "10.0.0.1": 0, "10.0.0.2": 2 }), 1);
+  assert.deepEqual(said(), ['{"10.0.0.1":0,"10.0.0.2":2}', '{"10.0.0.3":7}']);
+  assert.equal(write({}, [1, 2, 4]), 2);
+  assert.deepEqual(said(), [undefined, undefined]);
+  for (const { metadata } of slices.all.values())
+    assert.equal(metadata.annotations?.["endpoints.kubernetes.io/last-change-trigger-time"], "now");
 });
 
 test("whatever the history: no endpoint lost, none twice, no slice over the limit, nothing written without need", () => {

@@ -7,6 +7,7 @@ import {
   MANAGED_BY_LABEL,
   SERVICE_NAME_LABEL,
 } from "../../api/endpointslice/type.ts";
+import { WEIGHTS_ANNOTATION, weightsText } from "../../api/endpointslice/weights.ts";
 import type { OwnerReference } from "../../api/meta/type.ts";
 import type { Service } from "../../api/service/type.ts";
 import { isHeadless } from "../pod-endpoint.ts";
@@ -34,19 +35,21 @@ export interface SliceOwner {
   readonly reference: OwnerReference;
   /** All labels that the slices have. */
   readonly labels: Readonly<Record<string, string>>;
-  /** All annotations that the slices have, but for the trigger time. Absent: they keep their own. */
+  /** All annotations that the slices have, but for the trigger time and weights. Absent: they keep their own. */
   readonly annotations?: Readonly<Record<string, string>>;
+  /** The endpoints' weights by address, those of the default weight left out. Absent: annotations say them as they are. */
+  readonly weights?: ReadonlyMap<string, number>;
 }
 
 /** Slices from the selector of `service`: with its labels, and those by which they are found (setEndpointSliceLabels). */
-export function serviceOwner(service: Service): SliceOwner {
+export function serviceOwner(service: Service, weights: ReadonlyMap<string, number>): SliceOwner {
   const { namespace, name = "", uid = "" } = service.metadata;
   const labels: Record<string, string> = { ...service.metadata.labels };
   delete labels[HEADLESS_LABEL];
   if (isHeadless(service)) labels[HEADLESS_LABEL] = "";
   labels[SERVICE_NAME_LABEL] = name;
   labels[MANAGED_BY_LABEL] = ENDPOINTSLICE_CONTROLLER;
-  return { namespace, name, labels, reference: controllerReference("Service", name, uid) };
+  return { namespace, name, labels, reference: controllerReference("Service", name, uid), weights };
 }
 
 /** The reference by which the slices of a v1 object go when it goes. */
@@ -66,7 +69,7 @@ export function newSlice(
       generateName: `${owner.name.slice(0, LONGEST_PREFIX - 1)}-`,
       ...(owner.namespace !== undefined && { namespace: owner.namespace }),
       labels: { ...owner.labels },
-      ...annotationsOf(owner.annotations, triggerTime),
+      ...annotationsOf(owner.annotations, owner, content, triggerTime),
       ownerReferences: [owner.reference],
     },
     addressType: content.addressType,
@@ -89,7 +92,7 @@ export function changedSlice(
     metadata: {
       ...metadata,
       labels: { ...owner.labels },
-      ...annotationsOf(owner.annotations ?? annotations, triggerTime),
+      ...annotationsOf(owner.annotations ?? annotations, owner, content, triggerTime),
       ownerReferences: [...owners, owner.reference],
     },
     endpoints: [...content.endpoints],
@@ -100,12 +103,30 @@ export function changedSlice(
 /** As a part of metadata, which is left out if there is none. */
 function annotationsOf(
   given: Readonly<Record<string, string>> = {},
+  { weights }: Pick<SliceOwner, "weights">,
+  { endpoints }: Pick<SliceContent, "endpoints">,
   triggerTime: string | undefined,
 ): { annotations?: Record<string, string> } {
   const annotations = { ...given };
   delete annotations[TRIGGER_TIME_ANNOTATION];
   if (triggerTime !== undefined) annotations[TRIGGER_TIME_ANNOTATION] = triggerTime;
+  if (weights !== undefined) {
+    delete annotations[WEIGHTS_ANNOTATION];
+    const text = weightsOf(endpoints, weights);
+    if (text !== undefined) annotations[WEIGHTS_ANNOTATION] = text;
+  }
   return Object.keys(annotations).length === 0 ? {} : { annotations };
+}
+
+function weightsOf(endpoints: readonly Endpoint[], weights: ReadonlyMap<string, number>): string | undefined {
+  if (weights.size === 0) return undefined;
+  const found: [string, number][] = [];
+  for (const { addresses } of endpoints)
+    for (const address of addresses) {
+      const weight = weights.get(address);
+      if (weight !== undefined) found.push([address, weight]);
+    }
+  return weightsText(found);
 }
 
 /** Whether writing `content` to `slice` would change anything (when it last changed does not count). */
@@ -114,11 +135,10 @@ export function saysAlready(slice: EndpointSlice, owner: SliceOwner, content: Sl
   return (
     isOwnedBy(slice, owner) &&
     isDeepStrictEqual(labels, owner.labels) &&
-    (owner.annotations === undefined ||
-      isDeepStrictEqual(
-        annotationsOf(annotations, undefined),
-        annotationsOf(owner.annotations, undefined),
-      )) &&
+    isDeepStrictEqual(
+      annotationsOf(annotations, {}, content, undefined),
+      annotationsOf(owner.annotations ?? annotations, owner, content, undefined),
+    ) &&
     isDeepStrictEqual(slice.ports ?? [], content.ports) &&
     isDeepStrictEqual(slice.endpoints ?? [], content.endpoints)
   );
