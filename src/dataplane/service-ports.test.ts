@@ -161,6 +161,17 @@ test("an address of mode Proxy is the load balancer's alone, and one that is the
   ]);
 });
 
+test("what is no address takes none of the node's ports", () => {
+  check([
+    [
+      `spec: { type: LoadBalancer, clusterIPs: [10.96.0.1, "fd00:96::1"], externalIPs: ["", 0.0.0.0, "::ffff:0.0.0.0", web] }
+status: { loadBalancer: { ingress: [{ ip: 0.0.0.0 }, { ip: "::" }, { hostname: lb.example }, { ip: "" }] } }`,
+      "10.0.0.1",
+      ["ClusterIP 10.96.0.1 80/TCP -> 10.0.0.1:8080", "ClusterIP fd00:96::1 80/TCP -> refuse"],
+    ],
+  ]);
+});
+
 test("internalTrafficPolicy Local: the cluster IP leads to this node's endpoints, other addresses to all", () => {
   const local = everywhere("internalTrafficPolicy: Local");
   const rest = (backends: string) => [

@@ -115,8 +115,12 @@ function frontendsOf(service: Service, clusterIp: Ip, node: NodeView | undefined
   };
 }
 
+/** 0.0.0.0 and :: are no addresses of a Service: in the table they stand for the node's, and would take its ports. */
 function addressesIn(texts: readonly string[]): Ip[] {
-  return texts.map(parseSloppyIp).filter((address) => address !== undefined);
+  return texts
+    .map(parseSloppyIp)
+    .filter((address) => address !== undefined)
+    .filter(({ value }) => value !== 0n);
 }
 
 /** How the table calls what a Service's owner chose. A primary with backups is one backend, which needs no balance. */
