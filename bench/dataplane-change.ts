@@ -36,6 +36,7 @@ const newcomer = (n: number): { address: string; port: number } => ({
 });
 
 const element = ({ address }: VirtualPort, slot: number): string => `${address} . tcp . 80 . 0x${slot}`;
+/** By-picker has the chains of four and five under 3 and 4, as they are made. */
 const slots = ({ address }: VirtualPort): string => `${address} . tcp . 80`;
 const line = (verb: "add" | "delete", set: string, what: string): string =>
   `${verb} element inet fairlead ${set} { ${what} }\n`;
@@ -46,8 +47,8 @@ const same = (port: VirtualPort): VirtualPort => port;
 function addScript(port: VirtualPort, n: number): string {
   const { address } = newcomer(n);
   return (
-    line("delete", "slots4", slots(port)) +
-    line("add", "slots4", `${slots(port)} : 0x5`) +
+    line("delete", "pickers4", slots(port)) +
+    line("add", "pickers4", `${slots(port)} : 0x4`) +
     line("add", "endpoints4", `${element(port, 4)} : ${address} . 8080`) +
     self("add", address)
   );
@@ -55,8 +56,8 @@ function addScript(port: VirtualPort, n: number): string {
 
 function removeScript(port: VirtualPort, n: number): string {
   return (
-    line("delete", "slots4", slots(port)) +
-    line("add", "slots4", `${slots(port)} : 0x4`) +
+    line("delete", "pickers4", slots(port)) +
+    line("add", "pickers4", `${slots(port)} : 0x3`) +
     line("delete", "endpoints4", element(port, 4)) +
     self("delete", newcomer(n).address)
   );

@@ -78,7 +78,7 @@ for (let round = 0; round < ROUNDS; round++) {
   using other = await benchNetns("nft");
   // The sets and maps with their elements, which are nearly everything; nft cannot read all rules back that it lists.
   const script = `${listing.slice(0, listing.indexOf("\tchain "))}}\n`.replace(
-    /\tmap by-slots \{[^]*?\n\t\}\n/,
+    /\tmap by-picker \{[^]*?\n\t\}\n/,
     "",
   );
   started = process.hrtime.bigint();

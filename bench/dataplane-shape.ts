@@ -4,9 +4,9 @@
  */
 import type { Command, SetDefinition } from "../src/net/nftables/model.ts";
 import { NetlinkPort } from "../src/dataplane/nftables/netlink-port.ts";
-import { endpointKey, portKey } from "../src/dataplane/nftables/keys.ts";
-import { setReference } from "../src/dataplane/nftables/plan.ts";
-import { rules, slotChainName } from "../src/dataplane/nftables/ruleset.ts";
+import { numberedKey, portKey } from "../src/dataplane/nftables/keys.ts";
+import { rules } from "../src/dataplane/nftables/ruleset.ts";
+import { setReference } from "../src/dataplane/nftables/sets.ts";
 import type { VirtualPort } from "../src/dataplane/table.ts";
 import {
   ascending,
@@ -28,18 +28,19 @@ const verdicts: SetDefinition = {
   keyLength: 12,
   flags: {},
 };
-const goto = (slots: number) => ({ verdict: { code: "goto", chain: slotChainName(slots) } as const });
-const count = (slots: number) => ({ data: Uint8Array.of(slots, 0, 0, 0) });
+const goto = (slots: number) => ({ verdict: { code: "goto", chain: `of-${slots}` } as const });
+/** by-picker has the chains of four and five under 3 and 4, as they were made. */
+const count = (slots: number) => ({ data: Uint8Array.of(slots - 1, 0, 0, 0) });
 
 /** Four endpoints become five, or (removed) five become four. */
 function change(port: VirtualPort, isRemoved: boolean, shape: "data" | "verdicts"): Command[] {
   const key = portKey(port);
   const slots = isRemoved ? 4 : 5;
-  const set = shape === "data" ? setReference("slots4", "map") : verdicts;
+  const set = shape === "data" ? setReference("pickers4", "map") : verdicts;
   const data = Uint8Array.of(10, 200, 0, 1, 31, 144, 0, 0);
   const endpoints = {
     set: setReference("endpoints4", "map"),
-    elements: [{ key: endpointKey(key, 4), data }],
+    elements: [{ key: numberedKey(key, 4), data }],
   };
   return [
     { op: "delete elements", set, elements: [{ key }] },
@@ -64,7 +65,9 @@ for (const services of [10, 1000, 10_000]) {
     await dataPlane.apply({ set: [first], remove: [] });
   }
   using kernel = await NetlinkPort.open(netns.name);
-  const dispatch = rules.find(({ chain }) => chain === "services")!;
+  const dispatch = rules.find(
+    ({ chain, comment }) => chain === "services" && comment?.startsWith("the mark") === true,
+  )!;
   kernel.commit([
     { op: "add set", set: verdicts },
     {

@@ -8,7 +8,7 @@ import { cidr } from "../src/base/ip.ts";
 import type { DataPlane } from "../src/dataplane/dataplane.ts";
 import { elementKey } from "../src/dataplane/nftables/kernel-state.ts";
 import { NetlinkPort } from "../src/dataplane/nftables/netlink-port.ts";
-import { rangeElements } from "../src/dataplane/nftables/plan.ts";
+import { rangeElements } from "../src/dataplane/nftables/ranges.ts";
 import { createNftablesDataPlane } from "../src/dataplane/nftables/programmer.ts";
 import type { ServiceTable, VirtualPort } from "../src/dataplane/table.ts";
 import { virtualPortKey } from "../src/dataplane/table.ts";
@@ -111,19 +111,19 @@ describe("nftables data plane and what it finds", { skip: needsNetns() }, () => 
   const damages: [name: string, ...commands: string[]][] = [
     ["the whole ruleset is flushed", "flush ruleset"],
     ["the table is deleted", "delete table inet fairlead"],
-    ["an element is deleted", "delete element inet fairlead slots4 { 10.96.0.2 . tcp . 80 }"],
+    ["an element is deleted", "delete element inet fairlead pickers4 { 10.96.0.2 . tcp . 80 }"],
     [
       "an endpoint is changed",
       "delete element inet fairlead endpoints4 { 10.96.0.2 . tcp . 80 . 0x1 }",
       "add element inet fairlead endpoints4 { 10.96.0.2 . tcp . 80 . 0x1 : 6.6.6.6 . 66 }",
     ],
-    ["an element is added", "add element inet fairlead slots6 { fd96::77 . udp . 53 : 0x3 }"],
+    ["an element is added", "add element inet fairlead pickers6 { fd96::77 . udp . 53 : 0x3 }"],
     ["a range is added", "add element inet fairlead ranges4 { 1.1.1.0/24 }"],
     [
       "several ranges are added",
       "add element inet fairlead ranges4 { 1.1.1.0/24, 2.2.2.2, 11.0.0.0-11.0.0.9 }",
     ],
-    ["a verdict is changed", "delete element inet fairlead by-slots { 0x3 }"],
+    ["a verdict is changed", "delete element inet fairlead by-picker { 0x3 }"],
     ["a rule is added", "add rule inet fairlead filter-prerouting drop"],
     ["a rule is put first", "insert rule inet fairlead services accept"],
     ["a chain is emptied", "flush chain inet fairlead unserved"],
@@ -150,7 +150,7 @@ describe("nftables data plane and what it finds", { skip: needsNetns() }, () => 
       "a set is of another type",
       "delete table inet fairlead",
       "add table inet fairlead",
-      "add map inet fairlead slots4 { type ipv4_addr : mark; }",
+      "add map inet fairlead pickers4 { type ipv4_addr : mark; }",
     ],
     ["the table is put to sleep", "add table inet fairlead { flags dormant; }"],
   ];
@@ -249,9 +249,11 @@ describe("nftables data plane and what it finds", { skip: needsNetns() }, () => 
       await exit;
       using kernel = await NetlinkPort.open(netns.name);
       const set = { family: 1, table: "fairlead" } as const;
-      const slots = kernel.elements({ ...set, name: "slots4" });
+      const slots = kernel.elements({ ...set, name: "pickers4" });
+      const chains = kernel.elements({ ...set, name: "by-picker" });
+      const picker = chains.find(({ key }) => key[0] === slots[0]?.data?.[0])?.verdict;
       const endpoints = kernel.elements({ ...set, name: "endpoints4" });
-      const count = slots[0]?.data?.[0] ?? 0;
+      const count = picker !== undefined && "chain" in picker ? Number(picker.chain.replace("of-", "")) : 0;
       assert.equal(slots.length, 1);
       assert.deepEqual(
         endpoints.map(({ key }) => key[12]!).sort((a, b) => a - b),

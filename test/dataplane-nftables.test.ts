@@ -35,7 +35,11 @@ function virtualPort(
     address,
     protocol,
     port: 8080,
-    backends: backends.map((host) => ({ address: version === 4 ? host.address4 : host.address6, port: 80 })),
+    backends: backends.map((host) => ({
+      address: version === 4 ? host.address4 : host.address6,
+      port: 80,
+      local: true,
+    })),
   };
 }
 
@@ -251,7 +255,10 @@ describe("nftables data plane", { skip: needsNetns() }, () => {
       inside.addRoute({ destination: cidr(RANGES[0]!), gateway: ip("198.51.100.1") });
     }
     await using plane = await createNftablesDataPlane({ netns: node.netns });
-    const web = { ...virtualPort(4, "TCP", []), backends: [{ address: "198.51.100.3", port: 80 }] };
+    const web = {
+      ...virtualPort(4, "TCP", []),
+      backends: [{ address: "198.51.100.3", port: 80, local: true }],
+    };
     await plane.sync(tableOf(web));
     const attempt = () => client.connect({ host: VIP[4], port: 8080 });
     assert.equal((await attempt()).from, "timeout", "the answer bypasses the node");

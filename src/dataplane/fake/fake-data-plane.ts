@@ -24,6 +24,8 @@ export function createFakeDataPlane(
     sync: (table) => plane.sync(table),
     apply: (delta) => plane.apply(delta),
     setMasqueradeBridges: (pairs) => plane.setMasqueradeBridges(pairs),
+    readCounters: () => plane.readCounters(),
+    readMapFill: () => plane.readMapFill(),
     cleanup: () => plane.cleanup(),
     [Symbol.asyncDispose]: () => plane[Symbol.asyncDispose](),
   };

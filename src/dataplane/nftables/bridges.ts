@@ -1,8 +1,7 @@
 /** The pairs of interfaces between which connections are masqueraded, as elements of set `bridges`. */
 import type { Command, SetElement } from "../../net/nftables/model.ts";
 import { elementKey } from "./kernel-state.ts";
-import { setReference } from "./plan.ts";
-import { bridges, IFNAME_LENGTH } from "./ruleset.ts";
+import { bridges, IFNAME_LENGTH, setReference } from "./sets.ts";
 
 /** Two interfaces: what comes in by the first and goes out by the second is masqueraded. */
 export type BridgePair = readonly [input: string, output: string];

@@ -5,9 +5,24 @@ import type { BridgePair } from "./bridges.ts";
 import { bridgeElements } from "./bridges.ts";
 import type { ElementTexts, KernelState } from "./kernel-state.ts";
 import { latin1, latin1Bytes } from "./keys.ts";
-import type { Programmed, ProgrammedPort } from "./plan.ts";
-import { commitPlan, nothingProgrammed, planDelta, rangeElements } from "./plan.ts";
-import { bridges, bySlots, chains, rules, sets, slotChain, slotCommands, slotRules } from "./ruleset.ts";
+import { settingElements } from "./loopback-routing.ts";
+import {
+  byPickerCommand,
+  EXTERNAL_SLOTS,
+  MAX_SLOTS,
+  pickerChain,
+  pickerRules,
+  sharedPicker,
+} from "./pickers.ts";
+import type { Found } from "./plan.ts";
+import { commitPlan, planDelta } from "./plan.ts";
+import type { Programmed } from "./programmed.ts";
+import { nothingProgrammed, parseRanges } from "./programmed.ts";
+import { rangeElements } from "./ranges.ts";
+import { chains, constantElements, rules } from "./ruleset.ts";
+import { bridges, byPicker, sets, settings } from "./sets.ts";
+import type { FlowPort } from "./udp-flows.ts";
+import { removedPort } from "./udp-flows.ts";
 
 export type { BridgePair };
 
@@ -17,12 +32,13 @@ export interface DesiredState {
   readonly chains: readonly Chain[];
   /** Each chain's in order. */
   readonly rules: ReadonlyMap<string, readonly Rule[]>;
+  /** Of the sets that packets do not write. */
   readonly elements: ReadonlyMap<string, readonly SetElement[]>;
 }
 
 /**
- * What should be there. Slots that the kernel has are kept as far as `table` allows, and so are chains for numbers of
- * slots that nothing has at the moment. Throws DataPlaneError if the table cannot be programmed.
+ * What should be there. Slots and the numbers of pickers that the kernel has are kept as far as `table` allows, and so are
+ * pickers that nothing has at the moment, but others may have. Throws DataPlaneError if the table cannot be programmed.
  */
 export function desiredState(
   table: ServiceTable,
@@ -30,30 +46,41 @@ export function desiredState(
   kernel: KernelState | undefined,
 ): DesiredState {
   const programmed = nothingProgrammed(table.ranges);
-  const found = kernel === undefined ? new Map() : foundSlots(kernel);
-  const delta = { set: [...table.ports.values()], remove: [] };
-  const plan = planDelta(programmed, delta, { found: (key) => found.get(latin1(key)) });
+  const found = kernel === undefined ? undefined : findIn(kernel);
+  const plan = planDelta(programmed, { set: [...table.ports.values()], remove: [] }, found);
   commitPlan(programmed, plan);
-  if (kernel !== undefined) for (const slots of foundChains(kernel)) programmed.chains.add(slots);
+  for (const [name, number] of found?.pickers ?? []) {
+    const picker = sharedPicker(name);
+    if (picker !== undefined && !programmed.pickers.has(name))
+      programmed.pickers.set(name, { number, picker });
+  }
 
   const elements = new Map<string, SetElement[]>(sets.map((set) => [set.name, []]));
-  for (const version of [4, 6] as const)
+  const pods = parseRanges(table.podRanges ?? [], "pod range");
+  const routed = parseRanges(table.routedRanges ?? [], "routed range");
+  for (const version of [4, 6] as const) {
     elements.set(`ranges${version}`, rangeElements(programmed.ranges, version));
-  elements.set(bridges.name, bridgeElements(masquerade));
-  const slotRulesByChain = new Map<string, Rule[]>();
-  for (const slots of programmed.chains) {
-    slotRulesByChain.set(slotChain(slots).name, slotRules(slots));
-    addElements(elements, slotCommands(slots));
+    elements.set(`pods${version}`, rangeElements(pods, version));
+    elements.set(`routed${version}`, rangeElements(routed, version));
   }
+  elements.set(bridges.name, bridgeElements(masquerade));
+  elements.set(settings.name, settingElements(kernel));
+  addElements(elements, constantElements);
+  const pickers = [...programmed.pickers].map(([name, one]) => ({ name, ...one }));
+  for (const { name, number } of pickers)
+    addElements(elements, [byPickerCommand("add elements", name, number)]);
   addElements(
     elements,
-    plan.commands.filter((command) => "set" in command && command.set.name !== bySlots.name),
+    plan.commands.filter((command) => "set" in command && command.set.name !== byPicker.name),
   );
   return {
     programmed,
     sets,
-    chains: [...chains, ...[...programmed.chains].map(slotChain)],
-    rules: new Map([...Map.groupBy(rules, (rule) => rule.chain), ...slotRulesByChain]),
+    chains: [...chains, ...pickers.map(({ picker }) => pickerChain(picker))],
+    rules: new Map([
+      ...Map.groupBy(rules, (rule) => rule.chain),
+      ...pickers.map(({ name, picker }) => [name, pickerRules(picker)] as const),
+    ]),
     elements,
   };
 }
@@ -66,57 +93,75 @@ function addElements(into: Map<string, SetElement[]>, commands: readonly Command
     }
 }
 
-/** The endpoints that the kernel has, by slot, for each key of slotsN. */
-function foundSlots(kernel: KernelState): Map<string, (string | undefined)[]> {
-  const found = new Map<string, (string | undefined)[]>();
-  for (const [version, keyLength] of [
-    [4, 12],
-    [6, 24],
-  ] as const) {
-    const counts: ElementTexts = kernel.elements.get(`slots${version}`) ?? new Map();
-    for (const [key, count] of counts)
-      found.set(key, Array.from({ length: Math.min(number(count), MAX_ADOPTED) }));
+const KEY_LENGTHS = [
+  [4, 12],
+  [6, 24],
+] as const;
+
+function findIn(kernel: KernelState): Found {
+  const slots = foundSlots(kernel);
+  return {
+    slots: (key, external) => slots[external ? "external" : "all"].get(latin1(key)) ?? [],
+    pickers: foundPickers(kernel),
+  };
+}
+
+type Slots = Map<string, (string | undefined)[]>;
+
+/** The endpoints that the kernel has, by slot, for each virtual port's key. */
+function foundSlots(kernel: KernelState): { all: Slots; external: Slots } {
+  const found = { all: new Map(), external: new Map() } satisfies Record<string, Slots>;
+  for (const [version, keyLength] of KEY_LENGTHS)
     for (const [key, endpoint] of kernel.elements.get(`endpoints${version}`) ?? []) {
-      const slots = found.get(key.slice(0, keyLength));
-      const slot = number(key.slice(keyLength));
-      if (slots !== undefined && slot < slots.length) slots[slot] = endpoint;
+      const number = hostNumber(key.slice(keyLength));
+      const external = number >= EXTERNAL_SLOTS;
+      const slot = external ? number - EXTERNAL_SLOTS : number;
+      // A number that somebody else wrote is no reason to make an array of any size.
+      if (slot >= MAX_SLOTS) continue;
+      const port = key.slice(0, keyLength);
+      const into: Slots = external ? found.external : found.all;
+      let list = into.get(port);
+      if (list === undefined) into.set(port, (list = []));
+      list[slot] = endpoint;
     }
-  }
   return found;
 }
 
+/** The chains that the kernel has in by-picker; of two with the same number or name, one. */
+function foundPickers(kernel: KernelState): Map<string, number> {
+  const constant = new Set(constantElements.flatMap(numbersOf));
+  const texts: ElementTexts = kernel.elements.get(byPicker.name) ?? new Map();
+  const pickers = new Map<string, number>();
+  for (const [key, verdict] of texts) {
+    const name = verdict.startsWith("goto ") ? verdict.slice("goto ".length) : "";
+    const number = hostNumber(key);
+    if (kernel.chains.has(name) && !chains.some((chain) => chain.name === name) && !constant.has(number))
+      pickers.set(name, number);
+  }
+  return pickers;
+}
+
+function numbersOf(command: Command): number[] {
+  return command.op === "add elements" ? command.elements.map(({ key }) => hostNumber(latin1(key))) : [];
+}
+
 /** The ports that the kernel has and that should not be there any more, as they will be: without endpoints. */
-export function removedPorts(
-  kernel: KernelState,
-  desired: DesiredState,
-): Pick<ProgrammedPort, "version" | "key" | "slots">[] {
+export function removedPorts(kernel: KernelState, desired: DesiredState): FlowPort[] {
   const wanted = new Set<string>();
   for (const { key } of desired.programmed.ports.values()) wanted.add(latin1(key));
-  return ([4, 6] as const).flatMap((version) =>
-    [...(kernel.elements.get(`slots${version}`)?.keys() ?? [])]
+  return KEY_LENGTHS.flatMap(([version]) =>
+    [...(kernel.elements.get(`pickers${version}`)?.keys() ?? [])]
       .filter((key) => !wanted.has(key))
-      .map((key) => ({ version, key: latin1Bytes(key), slots: [] })),
+      .map((key) => removedPort(version, latin1Bytes(key))),
   );
 }
 
-/** A count that somebody else wrote is no reason to make an array of any size. */
-const MAX_ADOPTED = 65_535;
-
 /** The number in the first 4 characters, which are bytes in host order. */
-function number(text: string): number {
+function hostNumber(text: string): number {
   return (
     text.charCodeAt(0) +
     text.charCodeAt(1) * 0x100 +
     text.charCodeAt(2) * 0x10000 +
     text.charCodeAt(3) * 0x1000000
   );
-}
-
-/** The numbers of slots that the kernel has a chain for. */
-function foundChains(kernel: KernelState): number[] {
-  return [...kernel.chains.keys()].flatMap((name) => {
-    const match = /^of-([1-9]\d{0,4})$/.exec(name);
-    const slots = Number(match?.[1] ?? 0);
-    return slots > 0 && slotChain(slots).name === name ? [slots] : [];
-  });
 }

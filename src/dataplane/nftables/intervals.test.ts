@@ -8,7 +8,7 @@ import type { SetElement } from "../../net/nftables/model.ts";
 import { Family } from "../../net/nftables/model.ts";
 import { intervalChanges } from "./intervals.ts";
 import { elementKey } from "./kernel-state.ts";
-import { rangeElements } from "./plan.ts";
+import { rangeElements } from "./ranges.ts";
 import { TABLE_NAME } from "./ruleset.ts";
 
 const RANGES4 = { family: Family.inet, table: TABLE_NAME, name: "ranges4", kind: "set" } as const;

@@ -3,7 +3,7 @@ import type { Chain, Rule, SetDefinition, SetElement, Table } from "../../net/nf
 import { NetlinkError } from "../../sys/netlink-error.ts";
 import { latin1 } from "./keys.ts";
 import type { NftablesPort } from "./port.ts";
-import { table } from "./ruleset.ts";
+import { table } from "./sets.ts";
 
 /** The elements of a set: for each key its data, "" without; as {@link elementKey} and {@link elementData} write them. */
 export type ElementTexts = Map<string, string>;
@@ -16,6 +16,7 @@ export interface KernelState {
   /** The rules of each chain, in order. */
   readonly rules: ReadonlyMap<string, readonly Rule[]>;
   readonly sets: ReadonlyMap<string, SetDefinition>;
+  /** Of the sets that packets do not write. */
   readonly elements: ReadonlyMap<string, ElementTexts>;
 }
 
@@ -36,7 +37,9 @@ export function readKernelState(port: NftablesPort): KernelState {
     );
     for (const set of orNothing(() => port.sets(family, name))) {
       sets.set(set.name, set);
-      elements.set(set.name, elementTexts(orNothing(() => port.elements(set))));
+      // What packets write is nobody's to compare.
+      if (set.flags.dynamic !== true)
+        elements.set(set.name, elementTexts(orNothing(() => port.elements(set))));
     }
   }
   return { generation, table: found, chains, rules, sets, elements };
@@ -58,12 +61,18 @@ function elementTexts(elements: readonly SetElement[]): ElementTexts {
   return texts;
 }
 
-const INTERVAL_END = "|end";
+/** No byte is written as these. */
+const INTERVAL_END = "\u2026end";
+const BOX = "\u2026box";
 
-/** One character for each byte of the key; ends of intervals are marked, since a start can be at the same address. */
+/**
+ * One character for each byte of the key; of a box, the first key and the last. Ends of intervals are marked, since a start
+ * can be at the same address.
+ */
 export function elementKey(element: SetElement): string {
   const text = latin1(element.key);
-  return element.intervalEnd === true ? text + INTERVAL_END : text;
+  if (element.intervalEnd === true) return text + INTERVAL_END;
+  return element.keyEnd === undefined ? text : text + latin1(element.keyEnd) + BOX;
 }
 
 export function elementData(element: SetElement): string {
@@ -73,6 +82,10 @@ export function elementData(element: SetElement): string {
 
 /** The element that the texts say, for deleting it. */
 export function elementOfKey(text: string): SetElement {
+  if (text.endsWith(BOX)) {
+    const both = Buffer.from(text.slice(0, -BOX.length), "latin1");
+    return { key: both.subarray(0, both.length / 2), keyEnd: both.subarray(both.length / 2) };
+  }
   if (!text.endsWith(INTERVAL_END)) return { key: Buffer.from(text, "latin1") };
   return { key: Buffer.from(text.slice(0, -INTERVAL_END.length), "latin1"), intervalEnd: true };
 }

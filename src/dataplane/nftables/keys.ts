@@ -1,9 +1,11 @@
 /** Addresses, ports and endpoints as the bytes of set elements. */
-import { ipBytes, parseIp } from "../../base/ip.ts";
+import type { Cidr } from "../../base/ip.ts";
+import { cidrAddress, cidrSize, ipBytes, parseIp } from "../../base/ip.ts";
 import { L4_PROTOCOL } from "../../net/nftables/expressions.ts";
 import { DataPlaneError } from "../dataplane.ts";
 import type { Backend, VirtualPort } from "../table.ts";
-import type { IpVersion } from "./ruleset.ts";
+import { isNodePort } from "../table.ts";
+import type { IpVersion } from "./sets.ts";
 
 export const PROTOCOL_NUMBER: Readonly<Record<VirtualPort["protocol"], number>> = {
   TCP: L4_PROTOCOL.tcp,
@@ -57,7 +59,7 @@ function checkPort(port: number, whose: string): void {
     throw new DataPlaneError(`the port of ${whose} must be 1 to 65535, not ${port}`);
 }
 
-/** address . protocol . port: the key of slotsN and outsideN, and the start of endpointsN's. Throws DataPlaneError. */
+/** address . protocol . port: the key of pickersN and its like, and the start of endpointsN's. Throws DataPlaneError. */
 export function portKey(port: VirtualPort): Uint8Array {
   const whose = `service ${port.service}`;
   const address = addressBytes(port.address, whose);
@@ -73,13 +75,31 @@ export function portKey(port: VirtualPort): Uint8Array {
   return key;
 }
 
-/** `key` and the slot's number in host order: the key of endpointsN. */
-export function endpointKey(key: Uint8Array, slot: number): Uint8Array {
-  const bytes = new Uint8Array(key.length + REGISTER);
+/** `key` and a number in host order: the key of endpointsN and idsN (a slot) and of membersN (a name). */
+export function numberedKey(key: Uint8Array, number: number): Uint8Array {
+  const at = key.length;
+  const bytes = new Uint8Array(at + REGISTER);
   bytes.set(key);
-  bytes[key.length] = slot;
-  bytes[key.length + 1] = slot >>> 8;
+  bytes[at] = number;
+  bytes[at + 1] = number >>> 8;
+  bytes[at + 2] = number >>> 16;
+  bytes[at + 3] = number >>> 24;
   return bytes;
+}
+
+/** The first and the last key of a box in allowedN: what is connected to, and a range of sources. */
+export function allowedKeys(key: Uint8Array, sources: Cidr): { key: Uint8Array; keyEnd: Uint8Array } {
+  const first = ipBytes(sources.base);
+  const last = ipBytes(cidrAddress(sources, cidrSize(sources) - 1n));
+  return { key: Buffer.concat([key, first]), keyEnd: Buffer.concat([key, last]) };
+}
+
+/** "10.96.0.1/tcp/80" in the name of a chain, where nft has no colons; "tcp/30080" for every address of the node: 4/tcp/30080. */
+export function portName(port: Pick<VirtualPort, "address" | "protocol" | "port">): string {
+  const what = `${port.protocol.toLowerCase()}/${port.port}`;
+  return isNodePort(port)
+    ? `${port.address.includes(":") ? 6 : 4}/${what}`
+    : `${port.address.replaceAll(":", "_")}/${what}`;
 }
 
 /**
@@ -97,6 +117,11 @@ export function endpointId(backend: Backend, version: IpVersion, whose: string):
   if (ipVersion(bytes) !== version)
     throw new DataPlaneError(`endpoint ${address} of ${whose} is not an IPv${version} address`);
   return latin1(bytes) + String.fromCharCode(high, low, 0, 0);
+}
+
+/** The address in an endpoint's id, one character for a byte. */
+export function addressOf(endpoint: string): string {
+  return endpoint.slice(0, -REGISTER);
 }
 
 /** One character for each byte: a text that can be compared, and be the key of a Map. */

@@ -6,6 +6,7 @@
  * process ends; the next one reads it back and writes the differences.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import type { Ip } from "../../base/ip.ts";
 import { cidr } from "../../base/ip.ts";
 import type { Log } from "../../base/log.ts";
 import { silentLog } from "../../base/log.ts";
@@ -20,15 +21,21 @@ import type { BridgePair } from "./bridges.ts";
 import { bridgeCommands } from "./bridges.ts";
 import { desiredState, removedPorts } from "./desired-state.ts";
 import { readKernelState } from "./kernel-state.ts";
-import type { Plan, Programmed } from "./plan.ts";
+import type { LoopbackSetting } from "./loopback-routing.ts";
+import { LoopbackRouting } from "./loopback-routing.ts";
+import type { Plan } from "./plan.ts";
 import { commitPlan, planDelta } from "./plan.ts";
 import type { ChangeWatch, ConntrackPort, NftablesPort, WatchChanges } from "./port.ts";
+import type { Programmed } from "./programmed.ts";
+import { parseRanges } from "./programmed.ts";
+import type { MapFill, PacketCounters } from "./readings.ts";
+import { readCounters, readMapFill } from "./readings.ts";
 import { rebuild, reconcile } from "./reconcile.ts";
 import { explain } from "./refusal.ts";
 import { ensureRoutes, removeRoutes } from "./route.ts";
-import { table as ourTable } from "./ruleset.ts";
-import type { UdpPort } from "./udp-flows.ts";
-import { cutStaleFlows, isUdp } from "./udp-flows.ts";
+import { table as ourTable } from "./sets.ts";
+import type { FlowPort } from "./udp-flows.ts";
+import { cutStaleFlows, isUdp, removedPort } from "./udp-flows.ts";
 
 export interface NftablesDataPlaneOptions {
   /** What {@link NftablesDataPlaneControls.setMasqueradeBridges} would be told first. @default {none} */
@@ -46,6 +53,10 @@ export interface NftablesDataPlaneControls extends DataPlane {
    * nothing before the first `sync`. Throws RangeError if a name cannot be an interface's, else as `apply`.
    */
   setMasqueradeBridges(pairs: readonly BridgePair[]): Promise<void>;
+  /** What was refused and dropped. Throws DataPlaneError. */
+  readCounters(): PacketCounters;
+  /** How full the maps are; nothing before the first `sync`. Throws DataPlaneError. */
+  readMapFill(): MapFill[];
 }
 
 /** What it is made of: the kernel of one namespace, or a fake of it. */
@@ -54,6 +65,10 @@ export interface NftablesParts {
   /** To make routes for the host itself. Absent: none are made. */
   readonly routes?: RouteSocket;
   readonly watch: WatchChanges;
+  /** Whether the address is one of this host's, loopback included. @default {none is} */
+  readonly isLocal?: (address: Ip) => boolean;
+  /** Absent: there are no node ports on 127.0.0.1. */
+  readonly loopback?: LoopbackSetting;
 }
 
 /** A reader who is overtaken by others' commits this often writes without the condition that nobody did. */
@@ -70,9 +85,11 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
   readonly #watchChanges: WatchChanges;
   readonly #options: NftablesDataPlaneOptions;
   readonly #resources: AsyncDisposableStack;
+  readonly #isLocal: (address: Ip) => boolean;
+  readonly #loopback: LoopbackRouting | undefined;
   readonly #log: Log;
   /** What should be there; undefined before the first sync and after cleanup. */
-  #table: { ports: Map<VirtualPortKey, VirtualPort>; ranges: readonly string[] } | undefined;
+  #table: (ServiceTable & { ports: Map<VirtualPortKey, VirtualPort> }) | undefined;
   #programmed: Programmed | undefined;
   /** What should be masqueraded; in force if `#programmed` is. */
   #bridges: readonly BridgePair[];
@@ -97,10 +114,17 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
     this.#bridges = options.masqueradeBridges ?? [];
     this.#resources = resources;
     this.#log = options.log ?? silentLog;
+    this.#isLocal = parts.isLocal ?? (() => false);
+    if (parts.loopback !== undefined)
+      this.#loopback = new LoopbackRouting({
+        setting: parts.loopback,
+        commit: (commands) => this.#transact(commands),
+        log: this.#log,
+      });
   }
 
   async sync(table: ServiceTable): Promise<SyncReport> {
-    this.#table = { ports: new Map(table.ports), ranges: table.ranges };
+    this.#table = { ...table, ports: new Map(table.ports) };
     return this.#synchronise();
   }
 
@@ -117,12 +141,16 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
     const plan = planDelta(programmed, delta);
     merge(table.ports, delta);
     const udp = changedUdpPorts(programmed, plan);
+    const needsLoopback = nodePorts(programmed, plan) > 0;
+    // Nothing is routed any more before nothing is guarded any more.
+    if (!needsLoopback) this.#loopback?.update(false);
     if (elementCount(plan.commands) > MAX_HEARD) this.#unwatch();
     if (plan.commands.length > 0 && !this.#commit(plan.commands)) {
       // Somebody has changed the table, so the plan was made on wrong grounds.
       this.#reconcile();
     } else {
       commitPlan(programmed, plan);
+      if (needsLoopback) this.#loopback?.update(true);
       this.#cutFlows(udp);
     }
     if (this.#changes === undefined && !(await this.#watch())) this.#reconcile();
@@ -142,10 +170,30 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
     if (!isDone) this.#reconcile();
   }
 
+  readCounters(): PacketCounters {
+    try {
+      return readCounters(this.#kernel);
+    } catch (error) {
+      throw explain(error, "reading the counters of table inet fairlead");
+    }
+  }
+
+  readMapFill(): MapFill[] {
+    try {
+      return this.#programmed === undefined ? [] : readMapFill(this.#kernel, this.#programmed);
+    } catch (error) {
+      throw explain(error, "reading the maps of table inet fairlead");
+    }
+  }
+
   async cleanup(): Promise<void> {
     this.#table = undefined;
     this.#programmed = undefined;
     this.#unwatch();
+    if (this.#loopback !== undefined) {
+      this.#loopback.adopt(readKernelState(this.#kernel));
+      this.#loopback.update(false);
+    }
     try {
       this.#transact([{ op: "delete table", table: ourTable }]);
     } catch (error) {
@@ -157,6 +205,7 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    this.#loopback?.[Symbol.dispose]();
     this.#unwatch();
     await this.#resources.disposeAsync();
   }
@@ -233,6 +282,8 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
       }
       this.#programmed = desired.programmed;
       if (written > 0) this.#log.info({ kept, written }, "programmed table inet fairlead");
+      this.#loopback?.adopt(kernel);
+      this.#loopback?.update(desired.programmed.counts.nodePorts.has("4"));
       this.#cutFlows([...desired.programmed.ports.values(), ...removedPorts(kernel, desired)].filter(isUdp));
       return { kept, written };
     }
@@ -256,10 +307,12 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
   }
 
   /** A flow that cannot be cut must not undo a change that is in force: it is told, and tried again by the next sync. */
-  #cutFlows(ports: readonly UdpPort[]): void {
-    if (ports.length === 0) return;
+  #cutFlows(ports: readonly FlowPort[]): void {
+    const programmed = this.#programmed;
+    if (ports.length === 0 || programmed === undefined) return;
     try {
-      const cut = cutStaleFlows(this.#kernel, ports);
+      const pods = parseRanges(this.#table?.podRanges ?? [], "pod range");
+      const cut = cutStaleFlows(this.#kernel, ports, { programmed, pods, isLocal: this.#isLocal });
       if (cut > 0) this.#log.debug({ flows: cut }, "cut UDP flows from endpoints that are no more");
     } catch (error) {
       this.#log.error({ err: error }, "could not cut UDP flows: those to removed endpoints may be stuck");
@@ -310,12 +363,17 @@ function merge(ports: Map<VirtualPortKey, VirtualPort>, delta: TableDelta): void
 }
 
 /** The UDP ports that a plan changes, as they will be. */
-function changedUdpPorts(programmed: Programmed, plan: Plan): UdpPort[] {
-  const changed: UdpPort[] = [];
+function changedUdpPorts(programmed: Programmed, plan: Plan): FlowPort[] {
+  const changed: FlowPort[] = [];
   for (const [key, port] of plan.ports) {
     const before = programmed.ports.get(key);
-    const now = port ?? (before === undefined ? undefined : { ...before, slots: [] });
-    if (now !== undefined && isUdp(now) && now.slots !== before?.slots) changed.push(now);
+    const now = port ?? (before === undefined ? undefined : removedPort(before.version, before.key));
+    if (now !== undefined && isUdp(now)) changed.push(now);
   }
   return changed;
+}
+
+/** How many IPv4 node ports there will be. */
+function nodePorts(programmed: Programmed, plan: Plan): number {
+  return (programmed.counts.nodePorts.get("4") ?? 0) + (plan.counts.nodePorts.get("4") ?? 0);
 }

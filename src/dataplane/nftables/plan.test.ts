@@ -8,7 +8,9 @@ import type { TableDelta, VirtualPort } from "../table.ts";
 import { virtualPortKey } from "../table.ts";
 import { desiredState } from "./desired-state.ts";
 import { elementData, elementKey } from "./kernel-state.ts";
-import { commitPlan, nothingProgrammed, planDelta, rangeElements } from "./plan.ts";
+import { commitPlan, planDelta } from "./plan.ts";
+import { nothingProgrammed } from "./programmed.ts";
+import { rangeElements } from "./ranges.ts";
 
 const RANGES = ["10.96.0.0/16", "fd96::/112"];
 
@@ -53,12 +55,12 @@ describe("what a change sends", () => {
       "add chain of-1",
       "add rule",
       "add rule",
-      "add by-slots 1",
+      "add by-picker 1",
       "add endpoints4 1",
-      "add slots4 1",
+      "add pickers4 1",
       "add self4 1",
     ]);
-    assert.deepEqual(second, ["add endpoints4 1", "add slots4 1"]);
+    assert.deepEqual(second, ["add endpoints4 1", "add pickers4 1"]);
   });
 
   test("replacing one of many endpoints replaces one element", () => {
@@ -73,7 +75,7 @@ describe("what a change sends", () => {
   test("removing the first of three moves the last into its place", () => {
     assert.deepEqual(
       changes({ set: [port("10.96.0.9", [a, b])], remove: [] }, set(b, c, d), set(c, d)).at(-1),
-      ["delete endpoints4 2", "delete slots4 1", "add endpoints4 1", "add slots4 1"],
+      ["delete endpoints4 2", "delete pickers4 1", "add endpoints4 1", "add pickers4 1"],
     );
   });
 
@@ -82,7 +84,11 @@ describe("what a change sends", () => {
   });
 
   test("the last endpoint's removal leaves nothing of the port", () => {
-    assert.deepEqual(changes(set(a), set())[1], ["delete endpoints4 1", "delete slots4 1", "delete self4 1"]);
+    assert.deepEqual(changes(set(a), set())[1], [
+      "delete endpoints4 1",
+      "delete pickers4 1",
+      "delete self4 1",
+    ]);
   });
 
   test("ports of addresses outside the ranges are kept in a set of their own, with or without endpoints", () => {

@@ -4,78 +4,44 @@
  * All of a change goes into one batch. Everything is checked here, before it is sent: a batch that the kernel refuses
  * costs it a synchronize_rcu (milliseconds), and tells less.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Cidr } from "../../base/ip.ts";
-import { cidr, cidrContains, cidrSize, ipBytes, ipFromBytes } from "../../base/ip.ts";
-import type { Command, SetDefinition, SetElement } from "../../net/nftables/model.ts";
-import { Family } from "../../net/nftables/model.ts";
-import { DataPlaneError } from "../dataplane.ts";
+import { cidrContains, ipFromBytes } from "../../base/ip.ts";
+import { hostBytes } from "../../net/nftables/expressions.ts";
+import type { Command, SetElement } from "../../net/nftables/model.ts";
 import type { TableDelta, VirtualPort, VirtualPortKey } from "../table.ts";
-import { virtualPortKey } from "../table.ts";
-import { endpointId, endpointKey, ipVersion, latin1Bytes, portKey } from "./keys.ts";
-import type { IpVersion } from "./ruleset.ts";
-import { MAX_SLOTS, slotCommands, TABLE_NAME } from "./ruleset.ts";
-import { fillSlots } from "./slots.ts";
-
-/** What is programmed for one virtual port. */
-export interface ProgrammedPort {
-  readonly version: IpVersion;
-  /** address . protocol . port. */
-  readonly key: Uint8Array;
-  /** Whether the address is in none of the ranges. */
-  readonly outside: boolean;
-  /** Endpoints by slot, as keys.ts' endpointId has them. */
-  readonly slots: readonly string[];
-}
-
-/** What is programmed: the elements that exist are a function of this. Changed only by {@link commitPlan}. */
-export interface Programmed {
-  readonly ranges: readonly Cidr[];
-  readonly ports: Map<VirtualPortKey, ProgrammedPort>;
-  /** How many slots an endpoint's address is in; the keys are addresses with one character for a byte. */
-  readonly addresses: Map<string, number>;
-  /** The numbers of slots that have a chain. */
-  readonly chains: Set<number>;
-}
+import { isNodePort, virtualPortKey } from "../table.ts";
+import type { ProgrammedChoice } from "./choice.ts";
+import { NO_CHOICE, programChoice } from "./choice.ts";
+import { addressOf, allowedKeys, ipVersion, latin1Bytes, numberedKey, portKey } from "./keys.ts";
+import { byPickerCommand, EXTERNAL_SLOTS, FIRST_PICKER, NOBODY } from "./pickers.ts";
+import { pickerCommands, pickerName, pickerRules } from "./pickers.ts";
+import type { Counts, Programmed, ProgrammedPicker, ProgrammedPort } from "./programmed.ts";
+import { parseRanges } from "./programmed.ts";
+import { loopbackRange, rangeElements } from "./ranges.ts";
+import type { IpVersion } from "./sets.ts";
+import { guarded, OURS, sets, setReference } from "./sets.ts";
 
 export interface Plan {
   /** To be sent as one batch. Empty if nothing is to be done. */
   readonly commands: readonly Command[];
   readonly ports: ReadonlyMap<VirtualPortKey, ProgrammedPort | undefined>;
-  /** By how much each address's count changes. */
-  readonly addresses: ReadonlyMap<string, number>;
-  readonly chains: readonly number[];
+  /** By how much each count changes. */
+  readonly counts: Counts;
+  readonly pickers: ReadonlyMap<string, ProgrammedPicker | undefined>;
 }
 
-export interface PlanOptions {
-  /** The slots that a virtual port has already, by its key as characters: they are kept where possible. */
-  readonly found?: (key: Uint8Array) => readonly (string | undefined)[] | undefined;
-}
-
-type SetName = `${"slots" | "endpoints" | "outside" | "self" | "ranges"}${IpVersion}`;
-
-export function setReference(
-  name: string,
-  kind: SetDefinition["kind"],
-): Pick<SetDefinition, "family" | "table" | "name" | "kind"> {
-  return { family: Family.inet, table: TABLE_NAME, name, kind };
-}
-
-/** Nothing but the ranges. Throws DataPlaneError if one is not a CIDR range. */
-export function nothingProgrammed(ranges: readonly string[]): Programmed {
-  return { ranges: ranges.map(parseRange), ports: new Map(), addresses: new Map(), chains: new Set() };
-}
-
-function parseRange(text: string): Cidr {
-  try {
-    return cidr(text);
-  } catch (cause) {
-    throw new DataPlaneError(`service range: ${(cause as Error).message}`, { cause });
-  }
+/** What the kernel has already, to be kept where possible. */
+export interface Found {
+  /** The endpoints in the slots of a virtual port, by its key: for all clients, or for those outside the cluster. */
+  slots(key: Uint8Array, external: boolean): readonly (string | undefined)[];
+  /** The numbers of chains in by-picker, by name. */
+  readonly pickers: ReadonlyMap<string, number>;
 }
 
 /** What is to be done for `delta`; what it removes and sets at once is replaced. Throws DataPlaneError if it cannot be done; nothing has changed then. */
-export function planDelta(programmed: Programmed, delta: TableDelta, options: PlanOptions = {}): Plan {
-  const planner = new Planner(programmed, options);
+export function planDelta(programmed: Programmed, delta: TableDelta, found?: Found): Plan {
+  const planner = new Planner(programmed, found);
   const set = new Map(delta.set.map((port) => [virtualPortKey(port), port]));
   for (const key of new Set(delta.remove)) if (!set.has(key)) planner.remove(key);
   for (const [key, port] of set) planner.set(key, port);
@@ -84,161 +50,300 @@ export function planDelta(programmed: Programmed, delta: TableDelta, options: Pl
 
 /** Takes over what a plan did, after its commands were committed. */
 export function commitPlan(programmed: Programmed, plan: Plan): void {
-  for (const [key, port] of plan.ports) {
-    if (port === undefined) programmed.ports.delete(key);
-    else programmed.ports.set(key, port);
+  replace(programmed.ports, plan.ports);
+  replace(programmed.pickers, plan.pickers);
+  for (const name of ["self", "local", "nodePorts"] as const)
+    for (const [key, change] of plan.counts[name]) {
+      const count = (programmed.counts[name].get(key) ?? 0) + change;
+      if (count === 0) programmed.counts[name].delete(key);
+      else programmed.counts[name].set(key, count);
+    }
+}
+
+function replace<Key, Value>(into: Map<Key, Value>, changes: ReadonlyMap<Key, Value | undefined>): void {
+  for (const [key, value] of changes) {
+    if (value === undefined) into.delete(key);
+    else into.set(key, value);
   }
-  for (const [address, change] of plan.addresses) {
-    const count = (programmed.addresses.get(address) ?? 0) + change;
-    if (count === 0) programmed.addresses.delete(address);
-    else programmed.addresses.set(address, count);
-  }
-  for (const slots of plan.chains) programmed.chains.add(slots);
 }
 
 class Planner {
   readonly #programmed: Programmed;
-  readonly #found: PlanOptions["found"];
+  readonly #found: Found | undefined;
   readonly #ports = new Map<VirtualPortKey, ProgrammedPort | undefined>();
-  readonly #addresses = new Map<string, number>();
-  readonly #chains = new Set<number>();
-  readonly #deleted = new Map<SetName, SetElement[]>();
-  readonly #added = new Map<SetName, SetElement[]>();
+  readonly #pickers = new Map<string, ProgrammedPicker | undefined>();
+  readonly #counts: Counts = { self: new Map(), local: new Map(), nodePorts: new Map() };
+  readonly #newChains: Command[] = [];
+  readonly #oldChains: Command[] = [];
+  readonly #deleted = new Map<string, SetElement[]>();
+  readonly #added = new Map<string, SetElement[]>();
+  /** Numbers in by-picker that are in use; those from `#lastNumber` on have not been given by this plan. */
+  #taken: Set<number> | undefined;
+  #lastNumber = FIRST_PICKER - 1;
 
-  constructor(programmed: Programmed, options: PlanOptions) {
+  constructor(programmed: Programmed, found: Found | undefined) {
     this.#programmed = programmed;
-    this.#found = options.found;
+    this.#found = found;
   }
 
   remove(key: VirtualPortKey): void {
     const old = this.#programmed.ports.get(key);
     if (old === undefined) return;
-    this.#change(old, old.slots, []);
-    if (old.outside) this.#delete(`outside${old.version}`, { key: old.key });
+    this.#change(old, undefined);
     this.#ports.set(key, undefined);
   }
 
   set(tableKey: VirtualPortKey, port: VirtualPort): void {
     const old = this.#programmed.ports.get(tableKey);
-    const next = old ?? this.#newPort(port);
-    const wanted = endpointIds(port, next.version);
-    const before = old?.slots ?? [];
-    const slots = fillSlots(old?.slots ?? this.#found?.(next.key) ?? [], wanted);
-    if (old === undefined && next.outside) this.#add(`outside${next.version}`, { key: next.key });
-    if (slots.length > 0 && !this.#programmed.chains.has(slots.length)) this.#chains.add(slots.length);
-    this.#change(next, before, slots);
-    this.#ports.set(tableKey, { ...next, slots });
+    const next = this.#program(port, old);
+    this.#change(old, next);
+    this.#ports.set(tableKey, next);
   }
 
   finish(): Plan {
-    for (const [address, change] of this.#addresses) {
-      const before = this.#programmed.addresses.get(address) ?? 0;
-      const name = `self${address.length === 4 ? 4 : 6}` as const;
-      if (before === 0 && change > 0) this.#add(name, { key: latin1Bytes(address + address) });
-      if (before > 0 && before + change === 0) this.#delete(name, { key: latin1Bytes(address + address) });
-    }
-    const chains = [...this.#chains];
-    const commands: Command[] = chains.flatMap(slotCommands);
+    const counts = this.#counts;
+    for (const [address, gained] of this.#turned("self"))
+      this.#write(gained, `self${address.length === 4 ? 4 : 6}`, { key: latin1Bytes(address + address) });
+    for (const [address, gained] of this.#turned("local"))
+      this.#write(gained, `local${address.length === 4 ? 4 : 6}`, { key: latin1Bytes(address) });
+    for (const [version, gained] of this.#turned("nodePorts"))
+      if (version === "4")
+        for (const element of rangeElements([loopbackRange], 4)) this.#write(gained, guarded.name, element);
+    const commands = this.#newChains;
     for (const [name, elements] of this.#deleted)
       commands.push({ op: "delete elements", set: setReference(name, kindOf(name)), elements });
     for (const [name, elements] of this.#added)
       commands.push({ op: "add elements", set: setReference(name, kindOf(name)), elements });
-    return { commands, ports: this.#ports, addresses: this.#addresses, chains };
+    commands.push(...this.#oldChains);
+    return { commands, ports: this.#ports, counts, pickers: this.#pickers };
   }
 
-  #newPort(port: VirtualPort): ProgrammedPort {
+  /** What comes into use (true) and what goes out of use. */
+  *#turned(name: keyof Counts): Iterable<[string, boolean]> {
+    for (const [key, change] of this.#counts[name]) {
+      const before = this.#programmed.counts[name].get(key) ?? 0;
+      if (before === 0 && change > 0) yield [key, true];
+      if (before > 0 && before + change === 0) yield [key, false];
+    }
+  }
+
+  #program(port: VirtualPort, old: ProgrammedPort | undefined): ProgrammedPort {
+    const { version, key, isNode, outside } = old ?? this.#newPort(port);
+    const found = (external: boolean) => this.#found?.slots(key, external) ?? [];
+    const all = programChoice(port, port, version, old?.all.slots ?? found(false));
+    const external =
+      port.external === undefined
+        ? undefined
+        : programChoice(port, port.external, version, old?.external?.slots ?? found(true));
+    const sources = port.sourceRanges === undefined ? undefined : sourcesOf(port, version);
+    return { version, key, isNode, outside, all, external, sources };
+  }
+
+  #newPort(port: VirtualPort): Pick<ProgrammedPort, "version" | "key" | "isNode" | "outside"> {
     const key = portKey(port);
     const bytes = key.subarray(0, key.length - 8);
     const address = ipFromBytes(bytes);
     const outside = !this.#programmed.ranges.some((range) => cidrContains(range, address));
-    return { version: ipVersion(bytes), key, outside, slots: [] };
+    return { version: ipVersion(bytes), key, isNode: isNodePort(port), outside };
   }
 
-  /** The elements for one port's slots from `before` to `after`. */
-  #change(port: ProgrammedPort, before: readonly string[], after: readonly string[]): void {
+  #change(before: ProgrammedPort | undefined, after: ProgrammedPort | undefined): void {
+    const port = (after ?? before)!;
     const { version, key } = port;
-    for (let slot = 0; slot < before.length || slot < after.length; slot++) {
-      const [old, next] = [before[slot], after[slot]];
+    this.#choose(port, "pickers", 0, before?.all ?? NO_CHOICE, after?.all ?? NO_CHOICE);
+    if (before?.external !== undefined || after?.external !== undefined)
+      this.#choose(
+        port,
+        "external",
+        EXTERNAL_SLOTS,
+        before?.external ?? NO_CHOICE,
+        after?.external ?? NO_CHOICE,
+      );
+    if (before?.sources !== undefined || after?.sources !== undefined)
+      this.#restrict(port, before?.sources, after?.sources);
+    if (before === undefined || after === undefined) {
+      const gained = before === undefined;
+      if (port.outside) this.#write(gained, `outside${version}`, { key });
+      if (port.isNode) count(this.#counts.nodePorts, String(version), gained ? 1 : -1);
+    }
+  }
+
+  /** What makes one choice of a port another. */
+  #choose(
+    { version, key }: ProgrammedPort,
+    map: "pickers" | "external",
+    offset: number,
+    before: ProgrammedChoice,
+    after: ProgrammedChoice,
+  ): void {
+    this.#fill(version, key, offset, before, after);
+    if (before.names !== after.names) this.#name(version, key, before, after);
+    const [old, next] = [numberedPicker(before), numberedPicker(after)];
+    if (old !== next || before.picker !== after.picker) {
+      const number = this.#number(after);
+      const former = this.#formerNumber(before);
+      if (number !== former) {
+        if (former !== undefined) this.#write(false, `${map}${version}`, { key });
+        if (number !== undefined) this.#write(true, `${map}${version}`, { key, data: hostBytes(number) });
+      }
+      if (typeof before.picker === "object" && before.picker.port !== undefined && old !== next)
+        this.#removePicker(old!);
+    }
+    if (!sameTexts(before.local, after.local)) {
+      for (const address of before.local) count(this.#counts.local, address, -1);
+      for (const address of after.local) count(this.#counts.local, address, 1);
+    }
+  }
+
+  /** endpointsN and, with affinity, idsN. */
+  #fill(
+    version: IpVersion,
+    key: Uint8Array,
+    offset: number,
+    before: ProgrammedChoice,
+    after: ProgrammedChoice,
+  ): void {
+    for (let slot = 0; slot < before.slots.length || slot < after.slots.length; slot++) {
+      const [old, next] = [before.slots[slot], after.slots[slot]];
+      const [oldName, nextName] = [nameIn(before, old), nameIn(after, next)];
+      if (old === next && oldName === nextName) continue;
+      const element = numberedKey(key, offset + slot);
+      if (oldName !== nextName) {
+        if (oldName !== undefined) this.#write(false, `ids${version}`, { key: element });
+        if (nextName !== undefined)
+          this.#write(true, `ids${version}`, { key: element, data: hostBytes(nextName) });
+      }
       if (old === next) continue;
-      const element = endpointKey(key, slot);
       if (old !== undefined) {
-        this.#delete(`endpoints${version}`, { key: element });
-        this.#count(old, -1);
+        this.#write(false, `endpoints${version}`, { key: element });
+        count(this.#counts.self, addressOf(old), -1);
       }
       if (next !== undefined) {
-        this.#add(`endpoints${version}`, { key: element, data: latin1Bytes(next) });
-        this.#count(next, 1);
+        this.#write(true, `endpoints${version}`, { key: element, data: latin1Bytes(next) });
+        count(this.#counts.self, addressOf(next), 1);
       }
     }
-    if (before.length === after.length) return;
-    if (before.length > 0) this.#delete(`slots${version}`, { key });
-    if (after.length > 0) this.#add(`slots${version}`, { key, data: slotCount(after.length) });
   }
 
-  #count(endpoint: string, change: 1 | -1): void {
-    const address = endpoint.slice(0, -4);
-    this.#addresses.set(address, (this.#addresses.get(address) ?? 0) + change);
+  /** membersN. */
+  #name(version: IpVersion, key: Uint8Array, before: ProgrammedChoice, after: ProgrammedChoice): void {
+    for (const [endpoint, name] of before.names)
+      if (after.names.get(endpoint) !== name)
+        this.#write(false, `members${version}`, { key: numberedKey(key, name) });
+    for (const [endpoint, name] of after.names)
+      if (before.names.get(endpoint) !== name)
+        this.#write(true, `members${version}`, {
+          key: numberedKey(key, name),
+          data: latin1Bytes(endpoint),
+        });
   }
 
-  #delete(name: SetName, element: SetElement): void {
-    push(this.#deleted, name, element);
+  #restrict(
+    { version, key }: ProgrammedPort,
+    before: readonly Cidr[] | undefined,
+    after: readonly Cidr[] | undefined,
+  ): void {
+    if ((before === undefined) !== (after === undefined))
+      this.#write(after !== undefined, `restricted${version}`, { key });
+    const isIn = (list: readonly Cidr[] | undefined, range: Cidr): boolean =>
+      list?.some((other) => isDeepStrictEqual(other, range)) ?? false;
+    for (const range of before ?? [])
+      if (!isIn(after, range)) this.#write(false, `allowed${version}`, allowedKeys(key, range));
+    for (const range of after ?? [])
+      if (!isIn(before, range)) this.#write(true, `allowed${version}`, allowedKeys(key, range));
   }
 
-  #add(name: SetName, element: SetElement): void {
-    push(this.#added, name, element);
+  /** The number in by-picker of a choice's chain, which is made if need be; undefined for none. */
+  #number({ picker }: ProgrammedChoice): number | undefined {
+    if (picker === undefined) return undefined;
+    if (typeof picker === "string") return NOBODY[picker];
+    const name = pickerName(picker);
+    const known = this.#pickers.get(name) ?? this.#programmed.pickers.get(name);
+    if (known === undefined) {
+      const number = this.#found?.pickers.get(name) ?? this.#unused();
+      this.#newChains.push(...pickerCommands(picker, number));
+      this.#pickers.set(name, { number, picker });
+      return number;
+    }
+    // The chain of one port's turns gets other rules when it gets another number of slots.
+    if (picker.port !== undefined && known.picker.slots !== picker.slots) {
+      this.#newChains.push({ op: "flush chain", chain: { ...OURS, name } });
+      for (const rule of pickerRules(picker)) this.#newChains.push({ op: "add rule", rule });
+      this.#pickers.set(name, { number: known.number, picker });
+    }
+    return known.number;
   }
-}
 
-function push(into: Map<SetName, SetElement[]>, name: SetName, element: SetElement): void {
-  const list = into.get(name);
-  if (list === undefined) into.set(name, [element]);
-  else list.push(element);
-}
+  #formerNumber({ picker }: ProgrammedChoice): number | undefined {
+    if (picker === undefined) return undefined;
+    if (typeof picker === "string") return NOBODY[picker];
+    return this.#programmed.pickers.get(pickerName(picker))?.number;
+  }
 
-function kindOf(name: SetName): "map" | "set" {
-  return name.startsWith("slots") || name.startsWith("endpoints") ? "map" : "set";
-}
-
-function slotCount(slots: number): Uint8Array {
-  return Uint8Array.of(slots, slots >>> 8, 0, 0);
-}
-
-function endpointIds(port: VirtualPort, version: IpVersion): string[] {
-  const { service, backends } = port;
-  if (backends.length > MAX_SLOTS)
-    throw new DataPlaneError(
-      `service ${service} has ${backends.length} endpoints on port ${port.port}; ${MAX_SLOTS} are possible`,
+  #removePicker(name: string): void {
+    const { number } = this.#programmed.pickers.get(name)!;
+    const chain = { ...OURS, name };
+    this.#oldChains.push(
+      byPickerCommand("delete elements", name, number),
+      { op: "flush chain", chain },
+      { op: "delete chain", chain },
     );
-  const whose = `service ${service}`;
-  const ids = backends.map((backend) => endpointId(backend, version, whose));
-  if (hasDuplicates(ids))
-    throw new DataPlaneError(`service ${service} has the same endpoint twice on port ${port.port}`);
-  return ids;
-}
-
-/** Most services have few endpoints, and for those comparing each with each is faster than making a Set. */
-function hasDuplicates(ids: readonly string[]): boolean {
-  if (ids.length > 16) return new Set(ids).size < ids.length;
-  return ids.some((id, index) => ids.indexOf(id, index + 1) >= 0);
-}
-
-/** The elements of rangesN: for each range its first address and, flagged, the first one past it. Ranges that touch or overlap are one. */
-export function rangeElements(ranges: readonly Cidr[], version: IpVersion): SetElement[] {
-  const bits = version === 4 ? 32n : 128n;
-  const spans = ranges
-    .filter((range) => range.base.family === version)
-    .map((range) => ({ start: range.base.value, end: range.base.value + cidrSize(range) }))
-    .sort((a, b) => (a.start < b.start ? -1 : 1));
-  const merged: { start: bigint; end: bigint }[] = [];
-  for (const span of spans) {
-    const last = merged.at(-1);
-    if (last === undefined || span.start > last.end) merged.push({ ...span });
-    else if (span.end > last.end) last.end = span.end;
+    this.#pickers.set(name, undefined);
   }
-  return merged.flatMap(({ start, end }) => {
-    const first: SetElement = { key: ipBytes({ family: version, value: start }) };
-    // A range that goes to the last address of all has no end.
-    if (end === 1n << bits) return [first];
-    return [first, { key: ipBytes({ family: version, value: end }), intervalEnd: true }];
-  });
+
+  #unused(): number {
+    this.#taken ??= new Set([
+      ...[...this.#programmed.pickers.values()].map(({ number }) => number),
+      ...(this.#found?.pickers.values() ?? []),
+    ]);
+    do this.#lastNumber++;
+    while (this.#taken.has(this.#lastNumber));
+    return this.#lastNumber;
+  }
+
+  #write(add: boolean, set: string, element: SetElement): void {
+    const into = add ? this.#added : this.#deleted;
+    const list = into.get(set);
+    if (list === undefined) into.set(set, [element]);
+    else list.push(element);
+  }
+}
+
+function count(counts: Map<string, number>, key: string, change: 1 | -1): void {
+  counts.set(key, (counts.get(key) ?? 0) + change);
+}
+
+/** The chain's name, if the picker is one that has a number of its own. */
+function numberedPicker({ picker }: ProgrammedChoice): string | undefined {
+  return typeof picker === "object" ? pickerName(picker) : picker;
+}
+
+function nameIn(choice: ProgrammedChoice, endpoint: string | undefined): number | undefined {
+  return endpoint === undefined ? undefined : choice.names.get(endpoint);
+}
+
+function sameTexts(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((text, index) => text === b[index]);
+}
+
+const KINDS = new Map(sets.map(({ name, kind }) => [name, kind]));
+
+function kindOf(name: string) {
+  return KINDS.get(name)!;
+}
+
+/** The ranges of the port's family, without those inside others. */
+function sourcesOf({ service, sourceRanges = [] }: VirtualPort, version: IpVersion): Cidr[] {
+  const ranges = parseRanges(sourceRanges, `service ${service}: source range`).filter(
+    ({ base }) => base.family === version,
+  );
+  return ranges.filter(
+    (range, index) =>
+      !ranges.some(
+        (other, at) =>
+          at !== index &&
+          cidrContains(other, range.base) &&
+          (other.length < range.length || (other.length === range.length && at < index)),
+      ),
+  );
 }

@@ -1,13 +1,19 @@
 /** Opens the kernel's nftables for the data plane, and makes sure beforehand that this kernel will do. */
 import type { Command } from "../../net/nftables/model.ts";
+import type { Ip } from "../../base/ip.ts";
 import { RouteSocket } from "../../net/rtnetlink/route-socket.ts";
+import { NetlinkError } from "../../sys/netlink-error.ts";
 import { ForeignChanges } from "./foreign-changes.ts";
 import { NetlinkPort } from "./netlink-port.ts";
 import { NftablesDataPlane } from "./nftables-data-plane.ts";
 import type { NftablesDataPlaneControls, NftablesDataPlaneOptions } from "./nftables-data-plane.ts";
 import type { NftablesPort } from "./port.ts";
+import type { Picker } from "./pickers.ts";
 import { explain } from "./refusal.ts";
-import { skeleton, slotCommands, table as ourTable } from "./ruleset.ts";
+import { loopbackSetting } from "./loopback-routing.ts";
+import { FIRST_PICKER, pickerCommands } from "./pickers.ts";
+import { skeleton } from "./ruleset.ts";
+import { table as ourTable } from "./sets.ts";
 
 export interface NftablesOptions extends NftablesDataPlaneOptions {
   /** The network namespace to program: a name in /run/netns or a path. @default {the calling thread's} */
@@ -27,12 +33,14 @@ export async function createNftablesDataPlane(
   await using stack = new AsyncDisposableStack();
   try {
     const kernel = stack.use(await NetlinkPort.open(options.netns));
-    const routes = options.routes === false ? {} : { routes: stack.use(await RouteSocket.open(netns)) };
+    const routes = stack.use(await RouteSocket.open(netns));
     probe(kernel);
     const ownPort = kernel.netlinkPort();
     const parts = {
       kernel,
-      ...routes,
+      ...(options.routes === false ? {} : { routes }),
+      isLocal: (address: Ip) => isLocal(routes, address),
+      loopback: loopbackSetting(options.netns),
       watch: (onChange: (what: string) => void) => ForeignChanges.open({ ...netns, ownPort, onChange }),
     };
     return new NftablesDataPlane(parts, options, stack.move());
@@ -41,11 +49,29 @@ export async function createNftablesDataPlane(
   }
 }
 
+/** Every expression that a picker can have. */
+const PROBED: readonly Picker[] = [
+  { balance: "random", slots: 2, to: "node", external: false, affinity: 10_800 },
+  { balance: "round-robin", slots: 2, to: "address", external: true, port: { version: 6, name: "probe" } },
+  { balance: "source-port", slots: 2, to: "address", external: true },
+];
+
+function isLocal(routes: RouteSocket, address: Ip): boolean {
+  try {
+    return routes.routeTo(address).type === "local";
+  } catch (error) {
+    // Unreachable: nobody's.
+    if (error instanceof NetlinkError) return false;
+    throw error;
+  }
+}
+
 /** Makes and deletes all kinds of things in one transaction, unless they are there, which proves as much. */
 function probe(kernel: NftablesPort): void {
   if (kernel.tables(ourTable.family).some((table) => table.name === ourTable.name)) return;
   const name = `${ourTable.name}-probe`;
-  const commands = [...skeleton(), ...slotCommands(2)].map((command) => inTable(command, name));
+  const pickers = PROBED.flatMap((picker, index) => pickerCommands(picker, FIRST_PICKER + index));
+  const commands = [...skeleton(), ...pickers].map((command) => inTable(command, name));
   commands.push({ op: "delete table", table: { ...ourTable, name } });
   try {
     kernel.commit(commands);

@@ -1,12 +1,19 @@
 /** What has to be written to make the kernel's table what it should be, and how much of it is right already. */
 import { isDeepStrictEqual } from "node:util";
-import type { Chain, Command, Rule, SetDefinition, SetElement } from "../../net/nftables/model.ts";
+import type {
+  Chain,
+  Command,
+  Expression,
+  Rule,
+  SetDefinition,
+  SetElement,
+} from "../../net/nftables/model.ts";
 import type { DesiredState } from "./desired-state.ts";
 import { intervalChanges } from "./intervals.ts";
 import { elementData, elementKey, elementOfKey } from "./kernel-state.ts";
 import type { KernelState } from "./kernel-state.ts";
-import { setReference } from "./plan.ts";
-import { chains as constantChains, table } from "./ruleset.ts";
+import { chains as constantChains } from "./ruleset.ts";
+import { setReference, table } from "./sets.ts";
 
 export interface Reconciliation {
   /** To be sent as one batch; empty if all is right. */
@@ -140,7 +147,12 @@ function reconcileRules(steps: Steps, desired: DesiredState, kernel: KernelState
 }
 
 function sameRule(a: Rule, b: Rule): boolean {
-  return a.comment === b.comment && isDeepStrictEqual(a.expressions, b.expressions);
+  return a.comment === b.comment && isDeepStrictEqual(a.expressions, b.expressions.map(withoutCount));
+}
+
+/** A counter as a rule is made with it: what it has counted makes it no other rule. */
+function withoutCount(expression: Expression): Expression {
+  return expression.type === "counter" ? { type: "counter" } : expression;
 }
 
 function reconcileElements(
@@ -149,8 +161,10 @@ function reconcileElements(
   desired: DesiredState,
   kernel: KernelState,
 ): void {
+  // Packets write these: nothing in them is wrong.
+  if (set.flags.dynamic === true) return;
   const have = kernel.elements.get(set.name) ?? new Map<string, string>();
-  if (set.flags.interval === true) {
+  if (set.flags.interval === true && set.keyTypes.length === 1) {
     const changes = intervalChanges(desired.elements.get(set.name) ?? [], have.keys());
     steps.keep(changes.kept);
     steps.delete(set, changes.remove, changes.replaced);

@@ -1,131 +1,38 @@
 /**
  * The constant part of the data plane: table `inet fairlead`, its chains, rules and empty sets, as values.
  *
- * Rules never change when Services do; everything that changes is elements of these sets (plan.ts). A packet's way:
+ * Rules never change when Services do; everything that changes is elements of the sets (sets.ts, plan.ts). A new
+ * connection's way:
  *
  *     nat-prerouting, nat-output   (before Docker's and others' dstnat)
- *       services                   how many endpoints has (address . protocol . port)?          slots4, slots6, by-slots
- *         of-N                     pick one of N: dnat to (address . protocol . port . random)  endpoints4, endpoints6
+ *       services                   may its source connect to (address . protocol . port)?           restricted, allowed
+ *                                  who picks its endpoint, for clients outside the cluster and all?  external, pickers
+ *       node-ports                 the same for any address of this node, which is 0.0.0.0 or :: in the sets
+ *         of-3, ...                by-picker's chains pick a slot: dnat to its endpoint              endpoints, affinity, ...
+ *         discard, not-allowed     dropped without an answer
  *     filter-prerouting, filter-output   (just after dstnat)
- *       unserved                   what was not translated and is addressed to a service        ranges4, outside4, ...
+ *       unserved                   what was not translated and is addressed to a service             ranges, outside
  *         refuse                   a TCP reset or port unreachable at once
  *     nat-postrouting              (before Docker's and others' srcnat)
- *       source4, source6           a translated connection keeps the client's address, unless the endpoint could not answer
+ *       source4, source6           the client's address, or this node's where the answer would miss it   self, local, ...
  *
- * Why data maps and one chain for each number of endpoints: docs/decisions/0003-nftables-shape.md.
+ * Why data maps and shared chains: docs/decisions/0003-nftables-shape.md.
  */
 import { CT_STATE, CT_STATUS, L4_PROTOCOL } from "../../net/nftables/expressions.ts";
 import { ctHas, equals, field, goto, hostBytes } from "../../net/nftables/expressions.ts";
-import { isIpv4, isIpv6, jump, lookup, meta, reg, verdict } from "../../net/nftables/expressions.ts";
-import { Family, Hook, REG_VERDICT } from "../../net/nftables/model.ts";
-import type { Chain, Command, Expression, Rule, SetDefinition, Table } from "../../net/nftables/model.ts";
+import { isIpv4, jump, lookup, meta, reg, verdict } from "../../net/nftables/expressions.ts";
+import { Hook } from "../../net/nftables/model.ts";
+import type { Chain, Command, Rule } from "../../net/nftables/model.ts";
 import { commentUserdata } from "../../net/nftables/userdata.ts";
+import { byPickerCommand, NOBODY } from "./pickers.ts";
+import type { Destination } from "./rule-parts.ts";
+import { destination, gotoPicker, IP, isIp, isLocal, isNodeAddress, keyWords } from "./rule-parts.ts";
+import { notIn, regular, rule } from "./rule-parts.ts";
+import type { IpVersion } from "./sets.ts";
+import { guarded, OURS, sets, table } from "./sets.ts";
+import { sourceRules, translatedRules } from "./source-address.ts";
 
-export const TABLE_NAME = "fairlead";
-const OURS = { family: Family.inet, table: TABLE_NAME } as const;
-
-export const table: Table = {
-  family: Family.inet,
-  name: TABLE_NAME,
-  userdata: commentUserdata(
-    "virtual addresses of services; kept by fairlead, which undoes changes made by others",
-  ),
-};
-
-export type IpVersion = 4 | 6;
-/** The most endpoints of one virtual port, because a chain is made for each number of endpoints that occurs. */
-export const MAX_SLOTS = 65_535;
-
-export function slotChainName(slots: number): string {
-  return `of-${slots}`;
-}
-
-const ADDRESS = { 4: "ipv4_addr", 6: "ipv6_addr" } as const;
-const ADDRESS_LENGTH = { 4: 4, 6: 16 } as const;
-
-/** Every set is named after what it holds and, where there is one for each family, 4 or 6. */
-function definitions(version: IpVersion): SetDefinition[] {
-  const address = ADDRESS[version];
-  const length = ADDRESS_LENGTH[version];
-  const port = [address, "inet_proto", "inet_service"] as const;
-  return [
-    {
-      ...OURS,
-      name: `slots${version}`,
-      kind: "map",
-      keyTypes: port,
-      keyLength: length + 8,
-      dataTypes: ["mark"],
-      dataLength: 4,
-      flags: {},
-      comment: "virtual address, protocol and port: how many endpoints it has",
-    },
-    {
-      ...OURS,
-      name: `endpoints${version}`,
-      kind: "map",
-      keyTypes: [...port, "mark"],
-      keyLength: length + 12,
-      dataTypes: [address, "inet_service"],
-      dataLength: length + 4,
-      flags: {},
-      comment: "virtual address, protocol, port and number of the endpoint, from 0: the endpoint",
-    },
-    {
-      ...OURS,
-      name: `ranges${version}`,
-      kind: "set",
-      keyTypes: [address],
-      keyLength: length,
-      flags: { interval: true },
-      comment: "addresses of services: what is not served in here is refused",
-    },
-    {
-      ...OURS,
-      name: `outside${version}`,
-      kind: "set",
-      keyTypes: port,
-      keyLength: length + 8,
-      flags: {},
-      comment: "ports of virtual addresses outside the ranges",
-    },
-    {
-      ...OURS,
-      name: `self${version}`,
-      kind: "set",
-      keyTypes: [address, address],
-      keyLength: 2 * length,
-      flags: {},
-      comment: "each endpoint with itself: it reaches its own service masqueraded",
-    },
-  ];
-}
-
-/** Chains of which each has one number of endpoints; its elements are added with the chains. */
-export const bySlots: SetDefinition = {
-  ...OURS,
-  name: "by-slots",
-  kind: "verdict map",
-  keyTypes: ["mark"],
-  keyLength: 4,
-  flags: {},
-  comment: "the chain that picks one of so many endpoints",
-};
-
-/** Length of an interface name's register, IFNAMSIZ. */
-export const IFNAME_LENGTH = 16;
-
-export const bridges: SetDefinition = {
-  ...OURS,
-  name: "bridges",
-  kind: "set",
-  keyTypes: ["ifname", "ifname"],
-  keyLength: 2 * IFNAME_LENGTH,
-  flags: {},
-  comment: "interfaces in and out between which answers would bypass this host: masqueraded",
-};
-
-export const sets: readonly SetDefinition[] = [...definitions(4), ...definitions(6), bySlots, bridges];
+export { table, TABLE_NAME } from "./sets.ts";
 
 function base(
   name: string,
@@ -138,10 +45,6 @@ function base(
   return { ...OURS, name, base: { type, hook: Hook[hook], priority, policy: "accept" }, userdata };
 }
 
-function regular(name: string, comment: string): Chain {
-  return { ...OURS, name, userdata: commentUserdata(comment) };
-}
-
 /** One before NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC (linux/netfilter_ipv4.h), so that Docker's rules come after ours. */
 const BEFORE_DSTNAT = -101;
 const BEFORE_SRCNAT = 99;
@@ -150,8 +53,11 @@ const AFTER_DSTNAT = -90;
 
 /** Chains come before the chains that name them, so that the list can be executed in order. */
 export const chains: readonly Chain[] = [
-  regular("services", "the number of endpoints decides the chain"),
   regular("refuse", "answered at once: nobody serves this"),
+  regular("discard", "not answered: the service has endpoints, but none for this client on this node"),
+  regular("not-allowed", "not answered: the service is not for this source"),
+  regular("services", "who may connect, and who picks the endpoint"),
+  regular("node-ports", "the same for all addresses of this node"),
   regular("unserved", "addressed to a service and not translated"),
   regular("source4", "which source address the endpoint sees"),
   regular("source6", "which source address the endpoint sees"),
@@ -180,150 +86,101 @@ export const chains: readonly Chain[] = [
   ),
 ];
 
-function rule(
-  chain: string,
-  expressions: readonly (Expression | readonly Expression[])[],
-  comment?: string,
-): Rule {
-  const flat = expressions.flat();
-  return comment === undefined
-    ? { ...OURS, chain, expressions: flat }
-    : { ...OURS, chain, expressions: flat, comment };
-}
-
-/** The words of an address in 4-byte registers. */
-const WORDS = { 4: 1, 6: 4 } as const;
-const IP = { 4: "ip", 6: "ip6" } as const;
-const isIp = { 4: isIpv4, 6: isIpv6 } as const;
-
-/** Loads address . protocol . port of the packet's destination from register 0 on; the next free register. */
-function destination(version: IpVersion): [Expression[], number] {
-  const words = WORDS[version];
-  const load = [
-    ...isIp[version](),
-    field(`${IP[version]} daddr`, reg(0)),
-    meta("l4proto", reg(words)),
-    field("th dport", reg(words + 1)),
+/** What is asked about a new connection, in order. The questions that few have to answer come first, and cost a lookup each. */
+function dispatchRules(chain: string, to: Destination): Rule[] {
+  const each = (make: (version: IpVersion) => Rule): Rule[] => [make(4), make(6)];
+  // Past the key, the number that is found, and what copying it takes.
+  const spare = (version: IpVersion): number => keyWords(version) + 3;
+  const load = (version: IpVersion) => [...isIp[version](), ...destination(version, to)];
+  const here = (version: IpVersion) => (to === "node" ? nodePort(version, spare(version)) : []);
+  const saddr = (version: IpVersion, at: number) => field(`${IP[version]} saddr`, reg(at));
+  return [
+    ...each((version) =>
+      rule(chain, [
+        load(version),
+        lookup(`restricted${version}`, reg(0)),
+        saddr(version, keyWords(version)),
+        notIn(`allowed${version}`, reg(0)),
+        to === "node" ? nodePort(version, 0) : [],
+        goto("not-allowed"),
+      ]),
+    ),
+    ...each((version) =>
+      rule(
+        chain,
+        [
+          load(version),
+          lookup(`external${version}`, reg(0), reg(keyWords(version))),
+          saddr(version, spare(version)),
+          notIn(`pods${version}`, reg(spare(version))),
+          isLocal("saddr", reg(spare(version)), "!="),
+          here(version),
+          gotoPicker(keyWords(version)),
+        ],
+        "from outside the cluster; the mark is as before in the end",
+      ),
+    ),
+    ...each((version) =>
+      rule(
+        chain,
+        [
+          load(version),
+          lookup(`pickers${version}`, reg(0), reg(keyWords(version))),
+          here(version),
+          gotoPicker(keyWords(version)),
+        ],
+        "the mark is as before in the end",
+      ),
+    ),
   ];
-  return [load, words + 2];
 }
 
-/**
- * The number of endpoints is looked up and its chain in turn. The kernel could use the first lookup's register for the
- * second at once; but nft up to 1.0.6 at least aborts when it lists that, so the number passes through the packet's
- * mark, which is put back before the rule ends: nothing else ever sees it.
- */
-function dispatch(version: IpVersion): Rule {
-  const [load, next] = destination(version);
-  const [slots, former, number] = [reg(next), reg(next + 1), reg(next + 2)];
-  return rule(
-    "services",
-    [
-      load,
-      lookup(`slots${version}`, reg(0), slots),
-      meta("mark", former),
-      { type: "meta set", key: "mark", sreg: slots },
-      meta("mark", number),
-      { type: "meta set", key: "mark", sreg: former },
-      lookup("by-slots", number, REG_VERDICT),
-    ],
-    "the mark is as before in the end",
-  );
+/** Goes on only if the packet is for this node, and no virtual port has its very address. Uses registers from `at` on. */
+function nodePort(version: IpVersion, at: number) {
+  return [...isNodeAddress(version, at), ...notVirtual(version, at)];
+}
+
+/** On nodes without a route to them, virtual IPv6 addresses are routed as local ones (route.ts). */
+function notVirtual(version: IpVersion, at: number) {
+  return [
+    ...destination(version, "address", at),
+    notIn(`ranges${version}`, reg(at)),
+    notIn(`outside${version}`, reg(at)),
+  ];
 }
 
 function unserved(version: IpVersion): Rule[] {
-  const [load] = destination(version);
   const address = [...isIp[version](), field(`${IP[version]} daddr`, reg(0))];
+  const inOutside = (to: Destination) => [
+    ...isIp[version](),
+    ...destination(version, to),
+    lookup(`outside${version}`, reg(0)),
+  ];
   return [
     rule("unserved", [address, lookup(`ranges${version}`, reg(0)), goto("refuse")]),
-    rule("unserved", [load, lookup(`outside${version}`, reg(0)), goto("refuse")]),
+    rule("unserved", [inOutside("address"), goto("refuse")]),
+    rule("unserved", [inOutside("node"), isNodeAddress(version, 0), goto("refuse")]),
   ];
 }
 
-/** A connection that was made to one of our addresses (and translated, which is known here): on to sourceN. */
-function translated(version: IpVersion): Rule[] {
-  const words = WORDS[version];
-  const key = version === 4 ? "dst ip" : "dst ip6";
-  const address = [...isIp[version](), { type: "ct", key, direction: "original", dreg: reg(0) } as const];
-  return [
-    rule("nat-postrouting", [address, lookup(`ranges${version}`, reg(0)), goto(`source${version}`)]),
-    rule("nat-postrouting", [
-      address,
-      meta("l4proto", reg(words)),
-      { type: "ct", key: "proto dst", direction: "original", dreg: reg(words + 1) },
-      lookup(`outside${version}`, reg(0)),
-      goto(`source${version}`),
-    ]),
-  ];
-}
+const known = (chain: string): Rule[] => [
+  rule(
+    chain,
+    [ctHas("state", CT_STATE.established | CT_STATE.related), verdict("accept")],
+    "cheap for most packets",
+  ),
+  rule(
+    chain,
+    [ctHas("status", CT_STATUS.dnat), verdict("accept")],
+    "an endpoint may have the address and port of a service",
+  ),
+];
 
-function source(version: IpVersion): Rule[] {
-  const words = WORDS[version];
-  const chain = `source${version}`;
-  const saddr = [...isIp[version](), field(`${IP[version]} saddr`, reg(0))];
-  const family = version === 4 ? Family.ip : Family.ip6;
-  return [
-    rule(
-      chain,
-      [
-        saddr,
-        field(`${IP[version]} daddr`, reg(words)),
-        lookup(`self${version}`, reg(0)),
-        { type: "masquerade" },
-      ],
-      "an endpoint that reaches itself would drop its own address",
-    ),
-    rule(
-      chain,
-      [meta("iifname", reg(0)), meta("oifname", reg(4)), lookup("bridges", reg(0)), { type: "masquerade" }],
-      "answers inside one bridge would bypass this host",
-    ),
-    rule(
-      chain,
-      [saddr, loopback(version), { type: "masquerade" }],
-      "nobody else can answer to a loopback address",
-    ),
-    rule(chain, [saddr, lookup(`ranges${version}`, reg(0)), { type: "masquerade" }], "nor to a virtual one"),
-    rule(
-      chain,
-      [saddr, { type: "nat", kind: "snat", family, address: reg(0) }],
-      "keep the client's address: no other rule masquerades after this",
-    ),
-  ];
-}
-
-/** Goes on only if register 0 holds 127.0.0.0/8 or ::1. */
-function loopback(version: IpVersion): Expression[] {
-  if (version === 6) return [equals(reg(0), Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1))];
-  const mask = Uint8Array.of(255, 0, 0, 0);
-  return [
-    { type: "bitwise", sreg: reg(0), dreg: reg(0), mask, xor: new Uint8Array(4) },
-    equals(reg(0), Uint8Array.of(127, 0, 0, 0)),
-  ];
-}
-
-function filterRules(chain: string): Rule[] {
-  return [
-    rule(
-      chain,
-      [ctHas("state", CT_STATE.established | CT_STATE.related), verdict("accept")],
-      "cheap for most packets",
-    ),
-    rule(
-      chain,
-      [ctHas("status", CT_STATUS.dnat), verdict("accept")],
-      "an endpoint may have the address and port of a service",
-    ),
-    rule(chain, [jump("unserved")]),
-  ];
-}
+/** The loopback interface is the first of every namespace. */
+const LOOPBACK_INDEX = hostBytes(1);
 
 /** All rules, each chain's in order. */
 export const rules: readonly Rule[] = [
-  dispatch(4),
-  dispatch(6),
-  rule("nat-prerouting", [jump("services")]),
-  rule("nat-output", [jump("services")]),
   rule(
     "refuse",
     [ctHas("state", CT_STATE.invalid), verdict("drop")],
@@ -332,28 +189,44 @@ export const rules: readonly Rule[] = [
   rule("refuse", [
     meta("l4proto", reg(0)),
     equals(reg(0), Uint8Array.of(L4_PROTOCOL.tcp)),
+    { type: "counter" },
     { type: "reject", with: "tcp reset" },
   ]),
-  rule("refuse", [{ type: "reject", with: "icmpx port-unreachable" }]),
+  rule("refuse", [{ type: "counter" }, { type: "reject", with: "icmpx port-unreachable" }]),
+  rule("discard", [{ type: "counter" }, verdict("drop")]),
+  rule("not-allowed", [{ type: "counter" }, verdict("drop")]),
+  ...dispatchRules("services", "address"),
+  ...dispatchRules("node-ports", "node"),
+  ...["nat-prerouting", "nat-output"].flatMap((chain) => [
+    rule(chain, [jump("services")]),
+    rule(chain, [jump("node-ports")]),
+  ]),
   ...unserved(4),
   ...unserved(6),
-  ...filterRules("filter-prerouting"),
-  ...filterRules("filter-output"),
+  ...known("filter-prerouting"),
   rule(
-    "nat-postrouting",
+    "filter-prerouting",
     [
-      { type: "ct", key: "status", dreg: reg(0) },
-      { type: "bitwise", sreg: reg(0), dreg: reg(0), mask: hostBytes(CT_STATUS.dnat), xor: hostBytes(0) },
-      equals(reg(0), hostBytes(0)),
-      verdict("accept"),
+      meta("iif", reg(0)),
+      { type: "cmp", sreg: reg(0), op: "!=", value: LOOPBACK_INDEX },
+      isIpv4(),
+      field("ip daddr", reg(0)),
+      lookup(guarded.name, reg(0)),
+      verdict("drop"),
     ],
-    "not translated",
+    "route_localnet is for node ports on 127.0.0.1 alone (CVE-2020-8558)",
   ),
-  ...translated(4),
-  ...translated(6),
-  ...source(4),
-  ...source(6),
+  rule("filter-prerouting", [jump("unserved")]),
+  ...known("filter-output"),
+  rule("filter-output", [jump("unserved")]),
+  ...translatedRules,
+  ...sourceRules,
 ];
+
+/** The elements that are always there: by-picker's chains for ports without endpoints. */
+export const constantElements: readonly Command[] = Object.entries(NOBODY).map(([chain, number]) =>
+  byPickerCommand("add elements", chain, number),
+);
 
 /** The constant part, in an order that one batch can execute on an empty table. */
 export function skeleton(): Command[] {
@@ -362,53 +235,6 @@ export function skeleton(): Command[] {
     ...sets.map((set): Command => ({ op: "add set", set })),
     ...chains.map((chain): Command => ({ op: "add chain", chain })),
     ...rules.map((rule): Command => ({ op: "add rule", rule })),
-  ];
-}
-
-export function slotChain(slots: number): Chain {
-  return regular(
-    slotChainName(slots),
-    slots === 1 ? "the only endpoint" : `one of ${slots} endpoints, at random`,
-  );
-}
-
-/**
- * The rules of the chain that picks one of `slots` endpoints. Each loads the key again: since Linux 6.12 the kernel
- * refuses rules that read registers which they did not write.
- */
-export function slotRules(slots: number): Rule[] {
-  return ([4, 6] as const).flatMap((version) => {
-    const pick = slotRule(version, slotChainName(slots), slots);
-    if (slots === 1) return [pick];
-    // A commit between the packet's two lookups can take the picked slot away; slot 0 is always there.
-    return [pick, slotRule(version, slotChainName(slots), 1, "that endpoint was just removed: the first")];
-  });
-}
-
-function slotRule(version: IpVersion, chain: string, slots: number, comment?: string): Rule {
-  const words = WORDS[version];
-  const [load, next] = destination(version);
-  const [slot, address] = [reg(next), reg(next + 1)];
-  const family = version === 4 ? Family.ip : Family.ip6;
-  return rule(
-    chain,
-    [
-      load,
-      // One of one is 0. An immediate 0 would do, but nft cannot show it in a concatenation.
-      { type: "numgen", mode: "random", modulus: slots, offset: 0, dreg: slot },
-      lookup(`endpoints${version}`, reg(0), address),
-      { type: "nat", kind: "dnat", family, address, port: address + words },
-    ],
-    comment,
-  );
-}
-
-/** What is to be added, in this order, before a virtual port can have `slots` endpoints for the first time. */
-export function slotCommands(slots: number): Command[] {
-  const verdict = { code: "goto", chain: slotChainName(slots) } as const;
-  return [
-    { op: "add chain", chain: slotChain(slots) },
-    ...slotRules(slots).map((rule): Command => ({ op: "add rule", rule })),
-    { op: "add elements", set: bySlots, elements: [{ key: hostBytes(slots), verdict }] },
+    ...constantElements,
   ];
 }
