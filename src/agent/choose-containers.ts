@@ -1,5 +1,6 @@
 /** Whose containers become Pods on this machine: Docker's where its engine answers, else processes that we run. */
-import { type Cidr, formatCidr } from "../base/ip.ts";
+import { type Cidr, cidr, cidrAddress, formatCidr, formatIp } from "../base/ip.ts";
+import type { PodNetworks } from "../containers/docker/reach.ts";
 import type { Log } from "../base/log.ts";
 import type { Client } from "../client/client.ts";
 import { createDockerRuntime } from "../containers/docker/runtime.ts";
@@ -24,8 +25,8 @@ export interface ContainersParts {
   /** Whether pods without a node are bound to this one: only where no scheduler does that. */
   readonly bindPods: boolean;
   readonly setMasqueradeBridges: MasqueradeBridges | undefined;
-  /** Called with the address ranges of the engine's networks, when they are known and when they have changed. */
-  readonly onSubnets: (subnets: readonly string[]) => void;
+  /** Called with where the engine's networks are, when that is known and when it has changed. */
+  readonly onNetworks: (networks: PodNetworks) => void;
 }
 
 export interface ChosenContainers {
@@ -36,8 +37,10 @@ export interface ChosenContainers {
   readonly version: string;
   /** Where pods that we run get their addresses from. */
   readonly podCidrs: readonly string[];
-  /** Whether `onSubnets` is called soon after the runtime was started. */
-  readonly hasSubnets: boolean;
+  /** This node's addresses that pods which we run reach, once the runtime is synced. */
+  readonly gateways: readonly string[];
+  /** Whether `onNetworks` is called soon after the runtime was started. */
+  readonly tellsNetworks: boolean;
   /** Tells of all ranges of virtual addresses when they have changed. */
   setServiceRanges(ranges: readonly string[]): void;
   /** Takes everything back; after the runtime's run() has ended. */
@@ -55,7 +58,8 @@ export async function chooseContainers(
       description: "none",
       version: "none://",
       podCidrs: [],
-      hasSubnets: false,
+      gateways: [],
+      tellsNetworks: false,
       setServiceRanges() {},
       cleanup: async () => {},
     };
@@ -67,7 +71,7 @@ export async function chooseContainers(
   })({
     client: parts.client,
     log: parts.log,
-    onSubnets: parts.onSubnets,
+    onNetworks: parts.onNetworks,
     onMasqueradeBridges(pairs) {
       parts
         .setMasqueradeBridges?.(pairs)
@@ -80,7 +84,8 @@ export async function chooseContainers(
       description: await docker.describe(),
       version: await docker.containerRuntimeVersion(),
       podCidrs: [],
-      hasSubnets: docker.hasReach,
+      gateways: [],
+      tellsNetworks: docker.hasReach,
       setServiceRanges: (ranges) => docker.setServiceRanges(ranges),
       cleanup: () => docker.cleanup(),
     };
@@ -105,7 +110,10 @@ async function processes(parts: ContainersParts, why: string): Promise<ChosenCon
     description: `${await runtime.describe()}${why}`,
     version: `process://${process.versions.node}`,
     podCidrs: runtime.podCidrs,
-    hasSubnets: false,
+    gateways: runtime.podCidrs
+      .map((range) => formatIp(cidrAddress(cidr(range), 1)))
+      .filter((address) => !address.startsWith("127.")),
+    tellsNetworks: false,
     // Our own bridge keeps nothing apart.
     setServiceRanges() {},
     cleanup: () => runtime.cleanup(),

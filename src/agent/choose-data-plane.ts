@@ -4,7 +4,10 @@ import type { Log } from "../base/log.ts";
 import { type DataPlane, DataPlaneError } from "../dataplane/dataplane.ts";
 import type { BridgePair } from "../dataplane/nftables/bridges.ts";
 import { createNftablesDataPlane } from "../dataplane/nftables/programmer.ts";
-import { createUserspaceDataPlane } from "../dataplane/userspace/userspace.ts";
+import type { NftablesDataPlaneControls } from "../dataplane/nftables/nftables-data-plane.ts";
+import { virtualPortKey } from "../dataplane/table.ts";
+import { withLoopbackNodePorts } from "../dataplane/userspace/loopback-node-ports.ts";
+import { createUserspaceDataPlane, type PortProblem } from "../dataplane/userspace/userspace.ts";
 
 /** "auto": nftables where this process may program it, else userspace. */
 export type DataPlaneChoice = "auto" | "nftables" | "userspace" | "none";
@@ -17,6 +20,10 @@ export interface ChosenDataPlane {
   readonly dataPlane: DataPlane | undefined;
   /** Whom to tell of bridges whose answers would bypass this host; undefined where that does not matter. */
   readonly setMasqueradeBridges?: MasqueradeBridges;
+  /** What becomes of ports that cannot be listened on. */
+  readonly problems: PortProblems;
+  /** The kernel's part, for its counters; undefined where there is none. */
+  readonly nftables?: NftablesDataPlaneControls;
   /** What people read at the start. */
   readonly description: string;
   /** Where virtual addresses come from unless the user says so. */
@@ -34,27 +41,48 @@ export async function chooseDataPlane(
   netns: string | undefined,
   log: Log,
 ): Promise<ChosenDataPlane> {
+  const where = netns === undefined ? {} : { netns };
+  const problems = new PortProblems(log);
+  const userspace = (why: string): ChosenDataPlane => ({
+    dataPlane: createUserspaceDataPlane({ ...where, log, onProblem: problems.add }),
+    problems,
+    description: `userspace proxy${why}`,
+    defaultServiceCidrs: [LOOPBACK_SERVICE_CIDR],
+  });
   if (choice === "none")
-    return { dataPlane: undefined, description: "none", defaultServiceCidrs: [KERNEL_SERVICE_CIDR] };
-  if (choice === "userspace") return userspace("", log);
-  try {
-    const dataPlane = await createNftablesDataPlane({ ...(netns === undefined ? {} : { netns }), log });
     return {
-      dataPlane,
-      setMasqueradeBridges: (pairs) => dataPlane.setMasqueradeBridges(pairs),
+      dataPlane: undefined,
+      problems,
+      description: "none",
+      defaultServiceCidrs: [KERNEL_SERVICE_CIDR],
+    };
+  if (choice === "userspace") return userspace("");
+  try {
+    const nftables = await createNftablesDataPlane({ ...where, log });
+    return {
+      dataPlane: withLoopbackNodePorts(nftables, { ...where, log, onProblem: problems.add }),
+      problems,
+      nftables,
+      setMasqueradeBridges: (pairs) => nftables.setMasqueradeBridges(pairs),
       description: "nftables: table inet fairlead",
       defaultServiceCidrs: [KERNEL_SERVICE_CIDR],
     };
   } catch (error) {
     if (choice === "nftables" || !(error instanceof DataPlaneError)) throw error;
-    return userspace(`, because ${error.message}`, log);
+    return userspace(`, because ${error.message}`);
   }
 }
 
-function userspace(why: string, log: Log): ChosenDataPlane {
-  return {
-    dataPlane: createUserspaceDataPlane({ log }),
-    description: `userspace proxy${why}`,
-    defaultServiceCidrs: [LOOPBACK_SERVICE_CIDR],
-  };
+/** Ports that a proxy cannot listen on: logged, and told to whoever wants to know. */
+class PortProblems {
+  onProblem: ((problem: PortProblem) => void) | undefined;
+  readonly add: (problem: PortProblem) => void;
+
+  constructor(log: Log) {
+    this.add = (problem) => {
+      const { port, message, remedy } = problem;
+      log.warn({ service: port.service, port: virtualPortKey(port), remedy }, message);
+      this.onProblem?.(problem);
+    };
+  }
 }

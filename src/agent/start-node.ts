@@ -52,6 +52,8 @@ export interface NodeParts {
   /** Ends it: `stop` is to be called. */
   readonly signal: AbortSignal;
   readonly metrics: AgentMetrics;
+  /** Called with this node's addresses that its pods reach, and the pods' ranges, when known and when changed. */
+  readonly onGateways?: (gateways: readonly string[], podRanges: readonly string[]) => void;
   /** Whether the client's server is elsewhere, and may know WatchList. @default {false} */
   readonly watchList?: boolean;
 }
@@ -90,7 +92,7 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
   const { dataPlane } = chosen;
   const serviceRanges = serviceCidrs.map(formatCidr);
   const podRanges = new PodRanges(options.clusterCidrs.map(formatCidr));
-  const subnetsKnown = Promise.withResolvers<void>();
+  const networksKnown = Promise.withResolvers<void>();
   const containers = await chooseContainers(options.containers, {
     client,
     log,
@@ -102,9 +104,10 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
     stateDir: options.stateDir,
     bindPods: options.bindPods,
     setMasqueradeBridges: chosen.setMasqueradeBridges,
-    onSubnets(subnets) {
+    onNetworks({ subnets, gateways }) {
       podRanges.set("containers", subnets);
-      subnetsKnown.resolve();
+      networksKnown.resolve();
+      parts.onGateways?.(gateways, podRanges.tables().podRanges);
     },
   });
   const { runtime, podCidrs } = containers;
@@ -128,6 +131,9 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
 
   const containersSynced = Promise.withResolvers<void>();
   if (runtime === undefined) containersSynced.resolve();
+  void containersSynced.promise.then(() => {
+    if (containers.gateways.length > 0) parts.onGateways?.(containers.gateways, podRanges.tables().podRanges);
+  });
   const containersDone = runtime?.run(signal, containersSynced.resolve) ?? Promise.resolve();
   const failed = containersDone.then(() => new Promise<never>(() => {}));
 
@@ -184,7 +190,7 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
       watchList: parts.watchList ?? false,
       ranges: { ranges: serviceRanges, ...podRanges.tables() },
       after: waitAtMost(
-        Promise.all([ownNode.known, followed.known, containers.hasSubnets && subnetsKnown.promise]),
+        Promise.all([ownNode.known, followed.known, containers.tellsNetworks && networksKnown.promise]),
         KNOWLEDGE_TIMEOUT,
         signal,
       ),
@@ -206,6 +212,8 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
       },
       onHealthChecks: (ports) => healthChecks.set(ports),
     });
+    chosen.problems.onProblem = ({ port, message, remedy }) =>
+      agent?.report(port.service, "PortNotServed", `node ${nodeName}: ${message}; ${remedy}`);
     podRanges.onChange = (ranges) => agent?.setRanges(ranges);
     metrics.observe(agent);
     under.push(agent.done, ownNode.done, followed.done);

@@ -5,6 +5,7 @@ import type { Log } from "../base/log.ts";
 import type { KindCatalog } from "../api/kind-catalog.ts";
 import type { Store } from "../store/store.ts";
 import type { FlowControlOptions } from "./flow-control/flow-control.ts";
+import type { PodListenerOptions } from "./pod-listener.ts";
 import type { Registry } from "./registry.ts";
 import type { ServiceAccountTokens } from "./security/service-account-tokens.ts";
 
@@ -90,6 +91,12 @@ export interface RunningServer {
    * file of somebody else's there.
    */
   writeKubeconfig(path: string): Promise<void>;
+  /**
+   * Listens at an address that pods reach too, and publishes it as the endpoint of the Service `kubernetes`; for pods and
+   * this node only. Again with another address: that one instead. Throws SystemError if it cannot be listened on; then
+   * the endpoint stays as it is.
+   */
+  openToPods(options: Omit<PodListenerOptions, "port">): Promise<void>;
   /** Ends watches, finishes requests under way and lets go of the port. The store stays open. */
   close(): Promise<void>;
 }

@@ -16,6 +16,7 @@ import { listen } from "./http/front.ts";
 import type { HealthCheck } from "./http/health.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { publishKubernetesService } from "./kubernetes-service.ts";
+import { listenForPods } from "./pod-listener.ts";
 import { createRegistry } from "./registry/create-registry.ts";
 import { DEFAULT_ISSUER, openAuthentication } from "./security/authentication.ts";
 import { formatKubeconfig, writeKubeconfig } from "./security/kubeconfig.ts";
@@ -99,7 +100,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   // On all addresses: the loopback one is the one that every client on this machine can use.
   const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
   address = reachable.includes(":") ? `[${reachable}]:${port}` : `${reachable}:${port}`;
-  stack.use(await publishKubernetesService(registry, store, { clusterIP, host: reachable, port, log }));
+  const publish = (at: string): Promise<AsyncDisposable> =>
+    publishKubernetesService(registry, store, { clusterIP, host: at, port, log });
+  let published = {
+    host: reachable,
+    keeper: await publish(reachable),
+    listener: undefined as Disposable | undefined,
+  };
+  stack.defer(async () => {
+    published.listener?.[Symbol.dispose]();
+    await published.keeper[Symbol.asyncDispose]();
+  });
   const url = `https://${address}`;
   const kubeconfig = formatKubeconfig(url, pki.authority.certificate, pki.admin);
   const owned = stack.move();
@@ -113,6 +124,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     serviceAccountTokens: authentication.serviceAccountTokens,
     kubeconfig: () => kubeconfig,
     writeKubeconfig: async (path) => writeKubeconfig(path, kubeconfig),
+    async openToPods(door) {
+      if (door.host === published.host || phase === "stopping") return;
+      // Who listens on all addresses listens on this one already.
+      const everywhere = UNSPECIFIED.has(host) && door.netns === undefined;
+      const listener = everywhere
+        ? undefined
+        : await listenForPods({ ...door, port }, (socket) => front.accept(socket), log);
+      const before = published;
+      await before.keeper[Symbol.asyncDispose]();
+      published = { host: door.host, keeper: await publish(door.host), listener };
+      before.listener?.[Symbol.dispose]();
+    },
     async close() {
       phase = "stopping";
       await owned.disposeAsync();

@@ -1,6 +1,6 @@
 /** Everything in one process: store, API, controllers, containers, data plane, put together and taken apart in order. */
 import { join } from "node:path";
-import type { Cidr } from "../../base/ip.ts";
+import { type Cidr, cidr, parseIp } from "../../base/ip.ts";
 import type { Log } from "../../base/log.ts";
 import { chooseDataPlane } from "../../agent/choose-data-plane.ts";
 import { createAgentMetrics } from "../../agent/metrics.ts";
@@ -90,6 +90,7 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
     stop();
     await controllers.done;
   });
+  let opening: Promise<void> = Promise.resolve();
   const node = await startNode(
     {
       nodeName: options.nodeName,
@@ -104,12 +105,35 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
       clusterCidrs: options.clusterCidrs,
       zone: options.zone,
     },
-    { client, chosen, version, log, signal, metrics },
+    {
+      client,
+      chosen,
+      version,
+      log,
+      signal,
+      metrics,
+      onGateways(gateways, podRanges) {
+        // The Service `kubernetes` has an address of the primary family.
+        const { family } = serviceCidrs[0]!.base;
+        const host = gateways.find((address) => parseIp(address)?.family === family);
+        if (dataPlane === undefined || host === undefined || !needsDoor(options)) return;
+        const door = { host, netns: options.netns, podRanges: podRanges.map(cidr) };
+        opening = opening.then(() =>
+          server.openToPods(door).catch((err: unknown) => {
+            log.warn(
+              { err, host },
+              "pods cannot reach the API by the Service kubernetes: restart, or see --bind",
+            );
+          }),
+        );
+      },
+    },
   );
 
   const ready = (async () => {
     await node.ready;
     await controllers.ready;
+    await opening;
     await node.agent?.settled();
   })();
   const stopRequested = new Promise<void>((resolve) =>
@@ -136,7 +160,15 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
       stop();
       await controllers.done;
       await node.stop(cleanup);
+      await opening;
       await owned.disposeAsync();
     },
   };
+}
+
+/** Whether pods do not reach the API where it listens: on loopback, or in another network namespace than theirs. */
+function needsDoor({ bind: { host }, netns }: UpOptions): boolean {
+  return (
+    netns !== undefined || host.startsWith("127.") || host === "::1" || host === "0.0.0.0" || host === "::"
+  );
 }

@@ -10,6 +10,8 @@ export interface DockerBridge {
   /** The interface: "docker0", "br-0123456789ab". */
   readonly name: string;
   readonly subnets: readonly string[];
+  /** Addresses of this host on it. */
+  readonly gateways: readonly string[];
   /** No way out of the host. */
   readonly internal: boolean;
 }
@@ -34,11 +36,12 @@ export function bridgesOf(
     .filter(({ Driver }) => Driver === "bridge")
     .map((network) => {
       const ranges = network.IPAM?.Config ?? [];
-      const gateways = ranges.map(({ Gateway }) => interfaceOf(Gateway ?? ""));
+      const gateways = ranges.flatMap(({ Gateway = "" }) => (Gateway === "" ? [] : [Gateway]));
       const named = network.Options?.[BRIDGE_NAME_OPTION] ?? `br-${network.Id.slice(0, 12)}`;
       return {
         network: network.Name,
-        name: gateways.find((name) => name !== undefined) ?? named,
+        name: gateways.map(interfaceOf).find((name) => name !== undefined) ?? named,
+        gateways,
         subnets: ranges.map(({ Subnet = "" }) => Subnet).filter((subnet) => subnet !== ""),
         internal: network.Internal === true,
       };

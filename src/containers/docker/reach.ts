@@ -11,6 +11,7 @@ import { NETLINK_NETFILTER, NetlinkSocket } from "../../sys/netlink-socket.ts";
 import {
   bridgeNetfilter,
   bridgesOf,
+  type DockerBridge,
   enableHairpin,
   interfacesByAddress,
   masqueradeBridges,
@@ -32,8 +33,15 @@ export interface ReachOptions extends DockerUserOptions {
    * all of them at the first look, and when they have changed.
    */
   readonly onMasqueradeBridges?: (pairs: readonly BridgePair[]) => void;
-  /** The ranges of all networks that are bridges, sorted: called at the first look, and when they have changed. */
-  readonly onSubnets?: (subnets: readonly string[]) => void;
+  /** What all networks that are bridges have: called at the first look, and when it has changed. */
+  readonly onNetworks?: (networks: PodNetworks) => void;
+}
+
+/** Where containers have their addresses. */
+export interface PodNetworks {
+  readonly subnets: readonly string[];
+  /** Addresses of this host that containers reach, the best known first. */
+  readonly gateways: readonly string[];
 }
 
 type BridgePair = readonly [input: string, output: string];
@@ -51,8 +59,8 @@ export class EngineReach {
   readonly #looked = Promise.withResolvers<void>();
   /** The pairs that were last told of, as JSON. */
   #pairs = "";
-  /** The same of the networks' ranges; undefined: nothing was told. */
-  #subnets: string | undefined;
+  /** What was last told of the networks, as JSON. */
+  #networks = "";
   /** What was last logged of the rule and the firewall, so that each is said once. */
   #said = "";
   #wake: (() => void) | undefined;
@@ -170,7 +178,7 @@ export class EngineReach {
     const bridges = bridgesOf(await engine.networks(), interfacesByAddress(routes));
     if (netfilter.ipv4 || netfilter.ipv6)
       for (const index of enableHairpin(routes, bridges)) this.#hairpins.add(index);
-    this.#tellSubnets(bridges.flatMap(({ subnets }) => subnets).sort());
+    this.#tellNetworks(bridges);
     const pairs = masqueradeBridges(bridges, netfilter);
     const text = JSON.stringify(pairs);
     if (text === this.#pairs) return;
@@ -178,10 +186,17 @@ export class EngineReach {
     this.#options.onMasqueradeBridges?.(pairs);
   }
 
-  #tellSubnets(subnets: readonly string[]): void {
-    if (subnets.join() === this.#subnets) return;
-    this.#subnets = subnets.join();
-    this.#options.onSubnets?.(subnets);
+  #tellNetworks(bridges: readonly DockerBridge[]): void {
+    // docker0 is there as long as the engine is; others come and go.
+    const byAge = [...bridges].sort((a, b) => Number(b.name === "docker0") - Number(a.name === "docker0"));
+    const networks = {
+      subnets: bridges.flatMap(({ subnets }) => subnets).sort(),
+      gateways: byAge.filter(({ internal }) => !internal).flatMap(({ gateways }) => gateways),
+    };
+    const text = JSON.stringify(networks);
+    if (text === this.#networks) return;
+    this.#networks = text;
+    this.#options.onNetworks?.(networks);
   }
 
   #say(what: string, say: () => void): void {

@@ -14,7 +14,7 @@ import type { ContainerRuntime } from "../runtime.ts";
 import { engineAddress, type EngineEnvironment } from "./engine-address.ts";
 import { type Engine, openEngine } from "./engine.ts";
 import { EngineWatch } from "./engine-watch.ts";
-import { EngineReach } from "./reach.ts";
+import { EngineReach, type PodNetworks } from "./reach.ts";
 import type { PodContext } from "./pod-of.ts";
 import { PodWriter } from "./pod-writer.ts";
 
@@ -59,8 +59,8 @@ export interface DockerRuntimeParts {
    * bridges past netfilter: before run() is synced, and again when networks come and go. Only with `serviceRanges`.
    */
   readonly onMasqueradeBridges?: (pairs: readonly (readonly [input: string, output: string])[]) => void;
-  /** The address ranges of the engine's networks: before run() is synced, and when they change. Only with `serviceRanges`. */
-  readonly onSubnets?: (subnets: readonly string[]) => void;
+  /** Where the engine's networks are: before run() is synced, and when that changes. Only with `serviceRanges`. */
+  readonly onNetworks?: (networks: PodNetworks) => void;
 }
 
 export interface DockerRuntime extends ContainerRuntime {
@@ -97,12 +97,12 @@ class Mirror implements DockerRuntime {
     this.#openEngine = openEngine;
     const { serviceRanges = [], netns } = options;
     if (serviceRanges.length === 0) return;
-    const { onMasqueradeBridges, onSubnets } = parts;
+    const { onMasqueradeBridges, onNetworks } = parts;
     const reach = {
       serviceRanges,
       ...(netns !== undefined && { netns }),
       ...(onMasqueradeBridges !== undefined && { onMasqueradeBridges }),
-      ...(onSubnets !== undefined && { onSubnets }),
+      ...(onNetworks !== undefined && { onNetworks }),
     };
     if (hasCapability("NET_ADMIN")) this.#reach = new EngineReach(reach, this.#log);
     else this.#log.info({}, "no CAP_NET_ADMIN: the isolation of the engine's networks stays as it is");

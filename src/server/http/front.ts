@@ -80,6 +80,8 @@ export interface FrontOptions {
 export interface Front {
   readonly host: string;
   readonly port: number;
+  /** A connection that another listener has accepted. */
+  accept(socket: Socket): void;
   close(): Promise<void>;
 }
 
@@ -148,10 +150,21 @@ export async function listen(options: FrontOptions): Promise<Front> {
   });
   server.on("error", (err) => log.error({ err }, "the API's listener failed"));
   const { port } = server.address() as AddressInfo;
+  /** Connections that somebody else has accepted: the server does not wait for their end. */
+  const injected = new Set<Socket>();
+  let injectedGone: (() => void) | undefined;
 
   return {
     host: bind.host,
     port,
+    accept(socket) {
+      injected.add(socket);
+      socket.once("close", () => {
+        injected.delete(socket);
+        if (injected.size === 0) injectedGone?.();
+      });
+      server.emit("connection", socket);
+    },
     async close(): Promise<void> {
       const closed = new Promise((resolve) => server.close(resolve));
       closing.abort();
@@ -160,6 +173,7 @@ export async function listen(options: FrontOptions): Promise<Front> {
         connections.destroyAll();
       }, CLOSE_GRACE);
       await closed;
+      if (injected.size > 0) await new Promise<void>((resolve) => (injectedGone = resolve));
       clearTimeout(cut);
     },
   };
