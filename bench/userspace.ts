@@ -193,7 +193,8 @@ async function main(): Promise<void> {
     ...(process.env["PROFILE"] === undefined
       ? []
       : ["--cpu-prof", `--cpu-prof-dir=${process.env["PROFILE"]}`]),
-    ...[import.meta.filename, ...[ours, backend, udp, answering.port].map(String)],
+    import.meta.filename,
+    ...[ours, backend, udp, answering.port].map(String),
   );
   await Promise.all([listening(backend, "127.0.0.1"), listening(ours, VIP), listening(theirs, VIP)]);
   const [mine, other] = [[ours, fairlead.pid!] as const, [theirs, haproxy.pid!] as const];

@@ -38,14 +38,17 @@ export function describeErrno(errno: number): string {
 }
 
 /** The errno values that code here compares with. */
+export const ENOENT = 2;
 export const EINTR = 4;
 export const EAGAIN = 11;
 export const EINVAL = 22;
 export const ENFILE = 23;
 export const EMFILE = 24;
+export const ENAMETOOLONG = 36;
 export const EMSGSIZE = 90;
 export const EADDRINUSE = 98;
 export const ENOBUFS = 105;
+export const ECONNREFUSED = 111;
 export const EINPROGRESS = 115;
 
 /** A call to the kernel failed. Thrown by everything in src/sys. */

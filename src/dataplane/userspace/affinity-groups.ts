@@ -6,6 +6,7 @@
 import type { VirtualPort, VirtualPortKey } from "../table.ts";
 import { AffinityTable } from "./affinity.ts";
 import type { Chooser, CompiledChoice } from "./chooser.ts";
+import type { PortMemory } from "./handover.ts";
 
 export class AffinityGroups {
   /** By Service port, then by virtual port. */
@@ -31,6 +32,29 @@ export class AffinityGroups {
     group?.delete(key);
     if (group?.size === 0) this.#groups.delete(name);
     this.#changed.add(name);
+  }
+
+  /** Takes in what {@link memory} of another process gave for this port. */
+  restore(chooser: Chooser, memory: readonly PortMemory[], now: number): void {
+    for (const { kind, clients } of memory) {
+      const choice = kind === "all" ? chooser.all : kind === "external" ? chooser.external : undefined;
+      if (choice === undefined || chooser.port.affinity === undefined) continue;
+      choice.affinity ??= new AffinityTable();
+      choice.affinity.restore(clients, now);
+    }
+  }
+
+  /** All that is remembered; what several ports share, once. */
+  *memory(now: number): Generator<PortMemory> {
+    const told = new Set<AffinityTable>();
+    for (const group of this.#groups.values())
+      for (const [key, chooser] of group)
+        for (const kind of ["all", "external"] as const) {
+          const affinity = chooser[kind]?.affinity;
+          if (affinity === undefined || told.has(affinity)) continue;
+          told.add(affinity);
+          yield { key, kind, clients: affinity.entries(now) };
+        }
   }
 
   regroup(): void {

@@ -26,7 +26,13 @@ export class AffinityTable {
     }
   }
 
-  get size(): number {
-    return this.#kept.size;
+  /** Each client, its backend, and the milliseconds since its last connection. */
+  entries(now: number): (readonly [client: string, backend: string, age: number])[] {
+    return Array.from(this.#kept, ([client, { backend, at }]) => [client, backend, now - at] as const);
+  }
+
+  /** Takes in what {@link entries} of another process gave. */
+  restore(entries: readonly (readonly [client: string, backend: string, age: number])[], now: number): void {
+    for (const [client, backend, age] of entries) this.#kept.set(client, { backend, at: now - age });
   }
 }

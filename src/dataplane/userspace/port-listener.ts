@@ -14,6 +14,8 @@ export interface PortListener {
   close(): void;
   /** As close, for a socket that another process goes on with: what has been accepted here is finished here. */
   handOver(): void;
+  /** UDP: which client has which backend. */
+  flows(): (readonly [client: string, backend: string])[];
 }
 
 export interface ListenerParts extends ChooserParts {
@@ -21,10 +23,27 @@ export interface ListenerParts extends ChooserParts {
   readonly epoll: Epoll;
   readonly datagrams: DatagramBuffer;
   /** Everything that goes on after its listener is closed, to be cut when the data plane ends. */
-  readonly connections: Set<Disposable>;
+  readonly connections: OpenConnections;
   /** Where sockets are made. @default {the calling thread's network namespace} */
   readonly netns: string | undefined;
   readonly tcpConnectTimeoutMs: number;
   readonly udpIdleMs: number;
   readonly udpMaxFlows: number;
+}
+
+/** Knows when the last one has ended. */
+export class OpenConnections extends Set<Disposable> {
+  #onEmpty: (() => void)[] = [];
+
+  override delete(connection: Disposable): boolean {
+    const was = super.delete(connection);
+    if (this.size === 0) for (const call of this.#onEmpty.splice(0)) call();
+    return was;
+  }
+
+  /** Calls `call` once, when there is none: at once if so. */
+  whenEmpty(call: () => void): void {
+    if (this.size === 0) call();
+    else this.#onEmpty.push(call);
+  }
 }

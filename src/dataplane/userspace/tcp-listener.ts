@@ -66,6 +66,10 @@ export class TcpListener implements PortListener, EpollHandler {
     this.#stop();
   }
 
+  flows(): [] {
+    return [];
+  }
+
   #stop(): void {
     clearTimeout(this.#pause);
     this.#parts.epoll.remove(this.fd);

@@ -8,7 +8,8 @@ import { addressText, portOf } from "../../sys/inet-socket.ts";
 import * as libc from "../../sys/libc.ts";
 import { describeErrno, SystemError } from "../../sys/system-error.ts";
 import type { Client } from "./balancer.ts";
-import type { Chooser } from "./chooser.ts";
+import type { Chooser, CompiledChoice } from "./chooser.ts";
+import type { PortMemory } from "./handover.ts";
 import type { ListenerParts, PortListener } from "./port-listener.ts";
 import type { Target } from "./target.ts";
 import { UdpFlow } from "./udp-flow.ts";
@@ -22,10 +23,15 @@ export class UdpListener implements PortListener, EpollHandler, Disposable {
   readonly #parts: ListenerParts;
   /** By client, the longest idle first. */
   readonly #flows = new Map<string, UdpFlow>();
+  /** Which backend clients had in the process that this one follows, by name. */
+  readonly #inherited: Map<string, string>;
   #isOpen = true;
+  #isHandedOver = false;
 
   /** Owns `fd`, which is bound. */
-  constructor(fd: number, chooser: Chooser, parts: ListenerParts) {
+  constructor(fd: number, chooser: Chooser, parts: ListenerParts, inherited: readonly PortMemory[] = []) {
+    const flows = inherited.filter(({ kind }) => kind === "flows").flatMap(({ clients }) => clients);
+    this.#inherited = new Map(flows.map(([client, backend]) => [client, backend]));
     this.fd = fd;
     this.chooser = chooser;
     this.#parts = parts;
@@ -61,12 +67,20 @@ export class UdpListener implements PortListener, EpollHandler, Disposable {
     this.#isOpen = false;
     this.#parts.connections.delete(this);
     for (const flow of this.#flows.values()) this.#cut(flow);
-    this.#parts.epoll.remove(this.fd);
+    if (!this.#isHandedOver) this.#parts.epoll.remove(this.fd);
     libc.close(this.fd);
   }
 
+  /** Which client has which backend. */
+  flows(): (readonly [client: string, backend: string])[] {
+    return Array.from(this.#flows.values(), ({ key, target }) => [key, target.name] as const);
+  }
+
+  /** What clients send from now on is the other process's; answers that are under way still go back from here. */
   handOver(): void {
-    this.close();
+    this.#isHandedOver = true;
+    this.#parts.epoll.remove(this.fd);
+    if (this.#flows.size === 0) this.close();
   }
 
   [Symbol.dispose](): void {
@@ -82,7 +96,8 @@ export class UdpListener implements PortListener, EpollHandler, Disposable {
   #open(key: string, peer: DatagramPeer): UdpFlow | undefined {
     const client = this.#clientOf(peer);
     const choice = this.chooser.choiceFor(client);
-    const target = choice === "drop" ? undefined : choice.pick(client);
+    const target =
+      choice === "drop" ? undefined : (this.#inheritedTarget(key, choice) ?? choice.pick(client));
     if (target === undefined) return undefined;
     const [oldest] = this.#flows.values();
     if (oldest !== undefined && this.#flows.size >= this.#parts.udpMaxFlows) this.#cut(oldest);
@@ -92,6 +107,7 @@ export class UdpListener implements PortListener, EpollHandler, Disposable {
         ended: (flow, errno) => {
           // The client's next datagram may get another backend.
           if (this.#flows.get(key) === flow) this.#flows.delete(key);
+          if (this.#isHandedOver && this.#flows.size === 0) this.close();
           if (errno !== 0) this.#tellFailure(target, describeErrno(errno));
         },
       });
@@ -100,6 +116,13 @@ export class UdpListener implements PortListener, EpollHandler, Disposable {
       this.#tellFailure(target, error.message);
       return undefined;
     }
+  }
+
+  #inheritedTarget(key: string, { targets }: CompiledChoice): Target | undefined {
+    const name = this.#inherited.get(key);
+    if (name === undefined) return undefined;
+    this.#inherited.delete(key);
+    return targets.find((target) => target.name === name);
   }
 
   #clientOf({ address }: DatagramPeer): Client | undefined {

@@ -24,9 +24,11 @@ import {
 import { AffinityGroups } from "./affinity-groups.ts";
 import { bindError } from "./bind-error.ts";
 import { Chooser, isSameService } from "./chooser.ts";
+import type { HandoverSource } from "./handover.ts";
 import { HostAddresses } from "./host-addresses.ts";
 import { openListeningSocket } from "./listening-socket.ts";
-import type { ListenerParts, PortListener } from "./port-listener.ts";
+import { type ListenerParts, OpenConnections, type PortListener } from "./port-listener.ts";
+import { Succession } from "./succession.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { UdpListener } from "./udp-listener.ts";
 
@@ -40,6 +42,11 @@ export interface UserspaceOptions {
   readonly udpIdleMs?: number;
   /** The most UDP clients of one port at a time; the longest idle one makes room. @default 10_000 */
   readonly udpMaxFlows?: number;
+  /**
+   * A path where a process that follows this one gets its listening sockets, and this one those of the process before
+   * it: at the first `sync`. @default {none: sockets end with the process}
+   */
+  readonly handover?: string;
   /** 0 to below 1. @default Math.random */
   readonly random?: () => number;
   /** Milliseconds that only grow. @default performance.now */
@@ -59,6 +66,13 @@ export interface PortProblem {
 export interface UserspaceDataPlane extends DataPlane {
   /** The ports that could not be listened on. They are tried again by each `sync`, and again and again meanwhile. */
   problems(): readonly PortProblem[];
+  /**
+   * Resolves when another process has taken over. Changes do nothing from then on; established connections go on
+   * until this is disposed.
+   */
+  readonly handedOver: Promise<void>;
+  /** Resolves when no connection is left, or when `signal` aborts. */
+  drained(signal: AbortSignal): Promise<void>;
 }
 
 /** Serves nothing until the first `sync`. */
@@ -82,15 +96,22 @@ interface Served {
 class UserspaceProxy implements UserspaceDataPlane {
   readonly name = "userspace";
   readonly #parts: ListenerParts;
-  readonly #connections = new Set<Disposable>();
+  readonly #connections = new OpenConnections();
   readonly #served = new Map<VirtualPortKey, Served>();
   readonly #affinities = new AffinityGroups();
   readonly #onProblem: (problem: PortProblem) => void;
   readonly #resources = new DisposableStack();
+  readonly #succession: Succession;
+  readonly #handedOver = Promise.withResolvers<void>();
+  readonly handedOver: Promise<void> = this.#handedOver.promise;
+  #isHandedOver = false;
   #podRanges: readonly Cidr[] = [];
+  /** Changes are made one after another. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: UserspaceOptions) {
     const { log = silentLog, now = () => performance.now(), random = Math.random } = options;
+    this.#succession = this.#resources.use(new Succession(options.handover, log));
     const hostAddresses = new HostAddresses(now, options.netns);
     this.#parts = {
       log,
@@ -120,24 +141,70 @@ class UserspaceProxy implements UserspaceDataPlane {
   }
 
   async sync(table: ServiceTable): Promise<SyncReport> {
-    this.#podRanges = (table.podRanges ?? []).map(cidr);
-    const gone = [...this.#served.keys()].filter((key) => !table.ports.has(key));
-    return this.#change([...table.ports.values()], gone);
+    return this.#inTurn(async () => {
+      this.#podRanges = (table.podRanges ?? []).map(cidr);
+      await this.#succession.begin();
+      const gone = [...this.#served.keys()].filter((key) => !table.ports.has(key));
+      const report = this.#change([...table.ports.values()], gone);
+      await this.#succession.complete(this.#estate());
+      return report;
+    });
   }
 
   async apply(delta: TableDelta): Promise<void> {
-    this.#change(delta.set, delta.remove);
+    await this.#inTurn(() => this.#change(delta.set, delta.remove));
   }
 
   async cleanup(): Promise<void> {
-    this.#change([], [...this.#served.keys()]);
+    await this.#inTurn(() => this.#change([], [...this.#served.keys()]));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#last;
     if (this.#resources.disposed) return;
     this.#change([], [...this.#served.keys()]);
     for (const connection of this.#connections) connection[Symbol.dispose]();
     this.#resources.dispose();
+  }
+
+  async drained(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const onAbort = (): void => resolve();
+    if (signal.aborted) return;
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.#connections.whenEmpty(resolve);
+    await promise;
+    signal.removeEventListener("abort", onAbort);
+  }
+
+  // oxlint-disable-next-line typescript/promise-function-async -- passes a promise on
+  #inTurn<T>(work: () => T | Promise<T>): Promise<T> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #estate(): HandoverSource {
+    const listeners = (): (readonly [VirtualPortKey, PortListener])[] =>
+      [...this.#served].flatMap(([key, { listener }]) => (listener === undefined ? [] : [[key, listener]]));
+    return {
+      sockets: () => listeners().map(([key, { fd }]) => [key, fd]),
+      memory: () => [
+        ...this.#affinities.memory(this.#parts.now()),
+        ...listeners().map(([key, listener]) => ({
+          key,
+          kind: "flows" as const,
+          clients: listener.flows().map(([client, backend]) => [client, backend, 0] as const),
+        })),
+      ],
+      handOver: () => {
+        for (const [, listener] of listeners()) listener.handOver();
+        for (const { retry } of this.#served.values()) clearTimeout(retry);
+        this.#served.clear();
+        this.#isHandedOver = true;
+        this.#handedOver.resolve();
+      },
+    };
   }
 
   /** In one go: no connection is accepted meanwhile. Removes first: an address and port may change its key's owner. */
@@ -145,6 +212,7 @@ class UserspaceProxy implements UserspaceDataPlane {
     if (this.#resources.disposed) throw new DataPlaneError("the userspace data plane has been closed");
     let kept = 0;
     let written = 0;
+    if (this.#isHandedOver) return { kept, written };
     for (const key of remove) if (this.#remove(key)) written++;
     const ports = set.map((port) => this.#place(port));
     this.#affinities.regroup();
@@ -174,6 +242,7 @@ class UserspaceProxy implements UserspaceDataPlane {
     if (before !== undefined && isSameService(before.chooser.port, port)) return { key, before };
     const chooser = new Chooser(port, this.#parts);
     this.#affinities.set(key, chooser, before?.chooser);
+    this.#affinities.restore(chooser, this.#succession.memoryOf(key), this.#parts.now());
     const { listener, problem } = before ?? {};
     this.#served.set(key, { chooser, listener, problem, failures: 0, retry: undefined });
     return { key, before };
@@ -187,38 +256,45 @@ class UserspaceProxy implements UserspaceDataPlane {
       listener?.close();
       return listener === undefined ? "none" : "written";
     }
-    if (listener === undefined) return this.#listen(key, served) ? "written" : "none";
+    if (listener === undefined) return this.#listen(key, served);
     if (before === served) return "kept";
     listener.chooser = chooser;
     listener.moveFromRemoved();
     return "written";
   }
 
-  /** False if it could not be; then it is tried again later, where that can help. */
-  #listen(key: VirtualPortKey, served: Served): boolean {
+  /** "none" if it could not be; then it is tried again later, where that can help. */
+  #listen(key: VirtualPortKey, served: Served): "kept" | "written" | "none" {
     const { chooser } = served;
     const { port } = chooser;
     if (port.protocol === "SCTP") {
       const message = `${port.service} wants SCTP, which the userspace data plane does not have`;
       this.#tell(served, { port, message, remedy: "run fairlead as root, for the nftables data plane" });
-      return false;
+      return "none";
     }
+    const inherited = this.#succession.takeSocket(key);
     try {
-      const fd = callInNetns(this.#parts.netns, () => openListeningSocket(port, () => this.#siblings(port)));
-      const Listener = port.protocol === "TCP" ? TcpListener : UdpListener;
-      served.listener = new Listener(fd, chooser, this.#parts);
+      const fd = inherited ?? this.#open(port);
+      served.listener =
+        port.protocol === "TCP"
+          ? new TcpListener(fd, chooser, this.#parts)
+          : new UdpListener(fd, chooser, this.#parts, this.#succession.memoryOf(key));
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
       this.#tell(served, { port, ...bindError(error, port) });
       const delay = backoffDelay(++served.failures, { ...RETRY, random: this.#parts.random });
       served.retry = setTimeout(() => this.#listen(key, served), delay).unref();
-      return false;
+      return "none";
     }
-    if (served.problem !== undefined)
-      this.#parts.log.info({ service: port.service, portName: port.portName }, `listening on ${key} now`);
+    const names = { service: port.service, portName: port.portName };
+    if (served.problem !== undefined) this.#parts.log.info(names, `listening on ${key} now`);
     served.problem = undefined;
     served.failures = 0;
-    return true;
+    return inherited === undefined ? "written" : "kept";
+  }
+
+  #open(port: VirtualPort): number {
+    return callInNetns(this.#parts.netns, () => openListeningSocket(port, () => this.#siblings(port)));
   }
 
   #tell(served: Served, problem: PortProblem): void {
