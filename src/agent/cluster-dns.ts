@@ -8,6 +8,7 @@ import type { KubeObject } from "../api/meta/type.ts";
 import { namespaceKind } from "../api/namespace/kind.ts";
 import { podKind } from "../api/pod/kind.ts";
 import { serviceKind } from "../api/service/kind.ts";
+import type { Service } from "../api/service/type.ts";
 import type { Cidr } from "../base/ip.ts";
 import { cidrContains, formatIp, type Ip, ip, parseIp } from "../base/ip.ts";
 import { type Log, silentLog } from "../base/log.ts";
@@ -112,7 +113,7 @@ export async function startClusterDns(
   const clients = stack.use(await openDnsClients(netns));
   const running: DnsServer[] = [];
   for (const address of addresses) {
-    const listen = { address, netns, mayRecurse: clients.mayRecurse };
+    const listen = { address, netns, mayRecurse: (from: string) => clients.mayRecurse(from) };
     running.push(
       stack.use(
         await listenSomewhere(listen, portsToTry(options), { responder, forwarder, metrics: counts, log }),
@@ -138,7 +139,7 @@ export async function startClusterDns(
 }
 
 interface Followed {
-  readonly services: Informer<import("../api/service/type.ts").Service>;
+  readonly services: Informer<Service>;
   readonly slices: Informer<EndpointSlice>;
   readonly all: readonly Pick<Informer<KubeObject>, "synced" | "done">[];
 }
