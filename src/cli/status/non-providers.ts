@@ -1,20 +1,9 @@
 /**
- * Why each pod is, or is not, behind a Service: the question every user of label selectors asks first.
- * Pure: reads what the API holds and says it in sentences.
+ * Why each pod is not behind a Service although it looks like one of its own: the question every user of label
+ * selectors asks first. Pure: reads what the API holds and says it in sentences.
  */
-import type { Endpoint, EndpointSlice } from "../../api/endpointslice/type.ts";
-import { SERVICE_NAME_LABEL } from "../../api/endpointslice/type.ts";
 import type { Pod } from "../../api/pod/type.ts";
-import type { Service, ServicePort } from "../../api/service/type.ts";
-
-export type EndpointState = "ready" | "not ready" | "stopping";
-
-export interface EndpointReport {
-  readonly address: string;
-  /** The pod behind it; undefined for addresses that somebody wrote by hand. */
-  readonly pod: string | undefined;
-  readonly state: EndpointState;
-}
+import type { Service } from "../../api/service/type.ts";
 
 export interface NonProvider {
   readonly pod: string;
@@ -22,72 +11,8 @@ export interface NonProvider {
   readonly why: string;
 }
 
-export interface ServiceReport {
-  readonly namespace: string;
-  readonly name: string;
-  readonly type: string;
-  readonly addresses: readonly string[];
-  /** "80->8080/TCP" or "http 80->8080/TCP". */
-  readonly ports: readonly string[];
-  readonly ready: number;
-  readonly total: number;
-  readonly endpoints: readonly EndpointReport[];
-  readonly notProviders: readonly NonProvider[];
-}
-
-export function reportService(
-  service: Service,
-  slices: readonly EndpointSlice[],
-  pods: readonly Pod[],
-): ServiceReport {
-  const namespace = service.metadata.namespace ?? "";
-  const name = service.metadata.name ?? "";
-  const spec = service.spec ?? {};
-  const own = slices.filter(
-    (slice) => slice.metadata.namespace === namespace && slice.metadata.labels?.[SERVICE_NAME_LABEL] === name,
-  );
-  const endpoints = mergeEndpoints(own);
-  return {
-    namespace,
-    name,
-    type: spec.type ?? "ClusterIP",
-    addresses: spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : []),
-    ports: (spec.ports ?? []).map(portText),
-    ready: endpoints.filter(({ state }) => state === "ready").length,
-    total: endpoints.length,
-    endpoints,
-    notProviders: spec.selector ? nonProviders(service, spec.selector, pods) : [],
-  };
-}
-
-function portText(port: ServicePort): string {
-  const target = port.targetPort ?? port.port;
-  const name = port.name ? `${port.name} ` : "";
-  return `${name}${port.port}->${target}/${port.protocol ?? "TCP"}`;
-}
-
-/** One line for an address, however many slices (one for each set of ports) it is in. */
-function mergeEndpoints(slices: readonly EndpointSlice[]): EndpointReport[] {
-  const byAddress = new Map<string, EndpointReport>();
-  for (const slice of slices)
-    for (const endpoint of slice.endpoints) {
-      const address = endpoint.addresses[0];
-      if (address === undefined) continue;
-      const known = byAddress.get(address);
-      const state = stateOf(endpoint);
-      if (known === undefined || known.state !== "ready")
-        byAddress.set(address, { address, pod: endpoint.targetRef?.name, state });
-    }
-  return [...byAddress.values()].sort((a, b) => a.address.localeCompare(b.address, "en", { numeric: true }));
-}
-
-function stateOf({ conditions }: Endpoint): EndpointState {
-  if (conditions?.terminating === true) return "stopping";
-  return conditions?.ready === false ? "not ready" : "ready";
-}
-
 /** Pods that a person could take for providers: they share a label with the selector, yet get no traffic. */
-function nonProviders(
+export function nonProviders(
   service: Service,
   selector: Readonly<Record<string, string>>,
   pods: readonly Pod[],
