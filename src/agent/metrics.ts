@@ -3,8 +3,10 @@
  * (pkg/proxy/metrics/metrics.go), with its buckets, so that its dashboards and SLOs can be used.
  */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { type Log, silentLog } from "../base/log.ts";
 import type { ServiceTable } from "../dataplane/table.ts";
 import type { Programmed } from "./agent.ts";
+import { type KernelReadings, registerKernelMetrics } from "./kernel-metrics.ts";
 
 /** Seconds: 0.25, 0.5, 1 to 59, 60 to 115 in fives, 120 to 300 in thirties. */
 const NETWORK_PROGRAMMING = [
@@ -30,13 +32,15 @@ export interface AgentMetrics {
 
 export interface Observed {
   readonly table: () => ServiceTable;
+  /** Of the data plane that has some. */
+  readonly kernel?: KernelReadings | undefined;
   readonly services: () => number;
   readonly conflicts: () => readonly unknown[];
   /** Milliseconds since the API server was heard; undefined: it was not yet. */
   readonly silence: () => number | undefined;
 }
 
-export function createAgentMetrics(): AgentMetrics {
+export function createAgentMetrics(log: Log = silentLog): AgentMetrics {
   const registry = new Registry();
   const registers = [registry];
   let observed: Observed | undefined;
@@ -147,6 +151,8 @@ export function createAgentMetrics(): AgentMetrics {
     const milliseconds = silence();
     return milliseconds === undefined ? undefined : milliseconds / 1000;
   });
+
+  registerKernelMetrics(registry, () => observed?.kernel, log);
 
   return {
     registry,

@@ -215,7 +215,7 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
     chosen.problems.onProblem = ({ port, message, remedy }) =>
       agent?.report(port.service, "PortNotServed", `node ${nodeName}: ${message}; ${remedy}`);
     podRanges.onChange = (ranges) => agent?.setRanges(ranges);
-    metrics.observe(agent);
+    metrics.observe({ ...agent, kernel: chosen.nftables });
     under.push(agent.done, ownNode.done, followed.done);
   }
   const running = agent;

@@ -101,7 +101,7 @@ async function runAgent(flags: AgentFlags, version: string): Promise<void> {
   const chosen = await chooseDataPlane(options.dataPlane, options.netns, log);
   const dataPlane = stack.use(chosen.dataPlane!);
   const client = stack.use(createHttpClient({ ...config, userAgent: `fairlead-agent/${version}` }));
-  const metrics = createAgentMetrics();
+  const metrics = createAgentMetrics(log);
   const node = await startNode(
     { ...options, stateDir: join(options.dataDir, "pods") },
     { client, chosen, version, log, signal, metrics, watchList: true },

@@ -13,6 +13,8 @@ import type { ServiceTable } from "../../dataplane/table.ts";
 import type { RunningServer } from "../../server/server.ts";
 import { startServer } from "../../server/start.ts";
 import { openSqliteStore } from "../../store/sqlite/sqlite-store.ts";
+import { startDns } from "./dns.ts";
+import { chooseDnsIp } from "./dns-options.ts";
 import type { UpOptions } from "./options.ts";
 
 export interface AllInOneParts {
@@ -32,6 +34,8 @@ export interface AllInOne {
   /** For people. */
   readonly containers: string;
   readonly dataPlaneDescription: string;
+  /** What people read of the DNS; resolves when it answers, at the latest when all is ready. */
+  readonly dns: Promise<string>;
   /** Containers are seen, controllers have caught up, the data plane is programmed. */
   readonly ready: Promise<void>;
   /** Resolves when `signal` aborts; rejects if a part can never work. */
@@ -58,6 +62,7 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
   const { dataPlane } = chosen;
   if (dataPlane !== undefined) stack.use(dataPlane);
   const serviceCidrs = options.serviceCidrs ?? chosen.defaultServiceCidrs;
+  const dnsIp = chooseDnsIp(options.dns, serviceCidrs);
   const store = await openSqliteStore({
     dataDir: join(options.dataDir, "store"),
     onCompactionError: (err) =>
@@ -65,7 +70,7 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
   });
   stack.use(store);
   const storeRevision = store.revision;
-  const metrics = createAgentMetrics();
+  const metrics = createAgentMetrics(log);
   const server = await startServer({
     ...(dataPlane !== undefined && { metrics: [metrics.registry] }),
     store,
@@ -130,10 +135,24 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
     },
   );
 
+  const dns = node.ready.then(async () =>
+    startDns(options.dns, {
+      client,
+      dataPlane,
+      clusterIP: dnsIp,
+      serviceCidrs,
+      nodeName: options.nodeName,
+      netns: options.netns,
+      metrics: metrics.registry,
+      log,
+      signal,
+    }),
+  );
   const ready = (async () => {
     await node.ready;
     await controllers.ready;
     await opening;
+    await dns;
     await node.agent?.settled();
   })();
   const stopRequested = new Promise<void>((resolve) =>
@@ -142,6 +161,8 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
   const finished = Promise.race([stopRequested, node.failed]);
   // Whoever awaits these sees the failure; until then it must not end the process.
   ready.catch(() => undefined);
+  const dnsText = dns.then(({ description }) => description);
+  dnsText.catch(() => undefined);
   finished.catch(() => undefined);
 
   const owned = stack.move();
@@ -153,12 +174,18 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
     serviceCidrs,
     containers: node.containers,
     dataPlaneDescription: chosen.description,
+    dns: dnsText,
     ready,
     finished,
     untilProgrammed: (holds) => node.untilProgrammed(holds),
     async stop(cleanup) {
       stop();
       await controllers.done;
+      // What it could not start was told by `ready`.
+      await dns.then(
+        ({ done }) => done,
+        () => undefined,
+      );
       await node.stop(cleanup);
       await opening;
       await owned.disposeAsync();

@@ -38,6 +38,20 @@ export function upCommand(version: string): Command {
       "--pod-cidr <CIDR[,CIDR]>",
       "addresses of pods that run as processes (default: 10.244.0.0/24; 127.244.0.0/24 without root)",
     )
+    .option(
+      "--dns-ip <ADDRESS>",
+      "virtual address of the DNS, or none (default: the tenth address of the service range)",
+    )
+    .option("--cluster-domain <NAME>", "what the names of Services end in", "cluster.local")
+    .option(
+      "--dns-listen <ADDRESS[:PORT]>",
+      "where the DNS listens (default: this machine's address on the pods' bridge)",
+    )
+    .option(
+      "--dns-upstream <ADDRESS[:PORT],...>",
+      "who is asked for other names (default: the nameservers of /etc/resolv.conf)",
+    )
+    .option("--dns-ttl <SECONDS>", "for how long an answer may be kept", "5")
     .option("--node-name <NAME>", "this machine's Node (default: its host name)")
     .option(
       "--node-ip <ADDRESS[,ADDRESS]>",
@@ -106,6 +120,7 @@ async function up(flags: UpFlags, version: string): Promise<void> {
   );
   say("node", options.nodeName);
   await started.ready;
+  say("DNS", await started.dns);
   process.stdout.write("ready\n");
   await started.finished;
   await started.stop(options.cleanup);

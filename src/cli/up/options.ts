@@ -6,9 +6,10 @@ import type { DataPlaneChoice } from "../../agent/choose-data-plane.ts";
 import type { Cidr } from "../../base/ip.ts";
 import { parseHostPort, parseNodeAddresses, parseNodeName, parseRanges, parseZone } from "../node-options.ts";
 import { UserError } from "../user-error.ts";
+import { type DnsFlags, type DnsOptions, parseDnsOptions } from "./dns-options.ts";
 
 /** As commander hands them over. */
-export interface UpFlags {
+export interface UpFlags extends DnsFlags {
   readonly dataDir?: string;
   readonly bind: string;
   readonly kubeconfig?: string;
@@ -50,6 +51,7 @@ export interface UpOptions {
   readonly tokenAuthFile?: string | undefined;
   /** Undefined: no audit. */
   readonly auditLog?: string | undefined;
+  readonly dns: DnsOptions;
   readonly logLevel: string;
 }
 
@@ -78,6 +80,7 @@ export function parseUpOptions(flags: UpFlags): UpOptions {
     cleanup: flags.cleanup ?? false,
     tokenAuthFile: flags.tokenAuthFile,
     auditLog: flags.auditLog === "none" ? undefined : (flags.auditLog ?? join(dataDir, "audit.log")),
+    dns: parseDnsOptions(flags),
     logLevel: flags.logLevel,
   };
 }
