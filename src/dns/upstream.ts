@@ -182,12 +182,14 @@ function askUdp(
   return new Promise((resolve, reject) => {
     const socket = createSocket(isIP(address) === 6 ? "udp6" : "udp4");
     let strangers = 0;
+    let finished = false;
     const finish = (): void => {
+      finished = true;
       signal.removeEventListener("abort", onAbort);
       socket.close();
     };
     const fail = (error: Error): void => {
-      finish();
+      if (!finished) finish();
       reject(error);
     };
     const onAbort = (): void => fail(signal.reason as Error);
@@ -195,12 +197,17 @@ function askUdp(
     socket.on("error", fail);
     socket.on("message", (bytes) => {
       const answer = read(bytes);
-      if (answer === undefined && !isRecased(bytes, message) && ++strangers < MAX_STRANGERS) return;
+      if (finished || (answer === undefined && !isRecased(bytes, message) && ++strangers < MAX_STRANGERS))
+        return;
       finish();
       resolve(answer);
     });
-    // Connected: the kernel lets nobody else's datagrams in, and tells of a port that nobody listens on.
-    socket.connect(port, address, () => socket.send(message));
+    // Connected: the kernel lets nobody else's datagrams in, and tells of a port that nobody listens on. Without a route
+    // there the callback gets an error, which its type does not have.
+    socket.connect(port, address, (error?: Error) => {
+      if (error !== undefined) fail(error);
+      else if (!finished) socket.send(message);
+    });
   });
 }
 
