@@ -59,3 +59,17 @@ test("odd addresses and domain names earn warnings, unless a controller of ours 
   const slice = changed(endpointSliceKind, GOOD, names);
   assert.deepEqual(endpointSliceKind.warnings!(slice, slice), []);
 });
+
+test("weights that are none are warned of when they are written, unless a controller of ours writes them", () => {
+  const weighing = (text: string, labels = {}) =>
+    changed(endpointSliceKind, GOOD, { metadata: { labels, annotations: { "fairlead.dev/weights": text } } });
+  const wrong = '{"10.0.0.1":-1}';
+  const warning =
+    "annotation fairlead.dev/weights: of 10.0.0.1, -1 is not a whole number from 0 to 1000; the weight is 1";
+  assert.deepEqual(endpointSliceKind.warnings!(weighing('{"10.0.0.1":1}')), []);
+  assert.deepEqual(endpointSliceKind.warnings!(weighing(wrong)), [warning]);
+  assert.deepEqual(endpointSliceKind.warnings!(weighing(wrong), weighing("{}")), [warning]);
+  assert.deepEqual(endpointSliceKind.warnings!(weighing(wrong), weighing(wrong)), []);
+  const label = { "endpointslice.kubernetes.io/managed-by": "endpointslicemirroring-controller.k8s.io" };
+  assert.deepEqual(endpointSliceKind.warnings!(weighing(wrong, label)), []);
+});

@@ -1,6 +1,7 @@
 /** What is worth a warning about an EndpointSlice that is accepted (pkg/registry/discovery/endpointslice/strategy.go). */
 import { addressWarnings } from "../validation/address-warnings.ts";
 import type { EndpointSlice } from "./type.ts";
+import { sliceWeights, WEIGHTS_ANNOTATION } from "./weights.ts";
 
 /** Addresses that a controller wrote are in order. */
 const MANAGED_BY = "endpointslice.kubernetes.io/managed-by";
@@ -18,5 +19,8 @@ export function endpointSliceWarnings(slice: EndpointSlice, old?: EndpointSlice)
   for (const [i, { addresses }] of endpoints.entries())
     for (const [j, address] of addresses.entries())
       warnings.push(...addressWarnings(`endpoints[${i}].addresses[${j}]`, address));
+  // Ours, and so ours to warn of: once, when it is written.
+  if (metadata.annotations?.[WEIGHTS_ANNOTATION] !== old?.metadata.annotations?.[WEIGHTS_ANNOTATION])
+    warnings.push(...sliceWeights(slice).problems);
   return warnings;
 }

@@ -90,6 +90,6 @@ function notAWeight(value: unknown): string {
 }
 
 function notAnObject(text: string): string {
-  const start = text.length > 100 ? `${text.slice(0, 100)}…` : text;
+  const start = text.length > 100 ? `${text.slice(0, 100)}...` : text;
   return `annotation ${WEIGHTS_ANNOTATION}: ${JSON.stringify(start)} is not a JSON object from addresses to weights, like {"10.1.0.7":5}; all weights are ${DEFAULT_WEIGHT}`;
 }

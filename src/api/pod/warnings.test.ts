@@ -212,3 +212,14 @@ test("matchLabelKeys and mismatchLabelKeys are merged into the selectors of new 
     matchExpressions: matchExpressions.slice(0, 1),
   });
 });
+
+test("a weight that is none is warned of when it is written, also on a pod that runs", () => {
+  const weighing = (text: string) =>
+    changed(podKind, GOOD, { metadata: { annotations: { "fairlead.dev/weight": text } } });
+  const warning =
+    'annotation fairlead.dev/weight: "2000" is not a whole number from 0 to 1000; the weight is 1';
+  assert.deepEqual(podKind.warnings!(weighing("1000")), []);
+  assert.deepEqual(podKind.warnings!(weighing("2000")), [warning]);
+  assert.deepEqual(podKind.warnings!(weighing("2000"), weighing("5")), [warning]);
+  assert.deepEqual(podKind.warnings!(weighing("2000"), weighing("2000")), []);
+});

@@ -1,4 +1,5 @@
 /** What is worth a warning about a Pod, or a template of pods, that is accepted (pkg/api/pod/warnings.go). */
+import { podWeight, WEIGHT_ANNOTATION } from "../endpointslice/weights.ts";
 import { canonicalQuantity, quantityNanos } from "../schema/quantity.ts";
 import { addressWarnings } from "../validation/address-warnings.ts";
 import { dns1123LabelComplaints } from "../validation/names.ts";
@@ -15,10 +16,25 @@ interface PodLike {
   readonly spec?: PodSpec;
 }
 
-/** Only about new pods: their updates are frequent, and made by programs (podStrategy.WarningsOnUpdate). */
+/**
+ * Only about new pods: their updates are frequent, and made by programs (podStrategy.WarningsOnUpdate). But for our own
+ * annotation, which people change on pods that run.
+ */
 export function podWarnings(pod: Pod, old?: Pod): string[] {
-  if (old !== undefined) return [];
-  return [...nameWarnings("the Pod's hostname", pod.metadata.name ?? ""), ...templateWarnings("", pod)];
+  const ofWeight = weightWarnings(pod, old);
+  if (old !== undefined) return ofWeight;
+  return [
+    ...ofWeight,
+    ...nameWarnings("the Pod's hostname", pod.metadata.name ?? ""),
+    ...templateWarnings("", pod),
+  ];
+}
+
+function weightWarnings(pod: PodLike, old: PodLike | undefined): string[] {
+  const [text, before] = [pod, old].map((one) => one?.metadata?.annotations?.[WEIGHT_ANNOTATION]);
+  if (text === undefined || text === before) return [];
+  const { problem } = podWeight({ metadata: { annotations: { [WEIGHT_ANNOTATION]: text } } });
+  return problem === undefined ? [] : [problem];
 }
 
 /** About what makes pods of a template at `field`: its name is the beginning of theirs. Updates of the rest say nothing. */

@@ -73,3 +73,14 @@ test("what is accepted but means little or is written oddly earns warnings", () 
       JSON.stringify(patch),
     );
 });
+
+test("an annotation of ours that means nothing is warned of when it is written, and not again", () => {
+  const annotated = (text: string) =>
+    changed(serviceKind, GOOD, { metadata: { annotations: { "fairlead.dev/balance": text } } });
+  const warning =
+    'annotation fairlead.dev/balance: "best" is none of random, round-robin, source-hash, source-port-hash, primary-backup; new connections are spread at random';
+  assert.deepEqual(serviceKind.warnings!(annotated("round-robin")), []);
+  assert.deepEqual(serviceKind.warnings!(annotated("best")), [warning]);
+  assert.deepEqual(serviceKind.warnings!(annotated("best"), annotated("random")), [warning]);
+  assert.deepEqual(serviceKind.warnings!(annotated("best"), annotated("best")), []);
+});

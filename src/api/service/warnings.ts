@@ -1,5 +1,6 @@
 /** What is worth a warning about a Service that is accepted (pkg/api/service GetWarningsForService). */
 import { addressWarnings, ingressAddressWarnings, rangeWarnings } from "../validation/address-warnings.ts";
+import { BALANCE_ANNOTATION, readBalance } from "./balance.ts";
 import type { Service, ServiceSpec } from "./type.ts";
 
 export function serviceWarnings(service: Service, old?: Service): string[] {
@@ -10,6 +11,13 @@ export function serviceWarnings(service: Service, old?: Service): string[] {
     warnings.push(
       "annotation service.kubernetes.io/topology-aware-hints is deprecated, please use service.kubernetes.io/topology-mode instead",
     );
+  // Ours, and so ours to warn of: once, when it is written.
+  const { problem } = readBalance(service);
+  if (
+    problem !== undefined &&
+    annotations[BALANCE_ANNOTATION] !== old?.metadata.annotations?.[BALANCE_ANNOTATION]
+  )
+    warnings.push(problem);
   const { clusterIPs = [], externalIPs = [], loadBalancerIP = "", loadBalancerSourceRanges = [] } = spec;
   warnings.push(
     ...clusterIPs.flatMap((text, i) => addressWarnings(`spec.clusterIPs[${i}]`, text)),
