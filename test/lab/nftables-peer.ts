@@ -25,6 +25,8 @@ export interface ConnectOptions {
   readonly host: string;
   readonly port: number;
   readonly localAddress?: string;
+  /** Milliseconds to wait for the answer. @default {3000} */
+  readonly timeout?: number;
 }
 
 export interface Answer {
@@ -89,11 +91,11 @@ const peer: Peer = {
     return promise;
   },
 
-  async datagram({ host, port, localPort }) {
+  async datagram({ host, port, localPort, timeout }) {
     const started = performance.now();
     const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
     const { promise, resolve } = Promise.withResolvers<[string, string]>();
-    const timer = setTimeout(() => resolve(["timeout", ""]), TIMEOUT);
+    const timer = setTimeout(() => resolve(["timeout", ""]), timeout ?? TIMEOUT);
     const failed = (error: Error | null): void => {
       if (error !== null) resolve([String((error as NodeJS.ErrnoException).code), ""]);
     };
@@ -114,9 +116,10 @@ const peer: Peer = {
 
 async function greet(options: ConnectOptions): Promise<Answer & { socket: Socket }> {
   const started = performance.now();
-  const socket = connect(options);
+  const { host, port, localAddress } = options;
+  const socket = connect({ host, port, ...(localAddress === undefined ? {} : { localAddress }) });
   const { promise, resolve } = Promise.withResolvers<[string, string]>();
-  const timer = setTimeout(() => resolve(["timeout", ""]), TIMEOUT);
+  const timer = setTimeout(() => resolve(["timeout", ""]), options.timeout ?? TIMEOUT);
   socket.once("data", (data) => resolve(data.toString().trim().split(" ") as [string, string]));
   socket.once("error", (error: NodeJS.ErrnoException) => resolve([String(error.code), ""]));
   socket.once("end", () => resolve(["closed", ""]));

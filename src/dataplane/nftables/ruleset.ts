@@ -22,12 +22,12 @@ import { CT_STATE, CT_STATUS, L4_PROTOCOL } from "../../net/nftables/expressions
 import { ctHas, equals, field, goto, hostBytes } from "../../net/nftables/expressions.ts";
 import { isIpv4, jump, lookup, meta, reg, verdict } from "../../net/nftables/expressions.ts";
 import { Hook } from "../../net/nftables/model.ts";
-import type { Chain, Command, Rule } from "../../net/nftables/model.ts";
+import type { Chain, Command, Expression, Rule } from "../../net/nftables/model.ts";
 import { commentUserdata } from "../../net/nftables/userdata.ts";
 import { byPickerCommand, NOBODY } from "./pickers.ts";
 import type { Destination } from "./rule-parts.ts";
 import { destination, gotoPicker, IP, isIp, isLocal, isNodeAddress, keyWords } from "./rule-parts.ts";
-import { notIn, regular, rule } from "./rule-parts.ts";
+import { notIn, regular, rule, WORDS } from "./rule-parts.ts";
 import type { IpVersion } from "./sets.ts";
 import { guarded, OURS, sets, table } from "./sets.ts";
 import { sourceRules, translatedRules } from "./source-address.ts";
@@ -58,6 +58,7 @@ export const chains: readonly Chain[] = [
   regular("not-allowed", "not answered: the service is not for this source"),
   regular("services", "who may connect, and who picks the endpoint"),
   regular("node-ports", "the same for all addresses of this node"),
+  regular("unchanged", "a port outside the ranges: refused, if not translated to itself"),
   regular("unserved", "addressed to a service and not translated"),
   regular("source4", "which source address the endpoint sees"),
   regular("source6", "which source address the endpoint sees"),
@@ -149,18 +150,36 @@ function notVirtual(version: IpVersion, at: number) {
   ];
 }
 
+/** Goes on only if the packet is for a virtual port outside the ranges. */
+function inOutside(version: IpVersion, to: Destination) {
+  return [...isIp[version](), ...destination(version, to), lookup(`outside${version}`, reg(0))];
+}
+
 function unserved(version: IpVersion): Rule[] {
   const address = [...isIp[version](), field(`${IP[version]} daddr`, reg(0))];
-  const inOutside = (to: Destination) => [
-    ...isIp[version](),
-    ...destination(version, to),
-    lookup(`outside${version}`, reg(0)),
-  ];
   return [
     rule("unserved", [address, lookup(`ranges${version}`, reg(0)), goto("refuse")]),
-    rule("unserved", [inOutside("address"), goto("refuse")]),
-    rule("unserved", [inOutside("node"), isNodeAddress(version, 0), goto("refuse")]),
+    rule("unserved", [inOutside(version, "address"), goto("unchanged")]),
+    rule("unserved", [inOutside(version, "node"), isNodeAddress(version, 0), goto("unchanged")]),
   ];
+}
+
+/**
+ * A connection to an endpoint that has the very address and port of the virtual port (a pod in the host's network behind a
+ * node port, or behind an external IP that is the node's): translated to itself, which `ct status` does not tell.
+ */
+function unchanged(version: IpVersion, to: Destination): Rule {
+  const [words, spare] = [WORDS[version], reg(keyWords(version))];
+  const daddr = (at: number) => field(`${IP[version]} daddr`, reg(at));
+  return rule("unchanged", [
+    isIp[version](),
+    destination(version, to),
+    lookup(`pickers${version}`, reg(0), spare),
+    daddr(0),
+    daddr(words),
+    lookup(`self${version}`, reg(0)),
+    verdict("accept"),
+  ]);
 }
 
 const known = (chain: string): Rule[] => [
@@ -178,6 +197,15 @@ const known = (chain: string): Rule[] => [
 
 /** The loopback interface is the first of every namespace. */
 const LOOPBACK_INDEX = hostBytes(1);
+
+/** Goes on only if somebody else sends to a loopback address while those are routed. */
+const toGuarded: readonly Expression[] = [
+  meta("iif", reg(0)),
+  { type: "cmp", sreg: reg(0), op: "!=", value: LOOPBACK_INDEX },
+  ...isIpv4(),
+  field("ip daddr", reg(0)),
+  lookup(guarded.name, reg(0)),
+];
 
 /** All rules, each chain's in order. */
 export const rules: readonly Rule[] = [
@@ -197,23 +225,24 @@ export const rules: readonly Rule[] = [
   rule("not-allowed", [{ type: "counter" }, verdict("drop")]),
   ...dispatchRules("services", "address"),
   ...dispatchRules("node-ports", "node"),
-  ...["nat-prerouting", "nat-output"].flatMap((chain) => [
-    rule(chain, [jump("services")]),
-    rule(chain, [jump("node-ports")]),
-  ]),
+  rule("nat-prerouting", [jump("services")]),
+  rule("nat-prerouting", [toGuarded, verdict("accept")], "not translated: filter-prerouting drops it"),
+  rule("nat-prerouting", [jump("node-ports")]),
+  rule("nat-output", [jump("services")]),
+  rule("nat-output", [jump("node-ports")]),
   ...unserved(4),
   ...unserved(6),
+  rule("unchanged", [ctHas("state", CT_STATE.invalid), goto("refuse")]),
+  ...([4, 6] as const).flatMap((version) => [
+    unchanged(version, "address"),
+    rule("unchanged", [inOutside(version, "address"), goto("refuse")]),
+    unchanged(version, "node"),
+  ]),
+  rule("unchanged", [goto("refuse")]),
   ...known("filter-prerouting"),
   rule(
     "filter-prerouting",
-    [
-      meta("iif", reg(0)),
-      { type: "cmp", sreg: reg(0), op: "!=", value: LOOPBACK_INDEX },
-      isIpv4(),
-      field("ip daddr", reg(0)),
-      lookup(guarded.name, reg(0)),
-      verdict("drop"),
-    ],
+    [toGuarded, verdict("drop")],
     "route_localnet is for node ports on 127.0.0.1 alone (CVE-2020-8558)",
   ),
   rule("filter-prerouting", [jump("unserved")]),
