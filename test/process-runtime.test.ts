@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { execFileSync, fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Pod, PodSpec } from "../src/api/pod/type.ts";
@@ -178,6 +178,53 @@ test("the gateway's hardware address stays the same as pods come and go", { skip
   await untilTrue(() => routes.links().filter(({ name }) => name.startsWith("flp")).length === 2);
   assert.equal(routes.link("fairlead0")!.address, before, "without pt-a");
 });
+
+test(
+  "a pod sees its own host name, hosts and resolver, and keeps no other pod's namespace alive",
+  { skip },
+  async () => {
+    await using node = new NodeUnderTest();
+    const dns = {
+      metadata: { namespace: "kube-system", name: "kube-dns" },
+      spec: { clusterIP: "10.96.0.10" },
+    };
+    node.api.others.set("Service kube-dns", dns);
+    await node.start();
+    const machine = [
+      hostname(),
+      readFileSync("/etc/hosts", "utf8"),
+      readFileSync("/etc/resolv.conf", "utf8"),
+    ];
+    node.api.add("pt-a", { ...server, hostname: "db", subdomain: "sub" });
+    node.api.add("pt-b", server);
+    const a = (await node.api.until("pt-a", isReady))!;
+    const b = (await node.api.until("pt-b", isReady))!;
+    const inPod = (...command: string[]): string =>
+      execFileSync("nsenter", ["-t", String(pidOf(a)), "--mount", "--uts", "--", ...command], {
+        encoding: "utf8",
+      });
+    assert.equal(inPod("uname", "-n"), "db\n");
+    const hosts = inPod("cat", "/etc/hosts");
+    assert.match(hosts, /^10\.244\.0\.2\tdb\.sub\.default\.svc\.cluster\.local\tdb$/m);
+    assert.match(hosts, /^fd00:10:244::2\tdb\.sub\.default\.svc\.cluster\.local\tdb$/m);
+    const resolver = inPod("cat", "/etc/resolv.conf");
+    assert.match(resolver, /^search default\.svc\.cluster\.local svc\.cluster\.local cluster\.local/m);
+    assert.match(resolver, /^nameserver 10\.96\.0\.10$/m);
+    assert.match(resolver, /^options ndots:5$/m);
+    const now = [hostname(), readFileSync("/etc/hosts", "utf8"), readFileSync("/etc/resolv.conf", "utf8")];
+    assert.deepEqual(now, machine);
+
+    using routes = await RouteSocket.open({ netns: node.netns });
+    const ports = (): number => routes.links().filter(({ name }) => name.startsWith("flp")).length;
+    assert.equal(ports(), 2);
+    node.api.add("pt-c", server);
+    await node.api.until("pt-c", isReady);
+    node.api.remove("pt-b", 1);
+    await node.api.until("pt-b", (pod) => pod === undefined);
+    assert.ok(!listNetns().includes(netnsOf(b)));
+    await untilTrue(() => ports() === 2);
+  },
+);
 
 test("a pod with hostNetwork is in the node's namespace and takes nothing of it away", { skip }, async () => {
   await using node = await new NodeUnderTest().start();

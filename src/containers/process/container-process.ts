@@ -1,10 +1,11 @@
 /** One process of a container: started, or found again after fairlead was started anew. */
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
+import { delimiter, dirname, resolve } from "node:path";
 import { constants } from "node:os";
 import { callInNetns } from "../../sys/netns.ts";
 import { processStartTime, signalProcess, watchProcess } from "../../sys/process.ts";
+import { type ContainerView, commandWithView, type ViewTools } from "./container-view.ts";
 
 /** How a process ended. */
 export interface ContainerExit {
@@ -35,6 +36,8 @@ export interface ProcessStart {
   /** @default {"/"} */
   readonly workingDir: string | undefined;
   readonly netns: string | undefined;
+  /** What it sees in place of the machine's files and name; undefined: the machine's own. */
+  readonly view: { readonly tools: ViewTools; readonly view: ContainerView } | undefined;
   /** Gets standard output and standard error. A file and no pipe, so that the process outlives us. */
   readonly logFile: string;
 }
@@ -44,7 +47,7 @@ export interface ProcessStart {
  * Rejects with node's error if it cannot be started (ENOENT: no such command, EACCES).
  */
 export async function startProcess(start: ProcessStart): Promise<ContainerProcess> {
-  const [command, ...args] = start.argv;
+  const [command, ...args] = commandLine(start);
   mkdirSync(dirname(start.logFile), { recursive: true, mode: 0o700 });
   const log = openSync(start.logFile, "a", 0o600);
   try {
@@ -63,11 +66,11 @@ export async function startProcess(start: ProcessStart): Promise<ContainerProces
       child.once("error", reject);
       return await promise;
     }
-    const { promise: exited, resolve } = Promise.withResolvers<ContainerExit>();
+    const { promise: exited, resolve: ended } = Promise.withResolvers<ContainerExit>();
     child.once("exit", (code, signal) => {
       // A container ends as a whole: what its main process leaves behind goes with it.
       signalProcess(-pid, "SIGKILL");
-      resolve(exitOf(code, signal));
+      ended(exitOf(code, signal));
     });
     return {
       pid,
@@ -84,6 +87,20 @@ export async function startProcess(start: ProcessStart): Promise<ContainerProces
 }
 
 /**
+ * A command that does not exist is found out here where others run it: they could only say so in the container's log.
+ * Throws what node's spawn would.
+ */
+function commandLine({ argv, view, environment, workingDir }: ProcessStart): readonly string[] {
+  if (view === undefined) return argv;
+  const [command = ""] = argv;
+  const directories = command.includes("/") ? [""] : (environment["PATH"] ?? "").split(delimiter);
+  const files = directories.map((directory) => resolve(workingDir ?? "/", directory, command));
+  if (!files.some(existsSync))
+    throw Object.assign(new Error(`spawn ${command} ENOENT`), { code: "ENOENT", path: command });
+  return commandWithView(view.tools, view.view, argv);
+}
+
+/**
  * The process that an earlier run of fairlead started, if it still runs. How it ends cannot be known then: only the
  * parent is told, so the exit is reported as the kubelet does it for containers it lost sight of.
  */
@@ -93,10 +110,10 @@ export function adoptProcess(
   startedAt: Date,
 ): ContainerProcess | undefined {
   if (pid === undefined || startTime === undefined || processStartTime(pid) !== startTime) return undefined;
-  const { promise: exited, resolve } = Promise.withResolvers<ContainerExit>();
+  const { promise: exited, resolve: ended } = Promise.withResolvers<ContainerExit>();
   const watcher = watchProcess(pid, () => {
     signalProcess(-pid, "SIGKILL");
-    resolve(lostExit("the process was started by an earlier run of fairlead, so its exit code is not known"));
+    ended(lostExit("the process was started by an earlier run of fairlead, so its exit code is not known"));
   });
   return {
     pid,

@@ -5,16 +5,22 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import type { Container, ContainerState, ContainerStatus } from "../../api/pod/type.ts";
 import { type Log } from "../../base/log.ts";
-import { pause } from "../../base/backoff.ts";
+import { backoffDelay, pause } from "../../base/backoff.ts";
+import { ApiError } from "../../api/api-error.ts";
 import type { ContainerExit, ContainerProcess } from "./container-process.ts";
 import { adoptProcess, lostExit, startProcess } from "./container-process.ts";
-import { ContainerConfigError, containerCommand } from "./environment.ts";
+import { type ContainerView, type ViewTools, viewOf } from "./container-view.ts";
+import { ContainerConfigError, containerCommand, MissingReferenceError } from "./environment.ts";
+import { runHook } from "./lifecycle.ts";
 import type { ContainerRecord } from "./pod-record.ts";
 import { timeText } from "./pod-status.ts";
-import { probeOnce } from "./probe.ts";
+import { type ProbeTarget, probeOnce } from "./probe.ts";
 import { runProbes } from "./prober.ts";
 import type { RestartDelays, RestartPolicy } from "./restart.ts";
 import { RestartBackoff, shouldRestart } from "./restart.ts";
+
+/** Between looks for a ConfigMap or Secret that a container needs; a kubelet looks about every ten seconds. Milliseconds. */
+const CONFIG_BACKOFF = { initial: 250, limit: 10_000 };
 
 /** What a container needs to know of its pod. */
 export interface ContainerSurroundings {
@@ -26,8 +32,14 @@ export interface ContainerSurroundings {
   /** What the container waits for before it is started the first time: "ContainerCreating". */
   readonly waitsFor: string;
   readonly restartPolicy: RestartPolicy;
-  /** Throws ContainerConfigError. */
-  readonly environment: (container: Container) => Record<string, string>;
+  /** Seconds between the stop signal and the kill when it is not the pod's deletion that ends the container. */
+  readonly gracePeriod: number;
+  /** Rejects with ContainerConfigError, or with what the API answers. */
+  readonly environment: (container: Container) => Promise<Record<string, string>>;
+  /** What the container sees in place of the machine's files; undefined: the machine's own. Written anew at each start. */
+  readonly view: () => ContainerView | undefined;
+  /** Undefined: containers have no view of their own here. */
+  readonly tools: ViewTools | undefined;
   /** Where the output of the n-th run goes. */
   readonly logFile: (container: string, restartCount: number) => string;
   /** Called after each change of the runner's record, before anything is waited for. */
@@ -56,6 +68,11 @@ export class ContainerRunner {
   readonly #stopped = new AbortController();
   #record: ContainerRecord;
   #process: ContainerProcess | undefined;
+  /** Of the last start. */
+  #environment: Record<string, string> | undefined;
+  /** Whether what keeps the container from starting can come by itself. */
+  #mayHeal = false;
+  #configFailures = 0;
   #killTimer: NodeJS.Timeout | undefined;
   /** When the running process is killed, and when the container must be over, on the clock of performance.now(). */
   #killAt = Infinity;
@@ -92,8 +109,8 @@ export class ContainerRunner {
         if (exit !== undefined) await this.#waitForRestart(exit, detach);
         if (detach.aborted || this.#stopped.signal.aborted) return false;
         exit = await this.#start();
-        // Without a configuration that can run there is nothing to do but to be deleted.
-        if (exit === undefined && this.#process === undefined) await aborted(this.#stopped.signal, detach);
+        // Without a configuration that can run there is nothing to do but to be deleted, or to look again.
+        if (exit === undefined && this.#process === undefined) await this.#waitForConfig(detach);
       }
     } finally {
       clearTimeout(this.#killTimer);
@@ -118,11 +135,25 @@ export class ContainerRunner {
   }
 
   #end(running: ContainerProcess, terminate: boolean, killAt: number): void {
-    if (terminate) running.signal("SIGTERM");
+    if (terminate) void this.#terminate(running, killAt);
     if (killAt >= this.#killAt) return;
     this.#killAt = killAt;
     clearTimeout(this.#killTimer);
     this.#killTimer = setTimeout(() => running.signal("SIGKILL"), Math.max(0, killAt - performance.now()));
+  }
+
+  /** The hook that was asked for first, and for as long as there is time; then SIGTERM. */
+  async #terminate(running: ContainerProcess, killAt: number): Promise<void> {
+    const { lifecycle, name } = this.container;
+    if (lifecycle?.preStop !== undefined)
+      try {
+        const over = AbortSignal.timeout(Math.max(0, Math.round(killAt - performance.now())));
+        await runHook(lifecycle.preStop, await this.#target(running), over, running.exited);
+      } catch (err) {
+        // As the kubelet: it is told, and the container ends all the same.
+        this.#in.log.warn({ err, pod: this.#in.pod, container: name }, "a preStop hook failed");
+      }
+    if (this.#process === running) running.signal("SIGTERM");
   }
 
   /** Takes up what the record says: a process that still runs, or one that ended (or was lost) meanwhile. */
@@ -153,7 +184,9 @@ export class ContainerRunner {
   async #start(): Promise<ContainerExit | undefined> {
     const { container } = this;
     try {
-      const environment = this.#in.environment(container);
+      const environment = await this.#in.environment(container);
+      this.#environment = environment;
+      if (this.#stopped.signal.aborted) return undefined;
       const argv = containerCommand(container, environment);
       if (argv.length === 0) {
         this.#waiting("ErrImageNeverPull", noCommand(container));
@@ -161,19 +194,25 @@ export class ContainerRunner {
       }
       const { restartCount } = this.status;
       const hasRun = this.status.lastState !== undefined || this.status.state?.terminated !== undefined;
+      const view = this.#in.view();
+      const { tools } = this.#in;
       const running = await startProcess({
         argv,
+        view: view === undefined || tools === undefined ? undefined : { tools, view },
         environment,
         workingDir: container.workingDir,
         netns: this.#in.netns(),
         logFile: this.#in.logFile(container.name, restartCount + Number(hasRun)),
       });
       this.#started(running, restartCount + Number(hasRun));
+      this.#configFailures = 0;
       this.#hold(running);
+      void this.#afterStart(running);
       return undefined;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      if (error instanceof ContainerConfigError) {
+      if (error instanceof ContainerConfigError || error instanceof ApiError) {
+        this.#mayHeal = error instanceof MissingReferenceError || error instanceof ApiError;
         this.#waiting("CreateContainerConfigError", message);
         return undefined;
       }
@@ -184,6 +223,19 @@ export class ContainerRunner {
       const exit = { code: 128, reason: "StartError", message, at: new Date() };
       this.#ended(exit, exit.at);
       return exit;
+    }
+  }
+
+  /** A postStart hook that fails ends the container, as a liveness probe does. */
+  async #afterStart(running: ContainerProcess): Promise<void> {
+    const { lifecycle, name } = this.container;
+    if (lifecycle?.postStart === undefined) return;
+    try {
+      await runHook(lifecycle.postStart, await this.#target(running), this.#stopped.signal, running.exited);
+    } catch (err) {
+      if (this.#stopped.signal.aborted || this.#process !== running) return;
+      this.#in.log.warn({ err, pod: this.#in.pod, container: name }, "a postStart hook ends a container");
+      this.#end(running, true, performance.now() + this.#in.gracePeriod * 1000);
     }
   }
 
@@ -205,18 +257,7 @@ export class ContainerRunner {
 
   async #probe(running: ContainerProcess, signal: AbortSignal): Promise<void> {
     const { container } = this;
-    let environment: Record<string, string>;
-    try {
-      environment = this.#in.environment(container);
-    } catch (error) {
-      // It ran with this configuration before; an adopted process is followed without probes that need it.
-      this.#in.log.warn(
-        { err: error, pod: this.#in.pod, container: container.name },
-        "no environment for probes",
-      );
-      environment = {};
-    }
-    const target = { container, podIP: this.#in.podIP(), netns: this.#in.netns(), environment };
+    const target = await this.#target(running);
     await runProbes({
       startup: container.startupProbe,
       readiness: container.readinessProbe,
@@ -230,11 +271,39 @@ export class ContainerRunner {
           { pod: this.#in.pod, container: container.name, message },
           "a probe ends a container",
         );
-        const seconds = container.livenessProbe?.terminationGracePeriodSeconds ?? 30;
+        const seconds = container.livenessProbe?.terminationGracePeriodSeconds ?? this.#in.gracePeriod;
         this.#end(running, true, performance.now() + seconds * 1000);
       },
       signal,
     });
+  }
+
+  /** Where probes and hooks find the process. */
+  async #target({ pid }: ContainerProcess): Promise<ProbeTarget> {
+    const { container } = this;
+    const { tools } = this.#in;
+    try {
+      this.#environment ??= await this.#in.environment(container);
+    } catch (error) {
+      // It ran with this configuration before; an adopted process is followed without probes that need it.
+      this.#in.log.warn(
+        { err: error, pod: this.#in.pod, container: container.name },
+        "no environment for probes",
+      );
+    }
+    return {
+      container,
+      podIP: this.#in.podIP(),
+      netns: this.#in.netns(),
+      environment: this.#environment ?? {},
+      enter: tools === undefined ? [] : viewOf(tools, pid),
+    };
+  }
+
+  async #waitForConfig(detach: AbortSignal): Promise<void> {
+    const over = AbortSignal.any([this.#stopped.signal, detach]);
+    if (this.#mayHeal) await pause(backoffDelay(++this.#configFailures, CONFIG_BACKOFF), over);
+    else await aborted(over);
   }
 
   async #waitForRestart(exit: ContainerExit, detach: AbortSignal): Promise<void> {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { EnvVar, Pod } from "../../api/pod/type.ts";
-import { ContainerConfigError, containerCommand, containerEnvironment, expand } from "./environment.ts";
+import type { Container, EnvVar, Pod } from "../../api/pod/type.ts";
+import { containerCommand, containerEnvironment, expand } from "./environment.ts";
+import { NO_SOURCES } from "./environment-sources.ts";
 
 const pod: Pod = {
   metadata: {
@@ -13,9 +14,9 @@ const pod: Pod = {
   },
   spec: { nodeName: "node-a", serviceAccountName: "robot", containers: [] },
 };
-const facts = { podIPs: ["10.244.0.2", "fd00::2"], hostIPs: ["10.244.0.1", "fd00::1"] };
+const facts = { hostname: "web-1", podIPs: ["10.244.0.2", "fd00::2"], hostIPs: ["10.244.0.1", "fd00::1"] };
 const environment = (env: EnvVar[], own: NodeJS.ProcessEnv = {}): Record<string, string> =>
-  containerEnvironment(pod, { name: "main", env }, facts, own);
+  containerEnvironment(pod, { name: "main", env }, facts, own, { services: {}, ...NO_SOURCES });
 
 test("variables are expanded as v1 Container says", () => {
   const variables = { A: "1", "B C": "2", toString: "own" };
@@ -69,18 +70,45 @@ test("fields of the pod become variables", () => {
   });
 });
 
-test("values from config maps and secrets are refused unless they are optional", () => {
-  const reference = { name: "n", key: "k" };
+test("values come from config maps and secrets; one that is missing keeps the container from starting unless it is optional", () => {
+  const cluster = {
+    services: { WEB_SERVICE_HOST: "10.96.0.7", B: "a service's" },
+    configMaps: new Map([["settings", { a: "1", B: "2" }]]),
+    secrets: new Map([["keys", { token: "t" }]]),
+  };
+  const made = (container: Partial<Container>): Record<string, string> =>
+    containerEnvironment(pod, { name: "main", ...container }, facts, {}, cluster);
+  const setting = (name: string, key: string): EnvVar => ({
+    name: "X",
+    valueFrom: { configMapKeyRef: { name, key } },
+  });
+  assert.equal(made({ env: [setting("settings", "a")] })["X"], "1");
+  const token = { secretKeyRef: { name: "keys", key: "token" } };
+  assert.equal(made({ env: [{ name: "X", valueFrom: token }] })["X"], "t");
+  const all = made({
+    envFrom: [{ configMapRef: { name: "settings" } }, { prefix: "K_", secretRef: { name: "keys" } }],
+    env: [{ name: "Y", value: "$(a) $(K_token) $(WEB_SERVICE_HOST)" }],
+  });
+  assert.deepEqual([all["B"], all["K_token"], all["Y"]], ["2", "t", "1 t 10.96.0.7"]);
+
+  const table: [Partial<Container>, string][] = [
+    [{ env: [setting("none", "a")] }, 'configmap "none" not found'],
+    [{ env: [setting("settings", "c")] }, "couldn't find key c in ConfigMap shop/settings"],
+    [
+      { env: [setting("settings", "constructor")] },
+      "couldn't find key constructor in ConfigMap shop/settings",
+    ],
+    [{ envFrom: [{ secretRef: { name: "none" } }] }, 'secret "none" not found'],
+  ];
+  for (const [container, message] of table)
+    assert.throws(() => made(container), { name: "MissingReferenceError", message });
+  const optional = { configMapKeyRef: { name: "none", key: "k", optional: true } };
+  assert.equal("X" in made({ env: [{ name: "X", valueFrom: optional }] }), false);
+  assert.doesNotThrow(() => made({ envFrom: [{ configMapRef: { name: "none", optional: true } }] }));
   assert.throws(
-    () => environment([{ name: "X", valueFrom: { configMapKeyRef: reference } }]),
-    ContainerConfigError,
+    () => made({ env: [{ name: "X", valueFrom: { resourceFieldRef: { resource: "limits.cpu" } } }] }),
+    { name: "ContainerConfigError", message: /env X comes from resourceFieldRef/ },
   );
-  assert.throws(
-    () => environment([{ name: "X", valueFrom: { secretKeyRef: reference } }]),
-    /env X comes from secrets/,
-  );
-  const optional = { secretKeyRef: { ...reference, optional: true } };
-  assert.equal(environment([{ name: "X", valueFrom: optional }])["X"], "");
 });
 
 test("little is inherited, and a PATH is always there", () => {

@@ -1,15 +1,28 @@
 /** The environment and the command line of a container, as Kubernetes defines them. */
 import type { Container, EnvVar, Pod } from "../../api/pod/type.ts";
+import type { EnvironmentSources, SourceData } from "./environment-sources.ts";
 
 /** Facts that are only known when the pod runs. */
 export interface PodFacts {
+  readonly hostname: string;
   readonly podIPs: readonly string[];
   readonly hostIPs: readonly string[];
 }
 
+/** What the cluster adds to a container's own words, at the time when it starts. */
+export interface ClusterVariables extends EnvironmentSources {
+  /** Of Services; the container's own variables come before them. */
+  readonly services: Readonly<Record<string, string>>;
+}
+
 /** The container's configuration cannot be made into a process: CreateContainerConfigError in its status. */
 export class ContainerConfigError extends Error {
-  override readonly name = "ContainerConfigError";
+  override readonly name: string = "ContainerConfigError";
+}
+
+/** Something that the configuration refers to is not there; it may come. */
+export class MissingReferenceError extends ContainerConfigError {
+  override readonly name = "MissingReferenceError";
 }
 
 /** Variables of fairlead's own environment that a process needs to work on this machine at all. */
@@ -19,26 +32,39 @@ const INHERITED = ["PATH", "HOME", "LANG", "TZ", "TMPDIR"];
 export const POD_UID_VARIABLE = "FAIRLEAD_POD_UID";
 
 /**
- * The environment: a little of `own`, what names the pod (POD_IP, POD_NAME, POD_NAMESPACE, HOSTNAME), then spec.env in
- * order, where `$(NAME)` means a variable defined before. Throws ContainerConfigError.
+ * The environment: variables of Services, a little of `own`, what names the pod (POD_IP, POD_NAME, POD_NAMESPACE, HOSTNAME),
+ * envFrom, then spec.env in order, where `$(NAME)` means a variable defined before. What comes later wins.
+ * Throws ContainerConfigError.
  */
 export function containerEnvironment(
   pod: Pod,
   container: Container,
   facts: PodFacts,
   own: NodeJS.ProcessEnv,
+  cluster: ClusterVariables,
 ): Record<string, string> {
-  const environment: Record<string, string> = {};
+  const environment: Record<string, string> = { ...cluster.services };
   for (const name of INHERITED) if (own[name] !== undefined) environment[name] = own[name];
   environment["PATH"] ??= "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   const { metadata } = pod;
-  environment["HOSTNAME"] = pod.spec?.hostname ?? metadata.name ?? "";
+  environment["HOSTNAME"] = facts.hostname;
   environment["POD_IP"] = facts.podIPs[0] ?? "";
   environment["POD_NAME"] = metadata.name ?? "";
   environment["POD_NAMESPACE"] = metadata.namespace ?? "";
   environment[POD_UID_VARIABLE] = metadata.uid ?? "";
-  for (const variable of container.env ?? [])
-    environment[variable.name] = variableValue(pod, variable, facts, environment);
+  for (const { prefix = "", configMapRef, secretRef } of container.envFrom ?? []) {
+    const reference = configMapRef ?? secretRef;
+    if (reference === undefined) continue;
+    const objects = configMapRef === undefined ? cluster.secrets : cluster.configMaps;
+    const data = objects.get(reference.name ?? "");
+    if (data === undefined && reference.optional !== true)
+      throw notFound(configMapRef === undefined ? "secret" : "configmap", reference.name);
+    for (const [key, value] of Object.entries(data ?? {})) environment[`${prefix}${key}`] = value;
+  }
+  for (const variable of container.env ?? []) {
+    const value = variableValue(pod, variable, facts, environment, cluster);
+    if (value !== undefined) environment[variable.name] = value;
+  }
   return environment;
 }
 
@@ -62,21 +88,48 @@ export function expand(text: string, variables: Readonly<Record<string, string>>
   });
 }
 
+/** undefined: the variable is not set, because what it optionally refers to is not there. */
 function variableValue(
   pod: Pod,
   variable: EnvVar,
   facts: PodFacts,
   before: Readonly<Record<string, string>>,
-): string {
+  { configMaps, secrets }: ClusterVariables,
+): string | undefined {
   const { valueFrom } = variable;
   if (valueFrom === undefined) return expand(variable.value ?? "", before);
   if (valueFrom.fieldRef !== undefined) return fieldValue(pod, valueFrom.fieldRef.fieldPath, facts);
-  const reference = valueFrom.configMapKeyRef ?? valueFrom.secretKeyRef;
-  if (reference?.optional === true) return "";
-  const what = valueFrom.configMapKeyRef === undefined ? "secrets" : "config maps";
+  if (valueFrom.configMapKeyRef !== undefined)
+    return referredValue("configmap", configMaps, pod, valueFrom.configMapKeyRef);
+  if (valueFrom.secretKeyRef !== undefined)
+    return referredValue("secret", secrets, pod, valueFrom.secretKeyRef);
   throw new ContainerConfigError(
-    `env ${variable.name} comes from ${what}, which fairlead does not serve: give it a value`,
+    `env ${variable.name} comes from ${Object.keys(valueFrom).join() || "nowhere"}, which pods that run as processes do not have: give it a value`,
   );
+}
+
+interface KeyReference {
+  readonly name?: string;
+  readonly key: string;
+  readonly optional?: boolean;
+}
+
+function referredValue(
+  what: "configmap" | "secret",
+  objects: SourceData,
+  pod: Pod,
+  { name = "", key, optional = false }: KeyReference,
+): string | undefined {
+  const data = objects.get(name);
+  if (data !== undefined && Object.hasOwn(data, key)) return data[key];
+  if (optional) return undefined;
+  if (data === undefined) throw notFound(what, name);
+  const kind = what === "configmap" ? "ConfigMap" : "Secret";
+  throw new MissingReferenceError(`couldn't find key ${key} in ${kind} ${pod.metadata.namespace}/${name}`);
+}
+
+function notFound(what: "configmap" | "secret", name = ""): MissingReferenceError {
+  return new MissingReferenceError(`${what} ${JSON.stringify(name)} not found`);
 }
 
 /** The fields that a variable may refer to (v1 EnvVarSource, field fieldRef). */

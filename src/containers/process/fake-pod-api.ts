@@ -17,6 +17,8 @@ export class FakePodApi implements Client {
   readonly #pods = new Map<string, Pod>();
   readonly #listeners = new Set<(event: PodEvent) => void>();
   #revision = 1;
+  /** Objects of other kinds, by kind and name; there is no watch of them. */
+  readonly others: Map<string, KubeObject> = new Map<string, KubeObject>();
   /** How many of the next writes fail with 500. */
   failures = 0;
 
@@ -69,21 +71,26 @@ export class FakePodApi implements Client {
     }
   }
 
-  async get<T extends KubeObject>(_kind: Kind<T>, { name }: ObjectName): Promise<T> {
-    const pod = this.#pods.get(name);
-    if (pod === undefined) throw notFound(name);
-    return pod as KubeObject as T;
+  async get<T extends KubeObject>({ kind }: Kind<T>, { name }: ObjectName): Promise<T> {
+    const object = kind === "Pod" ? this.#pods.get(name) : this.others.get(`${kind} ${name}`);
+    if (object === undefined) throw notFound(name);
+    return object as T;
   }
 
-  async list<T extends KubeObject>(_kind: Kind<T>, query: ListQuery = {}): Promise<KubeList<T>> {
-    const items = Array.from(this.#pods.values()).filter((pod) => selects(query, pod));
-    return { metadata: { resourceVersion: String(this.#revision) }, items: items as KubeObject[] as T[] };
+  async list<T extends KubeObject>({ kind }: Kind<T>, query: ListQuery = {}): Promise<KubeList<T>> {
+    const others = Array.from(this.others).filter(([key]) => key.startsWith(`${kind} `));
+    const items =
+      kind === "Pod"
+        ? Array.from(this.#pods.values()).filter((pod) => selects(query, pod))
+        : others.map(([, object]) => object);
+    return { metadata: { resourceVersion: String(this.#revision) }, items: items as T[] };
   }
 
-  async *watch<T extends KubeObject>(_kind: Kind<T>, query: WatchQuery): AsyncGenerator<WatchEvent<T>> {
+  async *watch<T extends KubeObject>({ kind }: Kind<T>, query: WatchQuery): AsyncGenerator<WatchEvent<T>> {
     const queue: WatchEvent<T>[] = [];
     let wake: () => void = () => {};
     const listener = ({ type, object, old }: PodEvent): void => {
+      if (kind !== "Pod") return;
       const was = old !== undefined && selects(query, old);
       const is = type !== "DELETED" && selects(query, object);
       const seen = is ? (was ? "MODIFIED" : "ADDED") : was ? "DELETED" : undefined;

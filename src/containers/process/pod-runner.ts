@@ -10,11 +10,16 @@ import type { Client } from "../../client/client.ts";
 import { processesWithEnvironment, processStartTime, signalProcess } from "../../sys/process.ts";
 import type { ContainerSurroundings } from "./container-runner.ts";
 import { ContainerRunner, waitingStatus } from "./container-runner.ts";
+import type { ViewTools } from "./container-view.ts";
 import { containerEnvironment, POD_UID_VARIABLE, type PodFacts } from "./environment.ts";
+import { readSources } from "./environment-sources.ts";
 import type { PodNetwork, PodPlace } from "./network.ts";
+import { podHostname } from "./pod-hosts.ts";
 import type { ContainerRecord, PodRecord, PodRecords } from "./pod-record.ts";
 import { podStatus, timeText } from "./pod-status.ts";
+import { type PodCluster, writePodView } from "./pod-view.ts";
 import type { RestartDelays, RestartPolicy } from "./restart.ts";
+import { serviceVariables } from "./service-variables.ts";
 import { createStatusWriter, type StatusWriter } from "./status-writer.ts";
 
 export interface PodRunnerParts {
@@ -25,6 +30,10 @@ export interface PodRunnerParts {
   readonly bootId: string;
   readonly delays: RestartDelays;
   readonly log: Log;
+  /** What pods are told of their cluster. */
+  readonly cluster: PodCluster;
+  /** Undefined: containers see the machine's files and name. */
+  readonly tools: ViewTools | undefined;
 }
 
 /** How long a pod that vanished from the API (a forced delete) has to end, in milliseconds. As the kubelet. */
@@ -109,6 +118,7 @@ export class PodRunner {
     if (this.#detach.aborted) return;
     this.#releasePlace();
     rmSync(this.#logDirectory, { recursive: true, force: true });
+    rmSync(this.#viewDirectory, { recursive: true, force: true });
     this.#parts.records.remove(this.uid);
   }
 
@@ -131,13 +141,30 @@ export class PodRunner {
     return join(this.#parts.stateDir, "logs", `${namespace}_${name}_${this.uid}`);
   }
 
+  get #viewDirectory(): string {
+    return viewDirectory(this.#parts.stateDir, this.uid);
+  }
+
+  async #environment(container: Container): Promise<Record<string, string>> {
+    const { client, cluster } = this.#parts;
+    const namespace = this.#pod.metadata.namespace ?? "default";
+    const sources = await readSources(client, namespace, container);
+    const enableServiceLinks = this.#pod.spec?.enableServiceLinks ?? true;
+    const services = serviceVariables({ services: cluster.services(), namespace, enableServiceLinks });
+    return containerEnvironment(this.#pod, container, this.#facts!, process.env, { services, ...sources });
+  }
+
   get #key(): string {
     return `${this.#pod.metadata.namespace}/${this.#pod.metadata.name}`;
   }
 
   get #facts(): PodFacts | undefined {
     if (this.#place === undefined || !this.#isAttached) return undefined;
-    return { podIPs: this.#place.addresses, hostIPs: this.#parts.network.hostIPs };
+    return {
+      hostname: podHostname(this.#pod, this.#parts.cluster.domain).hostname,
+      podIPs: this.#place.addresses,
+      hostIPs: this.#parts.network.hostIPs,
+    };
   }
 
   #surroundings(restartPolicy: RestartPolicy): ContainerSurroundings {
@@ -148,7 +175,12 @@ export class PodRunner {
       netns: () => this.#place?.netns,
       waitsFor: (pod.spec?.initContainers ?? []).length > 0 ? "PodInitializing" : "ContainerCreating",
       restartPolicy,
-      environment: (container) => containerEnvironment(this.#pod, container, this.#facts!, process.env),
+      gracePeriod: pod.spec?.terminationGracePeriodSeconds ?? 30,
+      environment: (container) => this.#environment(container),
+      view: () =>
+        parts.tools &&
+        writePodView(this.#pod, this.#viewDirectory, this.#place?.addresses ?? [], parts.cluster),
+      tools: parts.tools,
       logFile: (container, restartCount) => join(this.#logDirectory, container, `${restartCount}.log`),
       onChange: () => this.#changed(),
       delays: parts.delays,
@@ -274,6 +306,11 @@ export class PodRunner {
       new Date(),
     );
   }
+}
+
+/** Where the files are that the pod's containers see in place of the machine's. */
+export function viewDirectory(stateDir: string, uid: string): string {
+  return join(stateDir, "etc", uid);
 }
 
 /** Ends the processes of a pod that its containers left behind. In a namespace, detach() ends them all. */

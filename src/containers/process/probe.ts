@@ -16,13 +16,18 @@ export interface ProbeTarget {
   readonly podIP: string;
   readonly netns: string | undefined;
   readonly environment: Readonly<Record<string, string>>;
+  /** What a command is run by to see what the container sees: arguments before it. */
+  readonly enter: readonly string[];
 }
+
+/** What probes and lifecycle hooks have in common. */
+type Action = Pick<Probe, "exec" | "httpGet" | "tcpSocket">;
 
 /**
  * Resolves when the probe succeeds; rejects with the reason when it fails, or with the signal's reason.
  * A probe without an action succeeds.
  */
-export async function probeOnce(probe: Probe, target: ProbeTarget, signal: AbortSignal): Promise<void> {
+export async function probeOnce(probe: Action, target: ProbeTarget, signal: AbortSignal): Promise<void> {
   if (probe.exec !== undefined) await probeExec(probe.exec.command ?? [], target, signal);
   else if (probe.httpGet !== undefined) await probeHttp(probe.httpGet, target, signal);
   else if (probe.tcpSocket !== undefined) {
@@ -81,11 +86,11 @@ async function probeExec(
   target: ProbeTarget,
   signal: AbortSignal,
 ): Promise<void> {
-  const [file, ...args] = command;
-  if (file === undefined) throw new Error("the probe's exec has no command");
+  if (command.length === 0) throw new Error("the probe's exec has no command");
+  const [file, ...args] = [...target.enter, ...command];
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const child = callInNetns(target.netns, () =>
-    spawn(file, args, {
+    spawn(file!, args, {
       cwd: target.container.workingDir ?? "/",
       env: target.environment,
       stdio: "ignore",

@@ -1,9 +1,10 @@
 /** The runtime on loopback, with real processes; test/process-runtime.test.ts is the same with namespaces, as root. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import type { KubeObject } from "../../api/meta/type.ts";
 import { podKind } from "../../api/pod/kind.ts";
 import type { Container, Pod, PodSpec } from "../../api/pod/type.ts";
 import { processStartTime } from "../../sys/process.ts";
@@ -138,6 +139,56 @@ test("the environment names the pod, and variables are expanded in env and in th
   );
 });
 
+test("a container is told of Services, and waits for the ConfigMap that it refers to", async () => {
+  const api = new FakePodApi();
+  api.others.set("Service web", {
+    metadata: { namespace: "default", name: "web" },
+    spec: { clusterIP: "10.96.0.7", ports: [{ port: 80 }] },
+  } as KubeObject);
+  await using _runtime = await new TestRuntime(api).start();
+  const from = { name: "X", valueFrom: { configMapKeyRef: { name: "settings", key: "x" } } };
+  api.add("told", {
+    restartPolicy: "Never",
+    containers: [
+      {
+        ...container('test "$X $WEB_SERVICE_HOST $WEB_PORT_80_TCP_ADDR" = "1 10.96.0.7 10.96.0.7"'),
+        env: [from],
+      },
+    ],
+  });
+  await api.until("told", (pod) => state(pod)?.state?.waiting?.message === 'configmap "settings" not found');
+  api.others.set("ConfigMap settings", { metadata: { name: "settings" }, data: { x: "1" } } as KubeObject);
+  await api.until("told", (pod) => pod?.status?.phase === "Succeeded");
+});
+
+test("a preStop hook comes before SIGTERM, and a postStart hook that fails ends the container", async () => {
+  const api = new FakePodApi();
+  await using runtime = await new TestRuntime(api).start();
+  const said = join(runtime.stateDir, "said");
+  api.add("hooks", {
+    containers: [
+      {
+        ...container(`trap 'echo term >> ${said}; exit 0' TERM; touch ${said}; while :; do sleep 0.05; done`),
+        readinessProbe: { exec: { command: ["test", "-e", said] } },
+        lifecycle: { preStop: { exec: { command: ["/bin/sh", "-c", `sleep 0.1; echo hook >> ${said}`] } } },
+      },
+    ],
+  });
+  await api.until("hooks", isReady);
+  api.remove("hooks", 5);
+  await api.until("hooks", (pod) => pod === undefined);
+  assert.equal(readFileSync(said, "utf8"), "hook\nterm\n");
+
+  api.add("bad-start", {
+    restartPolicy: "Never",
+    terminationGracePeriodSeconds: 1,
+    containers: [
+      { ...container("exec sleep 60"), lifecycle: { postStart: { exec: { command: ["/bin/false"] } } } },
+    ],
+  });
+  await api.until("bad-start", (pod) => pod?.status?.phase === "Failed");
+});
+
 test("how a container ends decides the phase and whether it is started again", async () => {
   const api = new FakePodApi();
   await using _runtime = await new TestRuntime(api).start();
@@ -199,7 +250,7 @@ test("a container without a command, or with one that cannot run, says why", asy
     "secret",
     (pod) => state(pod)?.state?.waiting?.reason === "CreateContainerConfigError",
   );
-  assert.match(state(config)!.state!.waiting!.message!, /env KEY comes from secrets/);
+  assert.match(state(config)!.state!.waiting!.message!, /secret "s" not found/);
   for (const name of ["image", "secret"]) {
     api.remove(name, 30);
     await api.until(name, (pod) => pod === undefined);

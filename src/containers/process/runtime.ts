@@ -8,11 +8,15 @@
  * Processes outlive fairlead. When it stops, pods go on; when it starts again, it finds them by its records, and
  * what belongs to pods that were deleted meanwhile is ended. `cleanup` ends everything instead.
  */
+import { rmSync } from "node:fs";
 import type { Binding } from "../../api/binding/type.ts";
 import { nodeKind } from "../../api/node/kind.ts";
 import { podKind } from "../../api/pod/kind.ts";
 import type { Pod } from "../../api/pod/type.ts";
+import { serviceKind } from "../../api/service/kind.ts";
+import type { Service } from "../../api/service/type.ts";
 import { type Log, silentLog } from "../../base/log.ts";
+import type { Lister } from "../../client/cache.ts";
 import type { Client } from "../../client/client.ts";
 import { startInformer } from "../../client/informer.ts";
 import { keyOf } from "../../client/object-key.ts";
@@ -20,15 +24,19 @@ import { createWorkQueue } from "../../base/workqueue.ts";
 import { canUseNetns } from "../../sys/capability.ts";
 import { bootId, processStartTime, signalProcess } from "../../sys/process.ts";
 import type { ContainerRuntime } from "../runtime.ts";
+import { findViewTools } from "./container-view.ts";
 import { LOOPBACK_POD_CIDR, loopbackNetwork } from "./loopback-network.ts";
 import { hostNetwork, type PodNetwork } from "./network.ts";
 import { NETNS_POD_CIDR, openNetnsNetwork } from "./netns-network.ts";
 import { type PodRecord, PodRecords } from "./pod-record.ts";
-import { endStragglers, placeOf, PodRunner, type PodRunnerParts } from "./pod-runner.ts";
+import { endStragglers, placeOf, PodRunner, type PodRunnerParts, viewDirectory } from "./pod-runner.ts";
 import { KUBELET_DELAYS, type RestartDelays } from "./restart.ts";
 
 /** Annotation (or label) of a pod: which runtime it belongs to. "process" is this one; absent: whoever runs its node. */
 export const RUNTIME_MARK = "fairlead.dev/runtime";
+
+/** The Service that Kubernetes clusters have their DNS behind. */
+const DNS_SERVICE = "kube-system/kube-dns";
 
 export interface ProcessRuntimeOptions {
   /** The node whose pods these are. */
@@ -50,6 +58,10 @@ export interface ProcessRuntimeOptions {
   readonly hostIPs?: readonly string[];
   /** Whether pods without a node are bound to this one. Not with a scheduler in the cluster. @default {true} */
   readonly bindPods?: boolean;
+  /** The zone of cluster names, as pods are told. @default {"cluster.local"} */
+  readonly clusterDomain?: string;
+  /** Addresses of the cluster's DNS, as pods are told. @default {those of the Service kube-dns in kube-system, if there is one} */
+  readonly clusterDns?: readonly string[];
   /** @default {the kubelet's: 10 s doubling to 5 min} */
   readonly restartDelays?: RestartDelays;
 }
@@ -117,8 +129,16 @@ class Runtime implements ProcessRuntime {
   async #run(signal: AbortSignal, onSynced?: () => void): Promise<void> {
     const network = await this.#openNetwork();
     try {
-      const parts = this.#parts(network);
+      const services = startInformer<Service>({
+        client: this.#client,
+        kind: serviceKind,
+        log: this.#log,
+        signal,
+      });
+      const parts = this.#parts(network, services);
       this.#restore(parts);
+      // A container is told of the Services that exist when it starts: of all, or of none.
+      await untilSynced(services, signal);
       await this.#follow(parts, signal, onSynced);
     } finally {
       await Promise.all(Array.from(this.#runners.values(), ({ done }) => done));
@@ -130,7 +150,7 @@ class Runtime implements ProcessRuntime {
     this.#over.abort();
     await this.#running;
     using network = await this.#openNetwork();
-    const parts = this.#parts(network);
+    const parts = this.#parts(network, undefined);
     const records = parts.records.load();
     const pids = records.filter(({ bootId }) => bootId === parts.bootId).flatMap(runningPids);
     for (const pid of pids) signalProcess(-pid, "SIGTERM");
@@ -152,8 +172,8 @@ class Runtime implements ProcessRuntime {
     });
   }
 
-  #parts(network: PodNetwork): PodRunnerParts {
-    const { stateDir, restartDelays = KUBELET_DELAYS } = this.#options;
+  #parts(network: PodNetwork, services: Lister<Service> | undefined): PodRunnerParts {
+    const { stateDir, restartDelays = KUBELET_DELAYS, clusterDomain = "cluster.local" } = this.#options;
     return {
       client: this.#client,
       network,
@@ -162,6 +182,12 @@ class Runtime implements ProcessRuntime {
       bootId: bootId(),
       delays: restartDelays,
       log: this.#log,
+      cluster: {
+        services: () => services?.list().values() ?? [],
+        domain: clusterDomain,
+        dns: () => this.#options.clusterDns ?? virtualAddresses(services?.getByKey(DNS_SERVICE)),
+      },
+      tools: this.#isolation === "netns" ? findViewTools() : undefined,
     };
   }
 
@@ -215,11 +241,7 @@ class Runtime implements ProcessRuntime {
       waits.push(unbound.done);
       synced.push(unbound.synced);
     }
-    try {
-      await Promise.all(synced);
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
+    await Promise.all(synced.map((one) => untilSynced({ synced: one }, signal)));
     if (!signal.aborted) {
       for (const record of this.#old.values()) {
         this.#log.info(
@@ -291,7 +313,22 @@ class Runtime implements ProcessRuntime {
     const isPodNetns = this.#isolation === "netns" && place.netns?.startsWith("fairlead-") === true;
     if (isPodNetns) parts.network.detach(record.uid, place);
     parts.records.remove(record.uid);
+    rmSync(viewDirectory(parts.stateDir, record.uid), { recursive: true, force: true });
   }
+}
+
+/** Resolves as well when the signal has aborted. */
+async function untilSynced(informer: { readonly synced: Promise<void> }, signal: AbortSignal): Promise<void> {
+  try {
+    await informer.synced;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+function virtualAddresses(service: Service | undefined): string[] {
+  const { clusterIP, clusterIPs = clusterIP === undefined ? [] : [clusterIP] } = service?.spec ?? {};
+  return clusterIPs.filter((address) => address !== "" && address !== "None");
 }
 
 function chooseIsolation(podCidrs: readonly string[]): "netns" | "loopback" {
