@@ -3,7 +3,8 @@
  * `fairlead up` runs it beside its own API server, `fairlead agent` against any Kubernetes API server.
  */
 import { type Cidr, cidr, cidrsOverlap, formatCidr } from "../base/ip.ts";
-import { pause } from "../base/backoff.ts";
+import { ApiError } from "../api/api-error.ts";
+import { backoffDelay, pause } from "../base/backoff.ts";
 import type { Log } from "../base/log.ts";
 import type { Client } from "../client/client.ts";
 import { machineAddresses } from "../containers/machine-addresses.ts";
@@ -116,16 +117,21 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
   let leaseKept = Promise.resolve();
   if (options.register) {
     const found = machineAddresses(netns);
-    await registerNode(client, {
-      name: nodeName,
-      // One that nobody else can reach has its loopback at least.
-      addresses: options.nodeAddresses ?? (found.length > 0 ? found : ["127.0.0.1"]),
-      podCidrs,
-      zone: options.zone,
-      serviceRanges: dataPlane === undefined ? [] : serviceRanges,
-      containerRuntimeVersion: containers.version,
-      version,
-    });
+    await untilAnswered(
+      () =>
+        registerNode(client, {
+          name: nodeName,
+          // One that nobody else can reach has its loopback at least.
+          addresses: options.nodeAddresses ?? (found.length > 0 ? found : ["127.0.0.1"]),
+          podCidrs,
+          zone: options.zone,
+          serviceRanges: dataPlane === undefined ? [] : serviceRanges,
+          containerRuntimeVersion: containers.version,
+          version,
+        }),
+      log,
+      signal,
+    );
     leaseKept = keepNodeLease({ client, nodeName, log, signal });
   }
 
@@ -257,6 +263,19 @@ function checkRanges(serviceCidrs: readonly Cidr[], podCidrs: readonly Cidr[]): 
         throw new RangeOverlapError(
           `Services (${formatCidr(service)}) and pods (${formatCidr(pod)}) would share addresses`,
         );
+}
+
+/** Calls again, with pauses, while the API server is away or overloaded. Throws what else it answers. */
+async function untilAnswered(call: () => Promise<void>, log: Log, signal: AbortSignal): Promise<void> {
+  for (let failures = 0; ;)
+    try {
+      return await call();
+    } catch (err) {
+      if (signal.aborted || !(err instanceof ApiError) || (err.code < 500 && err.code !== 429)) throw err;
+      const delay = backoffDelay(++failures, { initial: 200, limit: 10_000 });
+      log.warn({ err, delay }, "the Node cannot be registered yet, trying again");
+      await pause(delay, signal);
+    }
 }
 
 /** Where pods have their addresses, from all who know of some. */

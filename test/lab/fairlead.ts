@@ -59,8 +59,13 @@ export interface Up extends AsyncDisposable {
 }
 
 /** Starts `fairlead up` and waits for its `ready`. Throws with what it said if it ends before. */
-export async function fairleadUp(args: readonly string[], options: RunOptions = {}): Promise<Up> {
-  const child = start(["up", ...args], options);
+export function fairleadUp(args: readonly string[], options: RunOptions = {}): Promise<Up> {
+  return fairleadUntilReady(["up", ...args], options);
+}
+
+/** Starts a command that goes on until a signal, and waits for its `ready`. Throws with what it said if it ends before. */
+export async function fairleadUntilReady(args: readonly string[], options: RunOptions = {}): Promise<Up> {
+  const child = start(args, options);
   const stdout = collect(child.stdout);
   const stderr = collect(child.stderr);
   const closed = once(child, "close") as Promise<[number | null]>;
