@@ -87,8 +87,9 @@ export function readService(service: Service, node: NodeView | undefined): Servi
 
 /** The API's own words (pkg/api/v1/service ExternallyAccessible): what the external policy may be said of. */
 function isReachedFromOutside({ spec }: Service): boolean {
-  const { type = "ClusterIP", externalIPs = [] } = spec!;
-  return type === "LoadBalancer" || type === "NodePort" || (type === "ClusterIP" && externalIPs.length > 0);
+  const { type = "ClusterIP", externalIPs } = spec!;
+  if (type !== "ClusterIP") return type === "LoadBalancer" || type === "NodePort";
+  return (externalIPs ?? []).length > 0;
 }
 
 /** A Service has other addresses only of families in which it has a cluster IP. */

@@ -154,6 +154,16 @@ test("a Go server's empty lists are null", () => {
   const go = JSON.parse(JSON.stringify(slice("s", "web", ""))) as EndpointSlice;
   Object.assign(go, { endpoints: null, ports: null });
   assert.deepEqual(lines(virtualPorts(service("web"), [go])), ["10.96.0.1|TCP|80 default/web: -> "]);
+  const empty = service("web", { type: "ClusterIP" });
+  Object.assign(empty.spec!, {
+    externalIPs: null,
+    loadBalancerSourceRanges: null,
+    sessionAffinityConfig: null,
+  });
+  Object.assign(empty, { status: { loadBalancer: { ingress: null } } });
+  assert.deepEqual(lines(virtualPorts(empty, [go])), ["10.96.0.1|TCP|80 default/web: -> "]);
+  Object.assign(empty.spec!, { ports: null });
+  assert.deepEqual(virtualPorts(empty, [go]), []);
 });
 
 test("a delta has what changed and nothing else", () => {
