@@ -23,7 +23,8 @@ import { testNetns } from "./netns.ts";
 export const LAB_HOST: HostOptions = {
   interfaces: [
     { name: "clients", addresses: ["11.1.1.254/24", "fd11::fe/64"] },
-    { name: "pods", addresses: ["10.1.1.254/24", "fd10::fe/64"] },
+    // Answers to a loopback address may come in here: without it no node port of 127.0.0.1 could have an endpoint.
+    { name: "pods", addresses: ["10.1.1.254/24", "fd10::fe/64"], routeLocalnet: true },
   ],
   routes: [
     { to: "0.0.0.0/0", oif: "clients" },
@@ -50,7 +51,7 @@ const SYSCTLS: Readonly<Record<string, string | number>> = {
 /** A packet that came out of the host, or that the host took in itself (`via` "local"). */
 export interface Observation {
   readonly via: string;
-  readonly protocol: "TCP" | "UDP" | "ICMP echo" | "ICMP port-unreachable" | "ICMP other";
+  readonly protocol: "TCP" | "UDP" | "SCTP" | "ICMP echo" | "ICMP port-unreachable" | "ICMP other";
   readonly source: string;
   readonly sourcePort: number;
   readonly destination: string;
@@ -81,6 +82,8 @@ export class PacketLab implements Disposable {
     const { name: netns } = stack.use(testNetns("packets"));
     for (const [setting, value] of Object.entries(SYSCTLS)) writeSysctl(setting, value, netns);
     const tuns = LAB_HOST.interfaces.map(({ name }) => stack.use(new Tun(name, netns)));
+    for (const { name, routeLocalnet } of LAB_HOST.interfaces)
+      if (routeLocalnet === true) writeSysctl(`net/ipv4/conf/${name}/route_localnet`, 1, netns);
     using routes = await RouteSocket.open({ netns });
     routes.setLink("lo", { up: true });
     for (const { name, addresses } of LAB_HOST.interfaces) {
@@ -111,8 +114,8 @@ export class PacketLab implements Disposable {
       local,
     });
     this.#ears = [
-      ...[6, 17, 1].map((protocol) => ear(4, protocol)),
-      ...[6, 17, 58].flatMap((protocol) => own6.map((local) => ear(6, protocol, local))),
+      ...[6, 17, 132, 1].map((protocol) => ear(4, protocol)),
+      ...[6, 17, 132, 58].flatMap((protocol) => own6.map((local) => ear(6, protocol, local))),
     ];
     this.#mouths = {
       4: stack.use(new RawSocket(4, undefined, netns)),
@@ -164,6 +167,7 @@ function parse(bytes: Uint8Array, via: string): Observation | undefined {
 }
 
 const TRANSPORT_HEADER_LENGTH = 8;
+const WITH_PORTS: Readonly<Record<number, "TCP" | "UDP" | "SCTP">> = { 6: "TCP", 17: "UDP", 132: "SCTP" };
 
 function parseTransport(
   bytes: Uint8Array,
@@ -175,10 +179,11 @@ function parseTransport(
   if (bytes.length < TRANSPORT_HEADER_LENGTH) return undefined;
   const u16 = (at: number): number => (bytes[at]! << 8) | bytes[at + 1]!;
   const addresses = { via, source, destination };
-  if (protocol === 6 || protocol === 17)
+  const named = WITH_PORTS[protocol];
+  if (named !== undefined)
     return {
       ...addresses,
-      protocol: protocol === 6 ? "TCP" : "UDP",
+      protocol: named,
       sourcePort: u16(0),
       destinationPort: u16(2),
       flags: protocol === 6 ? (bytes[13] ?? 0) : 0,

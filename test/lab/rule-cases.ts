@@ -157,6 +157,9 @@ export class RuleMaker {
       ...SETS.map((set): Command => ({ op: "add set", set })),
       ...SETS.map((set): Command => ({ op: "add elements", set, elements: this.#elements(set) })),
       ...chains.map(({ name }): Command => ({ op: "add chain", chain: { ...T, name } })),
+      // The kernel tracks connections only as long as some rule asks about them; the fake always does.
+      { op: "add chain", chain: { ...T, name: "tracking" } },
+      { op: "add rule", rule: { ...T, chain: "tracking", expressions: ctHas("state", 1) } },
     ];
     for (const kind of ["filter", "late", "dnat", "snat"] as const) {
       const set: SetDefinition = {

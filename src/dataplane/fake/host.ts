@@ -181,6 +181,7 @@ export class Host {
       ({ address }) => address.family === to.family && !cidrContains(LINK_LOCAL, address),
     );
     if (to.family === 6) {
+      if (isLoopback(destination)) return destination;
       const same = candidates.find(({ address }) => address.value === to.value);
       if (same !== undefined) return formatIp(same.address);
       const score = (candidate: InterfaceAddress): number =>

@@ -56,8 +56,7 @@ export class HookPlan {
           since: entry.chain.hooked,
           entry: { kind: "chain", ...entry } as HookEntry,
         }));
-      const own = kernelEntries(hook, bases.filter(isNat));
-      const sorted = [...filters, ...own].sort(
+      const sorted = [...filters, ...kernelEntries(hook, bases.filter(isNat))].sort(
         byPriority(
           ({ priority }) => priority,
           ({ since }) => since,
@@ -88,7 +87,8 @@ function byPriority<T>(priority: (of: T) => number, since: (of: T) => number): (
   return (a, b) => priority(a) - priority(b) || since(b) - since(a);
 }
 
-/** Translation is hooked in everywhere when the first nat chain comes; tracking is there before any chain. */
+/** Translation is hooked in everywhere when the first nat chain comes; tracking is there before any chain, as it
+ * is for real as long as some rule in the namespace asks about connections. */
 function kernelEntries(
   hook: HookName,
   natChains: readonly BaseChain[],

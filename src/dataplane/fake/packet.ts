@@ -40,7 +40,7 @@ export function transportOffset(family: IpFamily): number {
   return IP_HEADER[family];
 }
 
-/** The packet from its IP header on, with right lengths and checksums (SCTP's excepted, which stays zero). */
+/** The packet from its IP header on, with right lengths and checksums. */
 export function encodePacket(packet: Packet): Uint8Array {
   const family = packetFamily(packet);
   const transport = encodeTransport(packet, family);
@@ -65,6 +65,8 @@ export function encodePacket(packet: Packet): Uint8Array {
   const at = checksumAt(packet.protocol);
   if (at !== undefined)
     view.setUint16(IP_HEADER[family] + at, transportChecksum(bytes, family, packet.protocol));
+  // RFC 9260, section 6.8: CRC32c, its lowest byte first.
+  else view.setUint32(IP_HEADER[family] + 8, crc32c(transport), true);
   return bytes;
 }
 
@@ -88,7 +90,10 @@ function encodeTransport(packet: Packet, family: IpFamily): Uint8Array {
     if ((flags & TCP_FLAG_BITS.ACK) !== 0) view.setUint32(8, 2);
     bytes.set([0x50, flags, 0xff, 0xff], 12);
   }
-  if (protocol === "SCTP") bytes.set([1, 0, 0, 20], 12); // an INIT chunk
+  if (protocol === "SCTP") {
+    // An INIT chunk of 20 bytes: tag 1, a window of 65535, a stream each way, sequence number 1 (RFC 9260, section 3.3.2).
+    bytes.set([1, 0, 0, 20, 0, 0, 0, 1, 0, 0, 0xff, 0xff, 0, 1, 0, 1, 0, 0, 0, 1], 12);
+  }
   return bytes;
 }
 
@@ -107,6 +112,18 @@ function transportChecksum(bytes: Uint8Array, family: IpFamily, protocol: Packet
   const checksum = fold(pseudo + sum(segment));
   // RFC 768: zero would mean that there is no checksum.
   return protocol === "UDP" && checksum === 0 ? 0xffff : checksum;
+}
+
+/** Castagnoli's polynomial, its bits reversed. */
+const CRC32C = 0x82f63b78;
+
+function crc32c(bytes: Uint8Array): number {
+  let crc = -1;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ ((crc & 1) === 0 ? 0 : CRC32C);
+  }
+  return ~crc >>> 0;
 }
 
 function sum(bytes: Uint8Array): number {

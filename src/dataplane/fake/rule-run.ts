@@ -379,11 +379,19 @@ export class RuleRun {
 
   /** Whether the sender hears of it: nf_send_reset and nf_send_unreach of nf_reject_ipv4.c and nf_reject_ipv6.c. */
   #rejectKind(how: "tcp reset" | "icmpx port-unreachable"): RejectKind {
-    const { packet, family, iif, host } = this.#context;
-    if (how === "tcp reset")
-      return packet.protocol === "TCP" && packet.tcpFlags?.includes("RST") !== true ? "tcp reset" : "nothing";
-    // The answer to the host's own address would come from one that is not the host's: icmp_route_lookup refuses.
-    const isFromOutside = family === 4 && iif !== undefined && iif !== "lo";
+    const { packet, family, iif, host, hook } = this.#context;
+    // An answer that comes from the address that the packet was for must be let out: always a reset, and of ICMP what
+    // is said after routing.
+    const back = host.route(packet.source);
+    const isHeld = back.kind === "forward" && host.isStuck(packet.destination, back.oif);
+    if (how === "tcp reset") {
+      const isTold = packet.protocol === "TCP" && packet.tcpFlags?.includes("RST") !== true;
+      return isTold && !isHeld ? "tcp reset" : "nothing";
+    }
+    if (hook === "input" && isHeld) return "nothing";
+    // Before routing, the answer to the host's own address would come from one that is not the host's: icmp_route_lookup
+    // refuses.
+    const isFromOutside = family === 4 && hook === "prerouting" && iif !== "lo";
     const isStuck = isFromOutside && host.isLocal(packet.source) && !host.isLocal(packet.destination);
     return isStuck ? "nothing" : "icmp port-unreachable";
   }
