@@ -6,6 +6,10 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { createAgentMetrics } from "../src/agent/metrics.ts";
+import { registerConnectionMetrics } from "../src/dataplane/connections/metrics.ts";
+import { AnswerCache } from "../src/dns/answer-cache.ts";
+import { DnsMetrics } from "../src/dns/metrics.ts";
 import { type ApiFixture, startApi } from "./api-fixture.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -80,7 +84,15 @@ function tableAfter(text: string, heading: string): string[] {
 
 test("the reference of metrics names those of /metrics, and no other", async (t) => {
   const { call } = await startApi(t);
-  const served = [...(await call("/metrics")).text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name!);
+  const namesIn = (text: string): string[] => [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name!);
+  // What `fairlead up` and `fairlead agent` put in beside, where they program a kernel and serve DNS.
+  const { registry } = createAgentMetrics();
+  using _connections = registerConnectionMetrics(registry, {
+    table: () => undefined,
+    open: () => Promise.reject(new Error("there is no table to look for")),
+  });
+  new DnsMetrics().register(registry, { cache: new AnswerCache(), records: () => 0 });
+  const served = [...namesIn((await call("/metrics")).text), ...namesIn(await registry.metrics())];
   const reference = readFileSync(join(ROOT, "docs/reference/metrics.md"), "utf8");
   const documented = [...reference.matchAll(/^\| `([a-z0-9_]+)`/gm)].map(([, name]) => name!);
   assert.ok(served.length > 20);

@@ -8,6 +8,8 @@ import { backoffDelay, pause } from "../base/backoff.ts";
 import type { Log } from "../base/log.ts";
 import type { Client } from "../client/client.ts";
 import { machineAddresses } from "../containers/machine-addresses.ts";
+import { openConntrackTable } from "../dataplane/connections/conntrack-table.ts";
+import { registerConnectionMetrics } from "../dataplane/connections/metrics.ts";
 import type { ServiceTable } from "../dataplane/table.ts";
 import { type Agent, startAgent } from "./agent.ts";
 import { chooseContainers, type ContainersChoice } from "./choose-containers.ts";
@@ -222,9 +224,20 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
       agent?.report(port.service, "PortNotServed", `node ${nodeName}: ${message}; ${remedy}`);
     podRanges.onChange = (ranges) => agent?.setRanges(ranges);
     metrics.observe({ ...agent, kernel: chosen.nftables });
+    if (chosen.nftables !== undefined) countConnections(agent);
     under.push(agent.done, ownNode.done, followed.done);
   }
   const running = agent;
+
+  /** By Service, when somebody asks for metrics. */
+  function countConnections(from: Agent): void {
+    const counted = registerConnectionMetrics(metrics.registry, {
+      table: () => from.table(),
+      open: () => openConntrackTable(netns),
+      log,
+    });
+    signal.addEventListener("abort", () => counted[Symbol.dispose](), { once: true });
+  }
 
   const ready = (async () => {
     await Promise.race([containersSynced.promise, failed]);
