@@ -60,6 +60,26 @@ test("marks are kept in order; labels and annotations of people are theirs", () 
   assert.equal(change?.annotations?.["note"], "mine");
 });
 
+test("a weight is the container's label when the Pod is made, and people's from then on", () => {
+  const pod = wanted({ config: { Labels: { "fairlead.dev/weight": "4" } } });
+  assert.equal(pod.metadata.annotations?.["fairlead.dev/weight"], "4");
+  const weighing = (weight: string | undefined): Pod => {
+    const { "fairlead.dev/weight": _, ...annotations } = pod.metadata.annotations!;
+    return {
+      ...pod,
+      metadata: {
+        ...pod.metadata,
+        annotations: { ...annotations, ...(weight !== undefined && { "fairlead.dev/weight": weight }) },
+      },
+    };
+  };
+  for (const weight of ["0", "7", undefined]) assert.equal(metadataChange(weighing(weight), pod), undefined);
+  // Nor is it lost when marks are put back.
+  const { "fairlead.dev/container-name": _, ...annotations } = weighing("7").metadata.annotations!;
+  const unmarked: Pod = { ...pod, metadata: { ...pod.metadata, annotations } };
+  assert.deepEqual(metadataChange(unmarked, pod)?.annotations, weighing("7").metadata.annotations);
+});
+
 test("when another Pod has to take the place of the one that is there", () => {
   const running = wanted();
   const ended = wanted({ state: { Running: false, Status: "exited" } });

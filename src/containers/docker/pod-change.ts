@@ -1,4 +1,5 @@
 /** What has to be written to make the Pod in the API the one that mirrors the container. Pure. */
+import { WEIGHT_ANNOTATION } from "../../api/endpointslice/weights.ts";
 import type { Pod, PodCondition, PodStatus } from "../../api/pod/type.ts";
 import { CONTAINER_ID_ANNOTATION, RUNTIME_MARK, RUNTIME_NAME } from "./marks.ts";
 
@@ -22,12 +23,12 @@ export function hasEnded({ status }: Pod): boolean {
 }
 
 /**
- * The metadata with our own marks as wanted; undefined if they are. Labels are the container's when the Pod is made;
- * after that people may change them, to take a container out of a Service or put it into one.
+ * The metadata with our own marks as wanted; undefined if they are. Labels and the weight are the container's when the
+ * Pod is made; after that people may change them, to take a container out of a Service or put it into one.
  */
 export function metadataChange(current: Pod, wanted: Pod): Pod["metadata"] | undefined {
   const { labels = {}, annotations = {} } = current.metadata;
-  const wantedAnnotations = wanted.metadata.annotations ?? {};
+  const { [WEIGHT_ANNOTATION]: _, ...wantedAnnotations } = wanted.metadata.annotations ?? {};
   const kept = Object.entries(annotations).filter(([key]) => !isOurKey(key) || key in wantedAnnotations);
   const next = { ...Object.fromEntries(kept), ...wantedAnnotations };
   const same =
@@ -39,7 +40,7 @@ export function metadataChange(current: Pod, wanted: Pod): Pod["metadata"] | und
 }
 
 function isOurKey(key: string): boolean {
-  return key.startsWith("fairlead.dev/");
+  return key.startsWith("fairlead.dev/") && key !== WEIGHT_ANNOTATION;
 }
 
 /** The status to write; undefined if the current one says all of the wanted one. `now` in RFC 3339 is for transitions. */

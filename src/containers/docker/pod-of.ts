@@ -1,4 +1,5 @@
 /** The Pod that mirrors a container, as a function of what the engine says of it. Pure. */
+import { WEIGHT_ANNOTATION } from "../../api/endpointslice/weights.ts";
 import type {
   Container,
   ContainerPort,
@@ -40,6 +41,8 @@ export function stopTimeout({ Config }: ContainerInspect): number {
 export function podOf(container: ContainerInspect, context: PodContext): Pod {
   const { namespace, labels, unusable } = podLabels(container.Config.Labels ?? {});
   const name = podName(container);
+  // A container has labels only, so its weight is one; a Pod's is an annotation.
+  const weight = labels[WEIGHT_ANNOTATION];
   const where = podAddresses(container, context);
   const readiness = readinessOf(container, where.missing);
   const isUp = readiness.phase === "Running" && !container.State.Restarting;
@@ -55,6 +58,7 @@ export function podOf(container: ContainerInspect, context: PodContext): Pod {
         [CONTAINER_ID_ANNOTATION]: container.Id,
         [CONTAINER_NAME_ANNOTATION]: containerName(container),
         ...(isUp && where.network !== undefined && { [NETWORK_ANNOTATION]: where.network }),
+        ...(weight !== undefined && { [WEIGHT_ANNOTATION]: weight }),
         ...(Object.keys(unusable).length > 0 && { [UNUSABLE_LABELS_ANNOTATION]: JSON.stringify(unusable) }),
       },
     },
