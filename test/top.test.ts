@@ -15,6 +15,7 @@ import { createHttpClient, type HttpClient } from "../src/client/http.ts";
 import { loadKubeconfig } from "../src/client/kubeconfig.ts";
 import { writeSysctl } from "../src/sys/sysctl.ts";
 import { fairleadUp, runFairlead } from "./lab/fairlead.ts";
+import { kubectl } from "./lab/kubectl.ts";
 import { needsNetns } from "./lab/netns.ts";
 import { type NftablesLab, nftablesLab } from "./lab/nftables-lab.ts";
 
@@ -176,6 +177,28 @@ test(
       writeSysctl("net/netfilter/nf_conntrack_acct", 0, lab.node.netns);
       assert.equal(report.hasCounters, true);
       assert.ok(sum(report, ({ bytesPerSecond }) => bytesPerSecond!) > 1000);
+    });
+
+    await t.test("the agent's metrics say the same", async () => {
+      const text = await kubectl(top[top.indexOf("--kubeconfig") + 1]!, ["get", "--raw", "/metrics"]);
+      const value = (metric: string): number =>
+        Number(
+          text
+            .split("\n")
+            .find((line) => line.startsWith(`fairlead_${metric} `))
+            ?.split(" ")
+            .at(-1),
+        );
+      assert.equal(
+        value('service_connections{namespace="default",service="web",state="active"}'),
+        13,
+        text
+          .split("\n")
+          .filter((line) => line.includes("fairlead_service"))
+          .join("\n"),
+      );
+      assert.ok(value("conntrack_entries") >= 13);
+      assert.ok(value("conntrack_limit") > value("conntrack_entries"));
     });
 
     await t.test("the table says the same in words", async () => {

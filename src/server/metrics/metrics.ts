@@ -36,12 +36,14 @@ export function createMetrics(
     ofProcess = new Registry();
     collectDefaultMetrics({ register: ofProcess });
   }
-  const all = Registry.merge([register, ofProcess, ...others]);
+  const registries = [register, ofProcess, ...others];
 
   return {
     requests,
     async answer({ path }) {
       if (path !== "/metrics" && path !== "/metrics/") return undefined;
+      // Now, not at the start: the parts that run beside the server register theirs when they begin.
+      const all = Registry.merge(registries);
       return {
         status: 200,
         headers: { "content-type": all.contentType },
