@@ -67,8 +67,8 @@ export function openTcpSocket(peer: Uint8Array): number {
 }
 
 /** Lets later sockets of this user, that say so too, bind where `fd` is bound. */
-export function setReusePort(fd: number, on: boolean): void {
-  libc.setSocketOption(fd, libc.SOL_SOCKET, SO_REUSEPORT, on ? 1 : 0);
+export function setReusePort(fd: number): void {
+  libc.setSocketOption(fd, libc.SOL_SOCKET, SO_REUSEPORT, 1);
 }
 
 /** Closes a TCP socket with a reset instead of an end. */
@@ -105,7 +105,7 @@ function setStreamOptions(fd: number): void {
 
 function bindTo(fd: number, address: Ip, port: number, { reusePort = false }: BindOptions): void {
   if (address.family === 6) libc.setSocketOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-  if (reusePort) setReusePort(fd, true);
+  if (reusePort) setReusePort(fd);
   libc.bind(fd, socketAddress(address, port));
 }
 

@@ -56,9 +56,9 @@ suite("a data plane that follows another", () => {
     assert.deepEqual(await plane.sync(desired), { kept: 0, written: 1 });
     const old = stack.adopt(await dial(VIP, port), (socket) => void socket.destroy());
     const results = new Map<string, number>();
-    let isOver = false;
+    const over = new AbortController();
     const clients = Array.from({ length: 8 }, async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         const result = await ask(port);
         results.set(result, (results.get(result) ?? 0) + 1);
       }
@@ -73,7 +73,7 @@ suite("a data plane that follows another", () => {
       const before = results.get("x") ?? 0;
       while ((results.get("x") ?? 0) < before + 16 && results.size <= 1) await ask(port);
     }
-    isOver = true;
+    over.abort();
     await Promise.all(clients);
     assert.deepEqual([...results.keys()], ["x"]);
     old.write("still");

@@ -7,9 +7,9 @@ import type { VirtualPort } from "../table.ts";
 /**
  * `siblings` gives our sockets of the same protocol, family and port number, at other addresses. Throws SystemError.
  *
- * A node port at every address and another port at one of them exclude each other for the system, unless they share:
- * then the one at the address gets what is meant for it. They share only for that moment, or any program of this user
- * could take a part of our connections.
+ * A node port at every address and another port at one of them exclude each other for the system, unless both say that
+ * they share: then the one at the address gets what is meant for it. Only then do we say so, because any other program of
+ * this user that says the same could take a part of our connections.
  */
 export function openListeningSocket(port: VirtualPort, siblings: () => readonly number[]): number {
   const open = port.protocol === "TCP" ? openTcpListener : openUdpSocket;
@@ -19,13 +19,6 @@ export function openListeningSocket(port: VirtualPort, siblings: () => readonly 
   } catch (error) {
     if (!(error instanceof SystemError) || error.errno !== EADDRINUSE) throw error;
   }
-  const sharing = siblings();
-  for (const fd of sharing) setReusePort(fd, true);
-  try {
-    const fd = open(address, port.port, { reusePort: true });
-    setReusePort(fd, false);
-    return fd;
-  } finally {
-    for (const fd of sharing) setReusePort(fd, false);
-  }
+  for (const fd of siblings()) setReusePort(fd);
+  return open(address, port.port, { reusePort: true });
 }

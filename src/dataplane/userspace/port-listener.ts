@@ -14,8 +14,8 @@ export interface PortListener {
   close(): void;
   /** As close, for a socket that another process goes on with: what has been accepted here is finished here. */
   handOver(): void;
-  /** UDP: which client has which backend. */
-  flows(): (readonly [client: string, backend: string])[];
+  /** UDP: which client has which backend, and the milliseconds since its last datagram, at most. */
+  flows(): (readonly [client: string, backend: string, age: number])[];
 }
 
 export interface ListenerParts extends ChooserParts {

@@ -23,7 +23,7 @@ const FLAGS = MSG_NOSIGNAL | libc.MSG_DONTWAIT;
 const SHUT_WR = 1;
 
 /** Read and written in one turn of the processor, so only its size matters: measured, see docs/decisions/0007-userspace-proxy.md. */
-const BUFFER = new Uint8Array(new ArrayBuffer(256 * 1024));
+const BUFFER = new Uint8Array(new ArrayBuffer(64 * 1024));
 /** How many buffers one way moves before other connections have their turn. */
 const ROUNDS = 4;
 

@@ -23,15 +23,16 @@ export class UdpListener implements PortListener, EpollHandler, Disposable {
   readonly #parts: ListenerParts;
   /** By client, the longest idle first. */
   readonly #flows = new Map<string, UdpFlow>();
-  /** Which backend clients had in the process that this one follows, by name. */
-  readonly #inherited: Map<string, string>;
+  /** Which backend clients had in the process that this one follows, by name, who have not sent anything since. */
+  readonly #inherited: Map<string, { readonly backend: string; readonly at: number }>;
   #isOpen = true;
   #isHandedOver = false;
 
   /** Owns `fd`, which is bound. */
   constructor(fd: number, chooser: Chooser, parts: ListenerParts, inherited: readonly PortMemory[] = []) {
     const flows = inherited.filter(({ kind }) => kind === "flows").flatMap(({ clients }) => clients);
-    this.#inherited = new Map(flows.map(([client, backend]) => [client, backend]));
+    const now = parts.now();
+    this.#inherited = new Map(flows.map(([client, backend, age]) => [client, { backend, at: now - age }]));
     this.fd = fd;
     this.chooser = chooser;
     this.#parts = parts;
@@ -71,9 +72,12 @@ export class UdpListener implements PortListener, EpollHandler, Disposable {
     libc.close(this.fd);
   }
 
-  /** Which client has which backend. */
-  flows(): (readonly [client: string, backend: string])[] {
-    return Array.from(this.#flows.values(), ({ key, target }) => [key, target.name] as const);
+  flows(): (readonly [client: string, backend: string, age: number])[] {
+    const now = this.#parts.now();
+    return [
+      ...Array.from(this.#inherited, ([client, { backend, at }]) => [client, backend, now - at] as const),
+      ...Array.from(this.#flows.values(), ({ key, target }) => [key, target.name, 0] as const),
+    ];
   }
 
   /** What clients send from now on is the other process's; answers that are under way still go back from here. */
@@ -119,10 +123,10 @@ export class UdpListener implements PortListener, EpollHandler, Disposable {
   }
 
   #inheritedTarget(key: string, { targets }: CompiledChoice): Target | undefined {
-    const name = this.#inherited.get(key);
-    if (name === undefined) return undefined;
+    const had = this.#inherited.get(key);
     this.#inherited.delete(key);
-    return targets.find((target) => target.name === name);
+    if (had === undefined || this.#parts.now() - had.at > this.#parts.udpIdleMs) return undefined;
+    return targets.find(({ name }) => name === had.backend);
   }
 
   #clientOf({ address }: DatagramPeer): Client | undefined {

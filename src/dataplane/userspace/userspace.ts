@@ -194,7 +194,7 @@ class UserspaceProxy implements UserspaceDataPlane {
         ...listeners().map(([key, listener]) => ({
           key,
           kind: "flows" as const,
-          clients: listener.flows().map(([client, backend]) => [client, backend, 0] as const),
+          clients: listener.flows(),
         })),
       ],
       handOver: () => {
