@@ -1,6 +1,6 @@
 /** The same commands and packets for the real kernel and the fake one, and whether the same becomes of them. */
 import type { Arrival, Fate, Outcome, Trace } from "../../src/dataplane/fake/packet-trace.ts";
-import { formatFate, formatTrace } from "../../src/dataplane/fake/packet-trace.ts";
+import { formatTrace } from "../../src/dataplane/fake/packet-trace.ts";
 import { FakeKernel } from "../../src/dataplane/fake/kernel.ts";
 import type { Packet } from "../../src/dataplane/fake/packet.ts";
 import { formatEndpoint } from "../../src/dataplane/fake/packet.ts";
@@ -155,9 +155,4 @@ export class TwinKernels {
     this.fake.take(result.trace, result.outcome);
     return result.outcome;
   }
-}
-
-/** "3 ways: ..." for a message about what was not seen. */
-export function formatFates(trace: Trace): string {
-  return trace.outcomes.map(({ fate }) => formatFate(fate)).join(" | ");
 }

@@ -1,4 +1,6 @@
 /** The nftables data plane on a kernel in memory: what it programs can be asked, packet by packet. */
+import type { Ip } from "../../base/ip.ts";
+import { formatIp } from "../../base/ip.ts";
 import type { NftablesDataPlaneControls, NftablesDataPlaneOptions } from "../nftables/nftables-data-plane.ts";
 import { NftablesDataPlane } from "../nftables/nftables-data-plane.ts";
 import { FakePort } from "./fake-port.ts";
@@ -17,7 +19,11 @@ export function createFakeDataPlane(
 ): FakeDataPlane {
   const port = new FakePort(kernel);
   const watch = async (onChange: (what: string) => void) => port.watch(onChange);
-  const plane = new NftablesDataPlane({ kernel: port, watch }, options);
+  const isLocal = (address: Ip) => kernel.host.isLocal(formatIp(address));
+  const plane = new NftablesDataPlane(
+    { kernel: port, watch, isLocal, loopback: kernel.host.loopback },
+    options,
+  );
   return {
     name: "fake",
     kernel,

@@ -1,6 +1,7 @@
 /** The host around the rules: its interfaces, addresses and routes, and the decisions that they make. */
 import type { Cidr, Ip } from "../../base/ip.ts";
 import { cidr, cidrContains, formatIp, ip, parseIp } from "../../base/ip.ts";
+import type { LoopbackSetting } from "../nftables/loopback-routing.ts";
 
 export interface HostInterface {
   readonly name: string;
@@ -57,6 +58,12 @@ export class Host {
   readonly #addresses: readonly InterfaceAddress[];
   readonly #local: ReadonlySet<string>;
   readonly #routesLocalnet: ReadonlySet<string>;
+  #routesLocalnetEverywhere = false;
+  /** net.ipv4.conf.all.route_localnet: as if every interface had it. */
+  readonly loopback: LoopbackSetting = {
+    isOn: () => this.#routesLocalnetEverywhere,
+    turn: (on) => void (this.#routesLocalnetEverywhere = on),
+  };
   /** Longest prefix first. */
   readonly #routes: readonly { readonly to: Cidr; readonly oif: string }[];
 
@@ -155,7 +162,7 @@ export class Host {
   martian(source: string, destination: string, iif: string): string | undefined {
     if (source.includes(":")) return undefined;
     const isLoop = isLoopback(destination) || isLoopback(source);
-    if (isLoop && !this.#routesLocalnet.has(iif)) return "a loopback address on another interface";
+    if (isLoop && !this.#letsLoopback(iif)) return "a loopback address on another interface";
     return this.#local.has(source) || source === LOOPBACK_ADDRESS
       ? "the source address is the host's own"
       : undefined;
@@ -168,7 +175,11 @@ export class Host {
 
   /** Whether routing does not let `source` out of `oif`: __mkroute_output, which IPv6 has no like of. */
   isStuck(source: string, oif: string): boolean {
-    return !source.includes(":") && isLoopback(source) && !this.#routesLocalnet.has(oif);
+    return !source.includes(":") && isLoopback(source) && !this.#letsLoopback(oif);
+  }
+
+  #letsLoopback(through: string): boolean {
+    return this.#routesLocalnetEverywhere || this.#routesLocalnet.has(through);
   }
 
   /**
