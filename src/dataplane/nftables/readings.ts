@@ -46,10 +46,14 @@ export function readMapFill(port: NftablesPort, programmed: Programmed): MapFill
     fill.allowed += sources?.length ?? 0;
     if (outside) fill.outside++;
   }
-  const affinity = ([4, 6] as const).map((version) => {
-    const name = `affinity${version}`;
-    const elements = port.elements({ family: table.family, table: table.name, name }).length;
-    return { name, elements, limit: AFFINITY_SIZE };
-  });
+  const affinity = port
+    .sets(table.family, table.name)
+    .filter(({ flags }) => flags.dynamic === true)
+    // Counting a full one on an older kernel takes it seconds: it lists each part of the elements by passing over those before.
+    .map((set) => ({
+      name: set.name,
+      elements: set.count ?? port.elements(set).length,
+      limit: AFFINITY_SIZE,
+    }));
   return [...Object.entries(fill).map(([name, elements]) => ({ name, elements })), ...affinity];
 }

@@ -57,6 +57,7 @@ export const NFTA_SET = {
   TIMEOUT: 11,
   USERDATA: 13,
   HANDLE: 16,
+  COUNT: 20,
 } as const;
 export const NFTA_SET_DESC = { SIZE: 1, CONCAT: 2 } as const;
 export const NFTA_SET_FIELD_LEN = 1;

@@ -223,6 +223,8 @@ export interface SetDefinition {
   readonly timeout?: number;
   readonly comment?: string;
   readonly handle?: bigint;
+  /** How many elements it has, as newer kernels tell (6.18 does, 6.1 does not). */
+  readonly count?: number;
 }
 
 export interface SetElement {

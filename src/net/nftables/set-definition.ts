@@ -134,7 +134,7 @@ export function decodeSetDefinition(family: Family, attributes: AttributeReader)
   let keyLength = 0;
   let dataType: number | undefined;
   let dataLength = 0;
-  const optional: { size?: number; timeout?: number; comment?: string; handle?: bigint } = {};
+  const optional: { size?: number; timeout?: number; comment?: string; handle?: bigint; count?: number } = {};
   while (attributes.next()) {
     if (attributes.type === NFTA_SET.TABLE) table = attributes.string();
     else if (attributes.type === NFTA_SET.NAME) name = attributes.string();
@@ -144,6 +144,7 @@ export function decodeSetDefinition(family: Family, attributes: AttributeReader)
     else if (attributes.type === NFTA_SET.DATA_TYPE) dataType = attributes.u32be();
     else if (attributes.type === NFTA_SET.DATA_LEN) dataLength = attributes.u32be();
     else if (attributes.type === NFTA_SET.TIMEOUT) optional.timeout = Number(attributes.u64be());
+    else if (attributes.type === NFTA_SET.COUNT) optional.count = attributes.u32be();
     else if (attributes.type === NFTA_SET.HANDLE) optional.handle = attributes.u64be();
     else if (attributes.type === NFTA_SET.DESC) readDescription(attributes.nested(), optional);
     else if (attributes.type === NFTA_SET.USERDATA) {
