@@ -26,6 +26,9 @@ const ROUNDS = Number(process.env["ROUNDS"] ?? 7);
 const DURATION = Number(process.env["SECONDS_EACH"] ?? 1.5);
 const VARIANTS = (process.env["IPTABLES"] ?? "legacy,nft").split(",").filter(isVariant);
 
+/** Of iptables, it is for what Debian calls `iptables`. */
+const TARGETS: Readonly<Record<string, number>> = { "kube-proxy nftables": 1, "kube-proxy iptables-nft": 3 };
+
 function isVariant(text: string): text is IptablesVariant {
   return text === "legacy" || text === "nft";
 }
@@ -61,6 +64,7 @@ const { fairlead, ...others } = interleave(contenders, ROUNDS);
 console.log(`new connections, ${SERVICES} services, ${ROUNDS} rounds of ${DURATION} s:`);
 console.log(`  fairlead ${rateText(fairlead!)}`);
 for (const [name, rates] of Object.entries(others)) {
-  const target = name === "kube-proxy nftables" ? 1 : 3;
-  console.log(`  fairlead / ${name.padEnd(26)} ${ratioText(fairlead!, rates, target)}; ${rateText(rates)}`);
+  console.log(
+    `  fairlead / ${name.padEnd(26)} ${ratioText(fairlead!, rates, TARGETS[name])}; ${rateText(rates)}`,
+  );
 }

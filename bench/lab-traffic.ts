@@ -177,11 +177,12 @@ export function median(values: readonly number[]): number {
 }
 
 /** "0.958 (0.91-1.02), target at least 0.93": of the rates of the same rounds, the median of the ratios and their range. */
-export function ratioText(of: readonly number[], to: readonly number[], target: number): string {
+export function ratioText(of: readonly number[], to: readonly number[], target?: number): string {
   const ratios = of.map((rate, round) => rate / to[round]!);
   const range = `${Math.min(...ratios).toFixed(2)}-${Math.max(...ratios).toFixed(2)}`;
-  const verdict = median(ratios) >= target ? "" : ": MISSED";
-  return `${median(ratios).toFixed(3)} (${range}), target at least ${target}${verdict}`;
+  const text = `${median(ratios).toFixed(3)} (${range})`;
+  if (target === undefined) return text;
+  return `${text}, target at least ${target}${median(ratios) >= target ? "" : ": MISSED"}`;
 }
 
 /** "12034/s (11800-12500)". */

@@ -57,7 +57,7 @@ for (const [what, isClosing, target] of [
   console.log(`${what}, ${ROUNDS} rounds of ${DURATION} s:`);
   console.log(`  virtual IP of 10 services / direct       ${ratioText(rates.few, rates.direct, target)}`);
   console.log(`  virtual IP of 10,000 services / direct   ${ratioText(rates.many, rates.direct, target)}`);
-  console.log(`  virtual IP of 10 services / tracked      ${ratioText(rates.few, rates.tracked, target)}`);
+  console.log(`  virtual IP of 10 services / tracked      ${ratioText(rates.few, rates.tracked)}`);
   console.log(`  10,000 services / 10 services            ${ratioText(rates.many, rates.few, 0.97)}`);
   for (const [name, values] of Object.entries(rates)) console.log(`  ${name.padEnd(8)} ${rateText(values)}`);
 }
