@@ -158,6 +158,7 @@ describe("the way through Docker's isolation", { skip: needsDocker() }, () => {
     assert.deepEqual(named, {
       network: "named",
       name: "fl-named",
+      gateways: ["10.92.2.254"],
       subnets: ["10.92.2.0/24"],
       internal: false,
     });

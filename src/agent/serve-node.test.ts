@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { createAgentMetrics } from "./metrics.ts";
 import { createProxyHealth } from "./proxy-health.ts";
@@ -129,12 +128,4 @@ test("what was programmed is counted, with Kubernetes' buckets", async () => {
   metrics.caughtUp();
   const [, after] = await node.get("metrics", "/metrics");
   assert.match(after, /^kubeproxy_sync_proxy_rules_endpoint_changes_pending 0$/m);
-});
-
-test("the reference of a node's metrics names those that are served, and no other", async () => {
-  const { registry } = createAgentMetrics();
-  const served = [...(await registry.metrics()).matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name!);
-  const page = readFileSync(new URL("../../docs/reference/node-metrics.md", import.meta.url), "utf8");
-  const documented = [...page.matchAll(/^\| `([a-z0-9_]+)`/gm)].map(([, name]) => name!);
-  assert.deepEqual(documented.toSorted(), served.toSorted());
 });

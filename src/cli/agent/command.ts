@@ -1,4 +1,5 @@
 /** `fairlead agent`: this node's part of a cluster whose API server is elsewhere, in place of kube-proxy. */
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Command, Option } from "commander";
 import { pino } from "pino";
@@ -86,6 +87,9 @@ Examples:
     .action((flags: AgentFlags) => runAgent(flags, version));
 }
 
+/** How long connections through the proxy are served on at most when another agent has taken over. */
+const LONGEST_DRAIN_MS = 3_600_000;
+
 async function runAgent(flags: AgentFlags, version: string): Promise<void> {
   const options = parseAgentOptions(flags);
   const log = pino({ level: options.logLevel }, pino.destination({ dest: 2, sync: true }));
@@ -98,14 +102,22 @@ async function runAgent(flags: AgentFlags, version: string): Promise<void> {
     ...(options.context !== undefined && { context: options.context }),
   });
   await using stack = new AsyncDisposableStack();
-  const chosen = await chooseDataPlane(options.dataPlane, options.netns, log);
+  mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
+  const handover = join(options.dataDir, "userspace.sock");
+  const chosen = await chooseDataPlane(options.dataPlane, options.netns, log, handover);
+  // Another agent of this data directory has the listening sockets: this one only finishes what it has begun.
+  void chosen.userspace?.handedOver.then(() => stopped.abort());
   const dataPlane = stack.use(chosen.dataPlane!);
   const client = stack.use(createHttpClient({ ...config, userAgent: `fairlead-agent/${version}` }));
   const metrics = createAgentMetrics(log);
   const node = await startNode(
     { ...options, stateDir: join(options.dataDir, "pods") },
     { client, chosen, version, log, signal, metrics, watchList: true },
-  );
+  ).catch((error: unknown) => {
+    // Stopped while it waited for an API server that is away: nothing has failed.
+    if (!signal.aborted) throw error;
+  });
+  if (node === undefined) return;
   const served = serveNode({
     healthz: options.healthz,
     metrics: options.metrics,
@@ -132,4 +144,8 @@ async function runAgent(flags: AgentFlags, version: string): Promise<void> {
   await Promise.race([stopRequested, node.failed]);
   await node.stop(options.cleanup);
   await served;
+  if (chosen.userspace?.isHandedOver !== true) return;
+  const drain = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => drain.abort());
+  await chosen.userspace.drained(AbortSignal.any([drain.signal, AbortSignal.timeout(LONGEST_DRAIN_MS)]));
 }
