@@ -24,7 +24,6 @@ import { type DnsServer, startDnsServer } from "../dns/server.ts";
 import { isHeadless } from "../dns/service-records.ts";
 import { createUpstream } from "../dns/upstream.ts";
 import { RouteSocket } from "../net/rtnetlink/route-socket.ts";
-import { SystemError } from "../sys/system-error.ts";
 import type { Registry } from "prom-client";
 import { openDnsClients, readHostNetworks } from "./dns-clients.ts";
 import { DNS_SERVICE, publishDnsService } from "./dns-service.ts";
@@ -234,7 +233,9 @@ async function listenSomewhere(
     try {
       return await startDnsServer({ ...where, port }, parts);
     } catch (error) {
-      if (!(error instanceof SystemError) || !["EADDRINUSE", "EACCES"].includes(error.code)) throw error;
+      // node's own errors have codes too.
+      const code = error instanceof Error && "code" in error ? error.code : undefined;
+      if (code !== "EADDRINUSE" && code !== "EACCES") throw error;
       refused = error;
     }
   throw refused;

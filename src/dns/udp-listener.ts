@@ -92,8 +92,10 @@ export async function listenOneByOne(options: UdpListenerOptions): Promise<UdpLi
   });
   // What an answer met on its way is nobody's error any more.
   socket.on("error", () => {});
+  // A descriptor is listened on at once, within the call.
+  const listening = once(socket, "listening");
   socket.bind({ fd: bound.fd });
-  await once(socket, "listening");
+  await listening;
   return {
     port: bound.port,
     async [Symbol.asyncDispose]() {

@@ -40,8 +40,8 @@ export function bindSocket(
   const fd = callInNetns(netns, () => libc.socket(domain, type, 0));
   try {
     if (address.family === 6) libc.setSocketOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    // Connections of the one before may still be closing.
-    if (kind === "stream") libc.setSocketOption(fd, libc.SOL_SOCKET, SO_REUSEADDR, 1);
+    // Connections of the one before may still be closing. Any free port must not be one that another socket is bound to.
+    if (kind === "stream" && port !== 0) libc.setSocketOption(fd, libc.SOL_SOCKET, SO_REUSEADDR, 1);
     libc.bind(fd, socketAddress(address, port));
     return { fd, port: boundPort(fd) };
   } catch (error) {
