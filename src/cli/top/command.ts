@@ -1,7 +1,7 @@
 /** `fairlead top`: connections by Service and endpoint, live, as this node's kernel tracks them. */
 import { setTimeout as delay } from "node:timers/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { createConnectionAccounting } from "../../dataplane/connections/accounting.ts";
+import { createConnectionAccounting, SAFE_INTERVAL } from "../../dataplane/connections/accounting.ts";
 import { type ConntrackTable, openConntrackTable } from "../../dataplane/connections/conntrack-table.ts";
 import { NetlinkPort } from "../../dataplane/nftables/netlink-port.ts";
 import { TABLE_NAME } from "../../dataplane/nftables/ruleset.ts";
@@ -37,7 +37,7 @@ export function topCommand(): Command {
     )
     .option("-n, --namespace <NAME>", "only Services of this namespace (default: all)")
     .option("--netns <NAME>", "look into this network namespace, not into the caller's")
-    .option("--interval <SECONDS>", "between two looks, 0.2 to 10", readInterval, 2)
+    .option("--interval <SECONDS>", `between two looks, 0.2 to ${SAFE_INTERVAL}`, readInterval, 2)
     .addOption(new Option("--sort <COLUMN>", "what is on top").choices(SORTS).default("active"))
     .option("--no-endpoints", "Services only")
     .option("--once", "print one table and end; so does an output that is no terminal")
@@ -58,10 +58,12 @@ Examples:
     .action(top);
 }
 
-/** Above ten seconds a look may miss connections that came and went (SAFE_INTERVAL). */
 function readInterval(text: string): number {
   const seconds = Number(text);
-  if (!(seconds >= 0.2 && seconds <= 10)) throw new InvalidArgumentError("It is 0.2 to 10 seconds.");
+  if (!(seconds >= 0.2 && seconds <= SAFE_INTERVAL))
+    throw new InvalidArgumentError(
+      `It is 0.2 to ${SAFE_INTERVAL} seconds: later looks miss what came and went.`,
+    );
   return seconds;
 }
 
@@ -95,8 +97,8 @@ async function requireOurTable(netns: string | undefined): Promise<void> {
   if (port.tables(Family.inet).some(({ name }) => name === TABLE_NAME)) return;
   throw new UserError(
     `there is no table inet ${TABLE_NAME} in ${netns === undefined ? "this network namespace" : `network namespace ${netns}`}`,
-    "run this where fairlead programs nftables (--netns names another namespace); with --dataplane userspace the proxy " +
-      "holds the connections, the kernel does not track them by Service, and /metrics of the agent counts them",
+    "run this on a node where fairlead programs nftables (--netns names another namespace); with --dataplane userspace " +
+      "the proxy holds the connections itself, and the kernel does not know which Service they are of",
   );
 }
 
