@@ -92,7 +92,7 @@ function shrunk(twins: TwinKernels, whole: SequenceCase, first: Difference): str
       for (const { packet, arrival } of packets) {
         const result = twins.send({ ...packet, sourcePort: ports.take() }, arrival);
         if ("difference" in result) return formatDifference(result.difference);
-        twins.fake.take(result.trace, result.outcome);
+        twins.take(result);
       }
     }
     return undefined;
@@ -127,7 +127,7 @@ test("new connections: the same becomes of them in both kernels", { skip }, asyn
       const result = twins.send({ ...packet, sourcePort: ports.take() }, arrival);
       if ("difference" in result) assert.fail(shrunk(twins, { table, packets }, result.difference));
       evenness.add(result.trace, result.outcome, random());
-      twins.fake.take(result.trace, result.outcome);
+      twins.take(result);
       cases++;
     }
   }

@@ -32,7 +32,7 @@ export type SourceReason =
   | {
       readonly kept: false;
       readonly why:
-        | "an endpoint would drop its own address"
+        | "an endpoint that reaches itself would drop its own address"
         | "answers would bypass this node"
         | "nobody else can answer to a loopback address"
         | "nobody else can answer to a virtual address"
@@ -106,7 +106,8 @@ export function sourceReason(
   backend: Backend,
   host: VerdictHost,
 ): SourceReason {
-  if (backend.address === source) return { kept: false, why: "an endpoint would drop its own address" };
+  if (backend.address === source)
+    return { kept: false, why: "an endpoint that reaches itself would drop its own address" };
   if (host.bypasses?.(source, backend) === true)
     return { kept: false, why: "answers would bypass this node" };
   if (isLoopback(source)) return { kept: false, why: "nobody else can answer to a loopback address" };

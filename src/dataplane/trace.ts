@@ -1,27 +1,32 @@
 /**
  * What would happen to a connection, and why: in words for people, and as data.
  *
- * The answer is not worked out from the table a second time: a packet is sent through the rules, in a kernel in memory,
- * and what the table knows is only used to name things. With `kernel`, those are the rules of another kernel (a copy of
- * the real one, fake/copy-table.ts), and a difference between them and the table is said.
+ * The answer is not worked out from the table a second time: a packet is sent through the rules, in a kernel in memory.
+ * The table names things and reasons (table-verdict.ts). With `kernel`, those are the rules and maps of another kernel (a
+ * copy of the real one, fake/copy-table.ts), and a difference between them and the table is said.
  */
 import { cidr, cidrContains, formatIp, ip, parseIp } from "../base/ip.ts";
 import type { Protocol } from "../api/service/type.ts";
 import type { HostOptions } from "./fake/host.ts";
 import { FakeKernel, SIMPLE_HOST } from "./fake/kernel.ts";
 import type { Arrival, Fate, Outcome, Trace } from "./fake/packet-trace.ts";
-import { formatFate } from "./fake/packet-trace.ts";
-import { formatEndpoint } from "./fake/packet.ts";
 import { sharePercent } from "./fake/share.ts";
 import { desiredState } from "./nftables/desired-state.ts";
 import type { BridgePair } from "./nftables/desired-state.ts";
 import { rebuild } from "./nftables/reconcile.ts";
+import { rememberedClient } from "./remembered-client.ts";
+import type { EndpointShare, Explanation } from "./explanation.ts";
 import type { Backend, ServiceTable, VirtualPort } from "./table.ts";
-import { virtualPortKey } from "./table.ts";
+import { isNodePort } from "./table.ts";
+import type { TableVerdict, VerdictHost } from "./table-verdict.ts";
+import { portOf, sourceReason, tableVerdict } from "./table-verdict.ts";
+import { traceWords } from "./trace-words.ts";
 
 export interface TracedConnection {
   /** The client's address. @default {a process of this host} */
   readonly source?: string;
+  /** The client's port, which matters only where it is hashed. @default {40000} */
+  readonly sourcePort?: number;
   readonly address: string;
   readonly port: number;
   readonly protocol: Protocol;
@@ -36,32 +41,6 @@ export interface TraceOptions {
   readonly kernel?: FakeKernel;
 }
 
-export interface EndpointShare extends Backend {
-  /** Of all new connections: 0 to 100. */
-  readonly percent: number;
-  /** The client's address as the endpoint sees it. */
-  readonly seenAs: string;
-}
-
-export interface Explanation {
-  /** "untouched": none of our business, it goes on as if we were not there. */
-  readonly fate: "balanced" | "refused" | "dropped" | "untouched";
-  /** "default/web". */
-  readonly service?: string;
-  readonly portName?: string;
-  /** The service range that has the address. */
-  readonly range?: string;
-  /** The most likely first, or as the table has them. */
-  readonly endpoints: readonly EndpointShare[];
-  /** How the client is refused. */
-  readonly refusedWith?: "tcp reset" | "icmp port-unreachable";
-  /** The reasons, a sentence each. */
-  readonly words: readonly string[];
-  /** Every rule on the way, for those who want to know (fake/packet-trace.ts' formatTrace). */
-  readonly trace: Trace;
-}
-
-/** Any port does: nothing depends on it. */
 const CLIENT_PORT = 40_000;
 /** A client that is nobody in particular (RFC 5737, RFC 3849), if the host has no address of the family. */
 const SOMEBODY = { 4: "192.0.2.1", 6: "2001:db8::1" } as const;
@@ -73,41 +52,52 @@ export function traceConnection(
   options: TraceOptions = {},
 ): Explanation {
   const address = canonical(connection.address);
-  const asked = { ...connection, address };
-  const port = table.ports.get(virtualPortKey(asked));
+  const { protocol, sourcePort = CLIENT_PORT } = connection;
   const kernel = options.kernel ?? programmed(table, address, options);
-  const { source, arrival } = client(kernel, asked, options.host ?? SIMPLE_HOST);
+  const { source, arrival } = client(kernel, { ...connection, address }, options.host ?? SIMPLE_HOST);
+  const fromHost = arrival.from === "host";
   const trace = kernel.trace(
-    {
-      protocol: asked.protocol,
-      source,
-      sourcePort: CLIENT_PORT,
-      destination: address,
-      destinationPort: asked.port,
-    },
+    { protocol, source, sourcePort, destination: address, destinationPort: connection.port },
     arrival,
   );
+  const asked = { source, address, port: connection.port, protocol, fromHost };
+  const host = verdictHost(kernel, arrival, options.masqueradeBridges ?? []);
+  const verdict = tableVerdict(table, asked, host);
+  const port = portOf(table, asked, host);
   const range = table.ranges.find((text) => cidrContains(cidr(text), ip(address)));
-  const endpoints = shares(trace);
+  const remembered = port?.affinity === undefined ? undefined : rememberedClient(kernel, port, source);
+  const endpoints = shares({ table, verdict, trace, source, host, kernel, isKept: remembered !== undefined });
   const fate = fateOf(trace, endpoints);
   const refusedWith = refusal(trace);
-  const subject = { table, port, asked, range };
-  const words = [
-    ...describe(subject, fate, refusedWith),
-    ...describeEndpoints(endpoints, source),
-    ...describeLosses(trace, endpoints),
-  ];
-  const doubt = contradiction(port, fate, endpoints);
-  if (doubt !== undefined) words.push(doubt);
-  return {
+  const facts = {
     fate,
-    ...(port === undefined ? {} : { service: port.service, portName: port.portName }),
+    client: { address: source, port: sourcePort, isInside: isInside(verdict) ?? fromHost },
+    ...(port === undefined
+      ? {}
+      : { service: port.service, portName: port.portName, type: port.type ?? typeOf(port) }),
     ...(range === undefined ? {} : { range }),
+    ...(port === undefined || endpoints.length === 0 ? {} : { balance: port.balance ?? "random" }),
+    ...(port?.affinity === undefined
+      ? {}
+      : {
+          affinity: {
+            seconds: port.affinity,
+            ...(remembered === undefined ? {} : { left: remembered.seconds }),
+          },
+        }),
     endpoints,
     ...(refusedWith === undefined ? {} : { refusedWith }),
-    words,
-    trace,
   };
+  const words = traceWords({ ...facts, table, verdict, asked, trace, port });
+  return { ...facts, words, trace };
+}
+
+function typeOf(port: VirtualPort): NonNullable<VirtualPort["type"]> {
+  return isNodePort(port) ? "NodePort" : "ClusterIP";
+}
+
+function isInside(verdict: TableVerdict): boolean | undefined {
+  return "isInside" in verdict ? verdict.isInside : undefined;
 }
 
 function canonical(text: string): string {
@@ -117,16 +107,21 @@ function canonical(text: string): string {
 }
 
 /**
- * A kernel with the rules for the table: the ports of the address, and those of its endpoints' addresses, should these
- * be virtual too. Others cannot matter and are left out, which is faster.
+ * A kernel with the rules for the table: the ports of the address, node ports, and those of the endpoints' addresses,
+ * should these be virtual too. Others cannot matter and are left out, which is faster.
  */
 function programmed(table: ServiceTable, address: string, options: TraceOptions): FakeKernel {
-  const own = [...table.ports.values()].filter((port) => port.address === address);
-  const addresses = new Set([address, ...own.flatMap(({ backends }) => backends.map((one) => one.address))]);
+  const own = [...table.ports.values()].filter((port) => port.address === address || isNodePort(port));
+  const addresses = new Set([
+    address,
+    ...own.flatMap(({ backends, address: one }) => [one, ...backends.map((backend) => backend.address)]),
+  ]);
   const ports = new Map([...table.ports].filter(([, port]) => addresses.has(port.address)));
   const desired = desiredState({ ...table, ports }, options.masqueradeBridges ?? [], undefined);
   const kernel = new FakeKernel(options.host);
   kernel.commit(rebuild(desired, { table: undefined }).commands);
+  // As the data plane does.
+  if ([...ports.values()].some(isNodePort)) kernel.host.loopback.turn(true);
   return kernel;
 }
 
@@ -135,11 +130,15 @@ function client(
   { source, address }: TracedConnection,
   host: HostOptions,
 ): { source: string; arrival: Arrival } {
-  const own = host.interfaces
-    .flatMap(({ addresses }) => addresses.map((text) => text.split("/")[0]!))
-    .find((text) => text.includes(":") === address.includes(":"));
-  if (source === undefined)
-    return { source: own ?? SOMEBODY[address.includes(":") ? 6 : 4], arrival: { from: "host" } };
+  const six = address.includes(":");
+  if (source === undefined) {
+    // To an address of its own, or to its loopback, a process sends from that very address.
+    const own = host.interfaces
+      .flatMap(({ addresses }) => addresses.map((text) => text.split("/")[0]!))
+      .find((text) => text.includes(":") === six);
+    const from = kernel.host.isLocal(address) ? address : (own ?? SOMEBODY[six ? 6 : 4]);
+    return { source: from, arrival: { from: "host" } };
+  }
   const from = canonical(source);
   const route = kernel.host.route(from);
   // A client that no route leads to comes in somewhere all the same.
@@ -147,20 +146,75 @@ function client(
   return { source: from, arrival: route.kind === "local" ? { from: "host" } : { from: "network", iif } };
 }
 
-type Delivered = Extract<Fate, { kind: "delivered" }>;
-
-function shares({ outcomes }: Trace): EndpointShare[] {
-  return outcomes
-    .filter((outcome): outcome is Outcome & { fate: Delivered } => isTranslated(outcome.fate))
-    .map(({ fate, share }) => ({
-      ...fate.destination,
-      percent: sharePercent(share),
-      seenAs: fate.source.address,
-    }));
+function verdictHost(kernel: FakeKernel, arrival: Arrival, bridges: readonly BridgePair[]): VerdictHost {
+  return {
+    isOwn: (address) => kernel.host.isLocal(address),
+    bypasses: (_source, backend) => {
+      const route = kernel.host.route(backend.address);
+      if (arrival.from === "host" || route.kind === "none") return false;
+      return bridges.some(([input, output]) => input === arrival.iif && output === route.oif);
+    },
+  };
 }
 
-function isTranslated(fate: Fate): boolean {
-  return fate.kind === "delivered" && fate.translated;
+interface Subject {
+  readonly table: ServiceTable;
+  readonly verdict: TableVerdict;
+  readonly trace: Trace;
+  readonly source: string;
+  readonly host: VerdictHost;
+  readonly kernel: FakeKernel;
+  readonly isKept: boolean;
+}
+
+type Delivered = Extract<Fate, { kind: "delivered" }>;
+
+/** What the rules do; of turns, which nobody can read from a kernel, what they come to. */
+function shares(subject: Subject): EndpointShare[] {
+  const { table, verdict, trace, source, host, isKept } = subject;
+  const backends = verdict.kind === "balanced" ? verdict.choice.backends : [];
+  const backendOf = ({ address, port }: Delivered["destination"]): Backend | undefined =>
+    backends.find((one) => one.address === address && one.port === port);
+  const found = trace.outcomes
+    .filter((outcome): outcome is Outcome & { fate: Delivered } => isReached(outcome.fate, backendOf))
+    .map(({ fate, share }): EndpointShare => {
+      const backend = backendOf(fate.destination);
+      const why = backend === undefined ? undefined : sourceReason(table, source, backend, host).why;
+      const seenAs = fate.source.address;
+      return {
+        ...fate.destination,
+        percent: sharePercent(share),
+        seenAs,
+        ...(why === undefined ? {} : { why }),
+      };
+    });
+  const inTurn = verdict.kind === "balanced" && verdict.port.balance === "round-robin" && !isKept;
+  return inTurn && found.length > 0 ? turns(backends, found, subject) : found;
+}
+
+/** It was translated, or was for an endpoint's very address and port. */
+function isReached(
+  fate: Fate,
+  backendOf: (endpoint: Delivered["destination"]) => Backend | undefined,
+): boolean {
+  return fate.kind === "delivered" && (fate.translated || backendOf(fate.destination) !== undefined);
+}
+
+function turns(
+  backends: readonly Backend[],
+  found: readonly EndpointShare[],
+  { table, source, host, kernel }: Subject,
+): EndpointShare[] {
+  const total = backends.reduce((sum, { weight = 1 }) => sum + weight, 0);
+  return backends.map((backend) => {
+    const { address, port, weight = 1 } = backend;
+    const known = found.find((one) => one.address === address && one.port === port);
+    const { kept, why } = sourceReason(table, source, backend, host);
+    const route = kernel.host.route(address);
+    const masked = route.kind === "none" ? undefined : kernel.host.masqueradeAddress(route.oif, address);
+    const seenAs = known?.seenAs ?? (kept ? source : (masked ?? source));
+    return { address, port, percent: Math.round((weight / total) * 100_000) / 1000, seenAs, why };
+  });
 }
 
 function fateOf({ outcomes }: Trace, endpoints: readonly EndpointShare[]): Explanation["fate"] {
@@ -173,93 +227,4 @@ function fateOf({ outcomes }: Trace, endpoints: readonly EndpointShare[]): Expla
 function refusal({ outcomes }: Trace): Explanation["refusedWith"] {
   const fate = outcomes.find((outcome) => outcome.fate.kind === "rejected")?.fate;
   return fate?.kind === "rejected" && fate.with !== "nothing" ? fate.with : undefined;
-}
-
-interface Subject {
-  readonly table: ServiceTable;
-  readonly port: VirtualPort | undefined;
-  readonly asked: TracedConnection;
-  readonly range: string | undefined;
-}
-
-const REFUSALS = {
-  "tcp reset": "with a TCP reset, at once",
-  "icmp port-unreachable": "with an ICMP port unreachable, at once",
-} as const;
-
-/** What the address is, and what follows from it. */
-function describe(
-  { table, port, asked, range }: Subject,
-  fate: Explanation["fate"],
-  refusedWith: Explanation["refusedWith"],
-): string[] {
-  const end =
-    fate === "refused"
-      ? `refused${refusedWith === undefined ? "" : ` ${REFUSALS[refusedWith]}`}`
-      : fate === "dropped"
-        ? "dropped"
-        : "fairlead does nothing, and the packet goes its usual way";
-  if (port !== undefined) {
-    const named = port.portName === "" ? "the port" : `port ${port.portName}`;
-    const what = `${formatEndpoint(asked)}/${asked.protocol} is ${named} of Service ${port.service}.`;
-    return port.backends.length > 0
-      ? [what]
-      : [what, `Service ${port.service} has no ready endpoint: ${end}.`];
-  }
-  const others = [...table.ports.values()].filter(({ address }) => address === asked.address);
-  if (others.length > 0) {
-    const services = [...new Set(others.map(({ service }) => service))].join(" and ");
-    const served = others.map((one) => `${one.port}/${one.protocol}`).join(", ");
-    return [
-      `${asked.address} belongs to Service ${services}, which serves ${served} there and not ${asked.port}/${asked.protocol}: ${end}.`,
-    ];
-  }
-  if (range !== undefined)
-    return [`${asked.address} is in the service range ${range}, but no Service has it: ${end}.`];
-  return [`${asked.address} is not a virtual address: ${end}.`];
-}
-
-function describeEndpoints(endpoints: readonly EndpointShare[], source: string): string[] {
-  if (endpoints.length === 0) return [];
-  const list = endpoints.map((one) => `${formatEndpoint(one)} ${formatPercent(one.percent)}`).join(", ");
-  const first =
-    endpoints.length === 1
-      ? `1 endpoint is ready: every new connection goes to ${formatEndpoint(endpoints[0]!)}.`
-      : `${endpoints.length} endpoints are ready; a new connection goes to one of them at random: ${list}.`;
-  const masked = endpoints.filter(({ seenAs }) => seenAs !== source);
-  if (masked.length === 0) return [first, `The endpoint sees the client's own address, ${source}.`];
-  const seen = masked.map((one) => `${formatEndpoint(one)} sees ${one.seenAs}`).join(", ");
-  const itself = masked.every((one) => one.address === source);
-  const why = itself
-    ? "an endpoint that reaches itself would drop its own address"
-    : "answers must come back here";
-  return [first, `${seen} in place of the client's address ${source}: ${why}.`];
-}
-
-/** Of connections that some endpoints get, those that do not get through: rules of others, or contradictory Services. */
-function describeLosses({ outcomes }: Trace, endpoints: readonly EndpointShare[]): string[] {
-  if (endpoints.length === 0) return [];
-  return outcomes
-    .filter(({ fate }) => !isTranslated(fate))
-    .map(
-      ({ fate, share }) => `${formatPercent(sharePercent(share))} of new connections: ${formatFate(fate)}.`,
-    );
-}
-
-function formatPercent(percent: number): string {
-  return `${percent.toFixed(1).replace(/\.0$/, "")} %`;
-}
-
-/** What is wrong if the rules do something else than the table says. */
-function contradiction(
-  port: VirtualPort | undefined,
-  fate: Explanation["fate"],
-  endpoints: readonly EndpointShare[],
-): string | undefined {
-  const text = (list: readonly Backend[]): string => list.map(formatEndpoint).sort().join(", ") || "none";
-  const wanted = text(port?.backends ?? []);
-  const found = text(endpoints);
-  const isRefusalMissing = port !== undefined && port.backends.length === 0 && fate === "untouched";
-  if (wanted === found && !isRefusalMissing) return undefined;
-  return `The rules are not what the Services say: endpoints should be ${wanted}, and the rules have ${found}.`;
 }

@@ -9,6 +9,7 @@ import { rebuild } from "../../src/dataplane/nftables/reconcile.ts";
 import { table as ownTable } from "../../src/dataplane/nftables/ruleset.ts";
 import { encodeBatch } from "../../src/net/nftables/encode.ts";
 import type { Command } from "../../src/net/nftables/model.ts";
+import { Family } from "../../src/net/nftables/model.ts";
 import type { TableCase } from "./packet-cases.ts";
 import { serviceTable } from "./packet-cases.ts";
 import type { Observation, PacketLab } from "./packet-io.ts";
@@ -152,7 +153,23 @@ export class TwinKernels {
   follow(packet: Packet, arrival: Arrival): Outcome {
     const result = this.send(packet, arrival);
     if ("difference" in result) throw new KernelsDifferError(formatDifference(result.difference));
-    this.fake.take(result.trace, result.outcome);
+    this.take(result);
     return result.outcome;
+  }
+
+  /** Lets happen in the fake what happened for real. */
+  take({ trace, outcome }: { readonly outcome: Outcome; readonly trace: Trace }): void {
+    this.fake.take(trace, outcome);
+    // Which endpoint the rules had picked for a packet that the host itself then stopped, nobody has seen.
+    if (outcome.fate.kind === "refused") this.#forgetClients();
+  }
+
+  /** Session affinity begins anew. */
+  #forgetClients(): void {
+    for (const set of this.fake.sets(Family.inet, ownTable.name)) {
+      if (!set.name.startsWith("affinity")) continue;
+      const elements = this.fake.elements(set).map(({ key }) => ({ key }));
+      if (elements.length > 0) this.commit([{ op: "delete elements", set, elements }]);
+    }
   }
 }
