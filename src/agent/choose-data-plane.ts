@@ -7,7 +7,11 @@ import { createNftablesDataPlane } from "../dataplane/nftables/programmer.ts";
 import type { NftablesDataPlaneControls } from "../dataplane/nftables/nftables-data-plane.ts";
 import { virtualPortKey } from "../dataplane/table.ts";
 import { withLoopbackNodePorts } from "../dataplane/userspace/loopback-node-ports.ts";
-import { createUserspaceDataPlane, type PortProblem } from "../dataplane/userspace/userspace.ts";
+import {
+  createUserspaceDataPlane,
+  type PortProblem,
+  type UserspaceDataPlane,
+} from "../dataplane/userspace/userspace.ts";
 
 /** "auto": nftables where this process may program it, else userspace. */
 export type DataPlaneChoice = "auto" | "nftables" | "userspace" | "none";
@@ -24,6 +28,8 @@ export interface ChosenDataPlane {
   readonly problems: PortProblems;
   /** The kernel's part, for its counters; undefined where there is none. */
   readonly nftables?: NftablesDataPlaneControls;
+  /** The proxy, which another process may take over from; undefined where the kernel does it. */
+  readonly userspace?: UserspaceDataPlane;
   /** What people read at the start. */
   readonly description: string;
   /** Where virtual addresses come from unless the user says so. */
@@ -35,20 +41,29 @@ const KERNEL_SERVICE_CIDR = cidr("10.96.0.0/16");
 /** Without root only addresses of 127/8 can be listened on. */
 const LOOPBACK_SERVICE_CIDR = cidr("127.96.0.0/16");
 
-/** Throws DataPlaneError, with its remedy, if the one that was asked for cannot work here. */
+/**
+ * `handover` is where a userspace proxy gets the listening sockets of the process before it, and leaves its own.
+ * Throws DataPlaneError, with its remedy, if the one that was asked for cannot work here.
+ */
 export async function chooseDataPlane(
   choice: DataPlaneChoice,
   netns: string | undefined,
   log: Log,
+  handover?: string,
 ): Promise<ChosenDataPlane> {
   const where = netns === undefined ? {} : { netns };
   const problems = new PortProblems(log);
-  const userspace = (why: string): ChosenDataPlane => ({
-    dataPlane: createUserspaceDataPlane({ ...where, log, onProblem: problems.add }),
-    problems,
-    description: `userspace proxy${why}`,
-    defaultServiceCidrs: [LOOPBACK_SERVICE_CIDR],
-  });
+  const next = handover === undefined ? {} : { handover };
+  const userspace = (why: string): ChosenDataPlane => {
+    const proxy = createUserspaceDataPlane({ ...where, ...next, log, onProblem: problems.add });
+    return {
+      dataPlane: proxy,
+      problems,
+      userspace: proxy,
+      description: `userspace proxy${why}`,
+      defaultServiceCidrs: [LOOPBACK_SERVICE_CIDR],
+    };
+  };
   if (choice === "none")
     return {
       dataPlane: undefined,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Command, Option } from "commander";
 import { pino } from "pino";
 import { chooseDataPlane } from "../../agent/choose-data-plane.ts";
+import { findKubeProxyRules } from "../../agent/foreign-proxy.ts";
 import { createAgentMetrics } from "../../agent/metrics.ts";
 import { serveNode } from "../../agent/serve-node.ts";
 import { startNode } from "../../agent/start-node.ts";
@@ -108,6 +109,14 @@ async function runAgent(flags: AgentFlags, version: string): Promise<void> {
   // Another agent of this data directory has the listening sockets: this one only finishes what it has begun.
   void chosen.userspace?.handedOver.then(() => stopped.abort());
   const dataPlane = stack.use(chosen.dataPlane!);
+  if (chosen.nftables !== undefined) {
+    const found = await findKubeProxyRules(options.netns);
+    if (found.length > 0)
+      log.warn(
+        { found },
+        "kube-proxy's rules are on this node and may translate connections first: stop it and run kube-proxy --cleanup",
+      );
+  }
   const client = stack.use(createHttpClient({ ...config, userAgent: `fairlead-agent/${version}` }));
   const metrics = createAgentMetrics(log);
   const node = await startNode(

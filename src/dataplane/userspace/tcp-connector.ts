@@ -116,10 +116,11 @@ export class TcpConnector implements EpollHandler, Disposable {
 
   #join(backendEvents: number): void {
     clearTimeout(this.#timeout);
-    this.#finish();
     const { epoll, connections } = this.#parts;
     const relay = new Relay(this.#client, this.#backend, epoll, (ended) => connections.delete(ended));
+    // Before this one is taken away: between them the data plane would seem to have none left.
     connections.add(relay);
+    this.#finish();
     epoll.pass(this.#client, relay);
     epoll.pass(this.#backend, relay);
     relay.start(this.#clientEvents, backendEvents);

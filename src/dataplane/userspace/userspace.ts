@@ -71,6 +71,7 @@ export interface UserspaceDataPlane extends DataPlane {
    * until this is disposed.
    */
   readonly handedOver: Promise<void>;
+  readonly isHandedOver: boolean;
   /** Resolves when no connection is left, or when `signal` aborts. */
   drained(signal: AbortSignal): Promise<void>;
 }
@@ -104,7 +105,7 @@ class UserspaceProxy implements UserspaceDataPlane {
   readonly #succession: Succession;
   readonly #handedOver = Promise.withResolvers<void>();
   readonly handedOver: Promise<void> = this.#handedOver.promise;
-  #isHandedOver = false;
+  isHandedOver = false;
   #podRanges: readonly Cidr[] = [];
   /** Changes are made one after another. */
   #last: Promise<unknown> = Promise.resolve();
@@ -201,7 +202,7 @@ class UserspaceProxy implements UserspaceDataPlane {
         for (const [, listener] of listeners()) listener.handOver();
         for (const { retry } of this.#served.values()) clearTimeout(retry);
         this.#served.clear();
-        this.#isHandedOver = true;
+        this.isHandedOver = true;
         this.#handedOver.resolve();
       },
     };
@@ -212,7 +213,7 @@ class UserspaceProxy implements UserspaceDataPlane {
     if (this.#resources.disposed) throw new DataPlaneError("the userspace data plane has been closed");
     let kept = 0;
     let written = 0;
-    if (this.#isHandedOver) return { kept, written };
+    if (this.isHandedOver) return { kept, written };
     for (const key of remove) if (this.#remove(key)) written++;
     const ports = set.map((port) => this.#place(port));
     this.#affinities.regroup();
