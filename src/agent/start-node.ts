@@ -303,16 +303,25 @@ class PodRanges {
 
   /** What one of them knows now. */
   set(who: "own" | "nodes" | "containers", ranges: readonly string[]): void {
-    const before = this.tables().podRanges.join();
+    const before = JSON.stringify(this.tables());
     this.#from.set(who, ranges);
     const tables = this.tables();
-    if (tables.podRanges.join() !== before) this.onChange?.(tables);
+    if (JSON.stringify(tables) !== before) this.onChange?.(tables);
+  }
+
+  /** With the cluster's ranges given, the only Node that is followed is our own. */
+  #ofThisNode(): string[] {
+    return [...(this.#from.get("own") ?? []), ...(this.#from.get("nodes") ?? [])];
+  }
+
+  #isRouted(range: string): boolean {
+    return this.#cluster.some((whole) => cidrsOverlap(cidr(whole), cidr(range)));
   }
 
   tables(): { podRanges: readonly string[]; routedRanges: readonly string[] } {
     return {
       podRanges: outermost([...this.#cluster, ...Array.from(this.#from.values()).flat()]),
-      routedRanges: outermost(this.#cluster),
+      routedRanges: outermost(this.#ofThisNode().filter((range) => this.#isRouted(range))),
     };
   }
 }

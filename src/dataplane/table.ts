@@ -86,8 +86,9 @@ export interface ServiceTable {
   /** Where pods have their addresses, on this node and others: their connections come from inside the cluster. @default {none} */
   readonly podRanges?: readonly string[];
   /**
-   * Sources that every node has a route to (kube-proxy's --cluster-cidr): they are kept also on the way to a backend of
-   * another node. All others are masqueraded there, or the answer would miss this node. @default {none}
+   * Pods of this node that every node has a route to: their addresses are kept also on the way to a backend of another
+   * node, because the answer comes back here. All others are masqueraded there, or the answer would miss this node: also
+   * pods of other nodes, which come here by a node port and are answered by the short way. @default {none}
    */
   readonly routedRanges?: readonly string[];
 }
