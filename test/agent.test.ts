@@ -8,6 +8,7 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { findKubeProxyRules } from "../src/agent/foreign-proxy.ts";
 import { endpointSliceKind } from "../src/api/endpointslice/kind.ts";
 import type { EndpointSlice } from "../src/api/endpointslice/type.ts";
 import { serviceKind } from "../src/api/service/kind.ts";
@@ -18,7 +19,7 @@ import { loadKubeconfig } from "../src/client/kubeconfig.ts";
 import { RouteSocket } from "../src/net/rtnetlink/route-socket.ts";
 import { bindInNetns } from "../src/sys/netns-listener.ts";
 import { ApiServerProcess } from "./lab/api-server-process.ts";
-import { fairleadUntilReady, type Up } from "./lab/fairlead.ts";
+import { fairleadUntilReady, runFairlead, type Up } from "./lab/fairlead.ts";
 import { needsNetns, testNetns } from "./lab/netns.ts";
 import { nft } from "./lab/nft.ts";
 import { httpGet, type Outcome } from "./lab/requests.ts";
@@ -154,8 +155,19 @@ test(
   },
 );
 
+test("kube-proxy's rules are found, of each mode and family", { skip: needsNetns() }, async () => {
+  using netns = testNetns("proxy");
+  assert.deepEqual(await findKubeProxyRules(netns.name), []);
+  nft(netns.name, "add table ip kube-proxy");
+  nft(netns.name, "add table ip6 nat; add chain ip6 nat KUBE-SERVICES; add chain ip6 nat KUBE-MARK-MASQ");
+  nft(netns.name, "add table inet kube-proxy");
+  assert.deepEqual(await findKubeProxyRules(netns.name), [
+    "table ip kube-proxy",
+    "chain KUBE-SERVICES of table ip6 nat",
+  ]);
+});
+
 test("an agent that cannot run says why in one line", { skip: needsNetns() }, async () => {
-  const { runFairlead } = await import("./lab/fairlead.ts");
   const cases: [string[], RegExp][] = [
     [["--kubeconfig", "/nonexistent"], /^fairlead: \/nonexistent cannot be read: .*: give a kubeconfig file/],
     [["--kubeconfig", "/dev/null", "--cluster-cidr", "x"], /^fairlead: --cluster-cidr "x" is not a range/],

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { after, before, describe, test } from "node:test";
+import { cidr, cidrContains, ip } from "../src/base/ip.ts";
 import {
   bridgeNetfilter,
   bridgesOf,
@@ -87,6 +88,7 @@ describe("the way through Docker's isolation", { skip: needsDocker() }, () => {
     writeSysctl("net/bridge/bridge-nf-call-iptables", 1, engine.netns);
     writeSysctl("net/bridge/bridge-nf-call-ip6tables", 0, engine.netns);
     const masqueraded: number[] = [];
+    const told: { subnets: readonly string[]; gateways: readonly string[] }[] = [];
     const end = new AbortController();
     t.after(() => end.abort());
     const runtime = createDockerRuntime({
@@ -94,11 +96,20 @@ describe("the way through Docker's isolation", { skip: needsDocker() }, () => {
       environment: { DOCKER_HOST: engine.dockerHost },
       serviceRanges: [RANGE],
       netns: engine.netns,
-    })({ client: api.client, onMasqueradeBridges: (pairs) => masqueraded.push(pairs.length) });
+    })({
+      client: api.client,
+      onMasqueradeBridges: (pairs) => masqueraded.push(pairs.length),
+      onNetworks: (networks) => told.push(networks),
+    });
     const synced = Promise.withResolvers<void>();
     const done = runtime.run(end.signal, synced.resolve);
     await Promise.race([synced.promise, done]);
     assert.deepEqual(rules(), [RULE, RETURN], "when it is ready the rule is there");
+    using client = openEngine(engineAddress({ DOCKER_HOST: engine.dockerHost }));
+    const [docker0] = bridgesOf(await client.networks());
+    assert.deepEqual(told[0]?.subnets, docker0!.subnets.toSorted());
+    const [gateway] = told[0].gateways;
+    assert.ok(cidrContains(cidr(docker0!.subnets[0]!), ip(gateway!)), "docker0's own address");
     assert.deepEqual(masqueraded, [1], "docker0, whose IPv6 is bridged past netfilter");
 
     iptables("-F", "DOCKER-USER");
@@ -120,6 +131,11 @@ describe("the way through Docker's isolation", { skip: needsDocker() }, () => {
     assert.equal(ports().length, 1);
     await until(() => ports()[0]?.bridgePort?.hairpin === true, "hairpin");
     await until(() => masqueraded.at(-1) === 2, "the new bridge is told of");
+    assert.ok(told.at(-1)!.subnets.includes("10.92.1.0/24"));
+    assert.deepEqual(
+      [told.at(-1)!.gateways[0], told.at(-1)!.gateways.includes("10.92.1.254")],
+      [gateway, true],
+    );
 
     end.abort();
     await done;
@@ -158,7 +174,6 @@ describe("the way through Docker's isolation", { skip: needsDocker() }, () => {
     assert.deepEqual(named, {
       network: "named",
       name: "fl-named",
-      gateways: ["10.92.2.254"],
       subnets: ["10.92.2.0/24"],
       internal: false,
     });

@@ -10,8 +10,6 @@ export interface DockerBridge {
   /** The interface: "docker0", "br-0123456789ab". */
   readonly name: string;
   readonly subnets: readonly string[];
-  /** Addresses of this host on it. */
-  readonly gateways: readonly string[];
   /** No way out of the host. */
   readonly internal: boolean;
 }
@@ -36,12 +34,11 @@ export function bridgesOf(
     .filter(({ Driver }) => Driver === "bridge")
     .map((network) => {
       const ranges = network.IPAM?.Config ?? [];
-      const gateways = ranges.flatMap(({ Gateway = "" }) => (Gateway === "" ? [] : [Gateway]));
+      const gateways = ranges.map(({ Gateway }) => interfaceOf(Gateway ?? ""));
       const named = network.Options?.[BRIDGE_NAME_OPTION] ?? `br-${network.Id.slice(0, 12)}`;
       return {
         network: network.Name,
-        name: gateways.map(interfaceOf).find((name) => name !== undefined) ?? named,
-        gateways,
+        name: gateways.find((name) => name !== undefined) ?? named,
         subnets: ranges.map(({ Subnet = "" }) => Subnet).filter((subnet) => subnet !== ""),
         internal: network.Internal === true,
       };
@@ -59,6 +56,21 @@ export function interfacesByAddress(routes: RouteSocket): (address: string) => s
     const parsed = parseIp(address);
     return parsed && byAddress.get(formatIp(parsed));
   };
+}
+
+/**
+ * The addresses of this host on these bridges, link-local ones left out. Asked of the kernel: the engine does not always
+ * say which it took.
+ */
+export function gatewaysOf(routes: RouteSocket, bridges: readonly DockerBridge[]): string[] {
+  const indexes = new Map(routes.links().map(({ index, name }) => [name, index]));
+  const addresses = routes.addresses();
+  return bridges.flatMap(({ name }) =>
+    addresses
+      .filter(({ link }) => link === indexes.get(name))
+      .map(({ address }) => formatIp(address))
+      .filter((address) => !address.startsWith("fe80:")),
+  );
 }
 
 /** As the namespace has it; off where the kernel does not know the setting, because the module is not loaded. */

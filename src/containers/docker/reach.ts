@@ -13,6 +13,7 @@ import {
   bridgesOf,
   type DockerBridge,
   enableHairpin,
+  gatewaysOf,
   interfacesByAddress,
   masqueradeBridges,
   setHairpin,
@@ -178,7 +179,7 @@ export class EngineReach {
     const bridges = bridgesOf(await engine.networks(), interfacesByAddress(routes));
     if (netfilter.ipv4 || netfilter.ipv6)
       for (const index of enableHairpin(routes, bridges)) this.#hairpins.add(index);
-    this.#tellNetworks(bridges);
+    this.#tellNetworks(bridges, routes);
     const pairs = masqueradeBridges(bridges, netfilter);
     const text = JSON.stringify(pairs);
     if (text === this.#pairs) return;
@@ -186,12 +187,15 @@ export class EngineReach {
     this.#options.onMasqueradeBridges?.(pairs);
   }
 
-  #tellNetworks(bridges: readonly DockerBridge[]): void {
+  #tellNetworks(bridges: readonly DockerBridge[], routes: RouteSocket): void {
     // docker0 is there as long as the engine is; others come and go.
     const byAge = [...bridges].sort((a, b) => Number(b.name === "docker0") - Number(a.name === "docker0"));
     const networks = {
       subnets: bridges.flatMap(({ subnets }) => subnets).sort(),
-      gateways: byAge.filter(({ internal }) => !internal).flatMap(({ gateways }) => gateways),
+      gateways: gatewaysOf(
+        routes,
+        byAge.filter(({ internal }) => !internal),
+      ),
     };
     const text = JSON.stringify(networks);
     if (text === this.#networks) return;
