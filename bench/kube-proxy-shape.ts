@@ -3,7 +3,7 @@
  * endpoints, the measured service last: its nftables mode (a chain for each service and endpoint) and its iptables mode.
  * Needs root, wrk, HAProxy, nft and iptables.
  *
- * SERVICES (10000), ROUNDS (7), SECONDS_EACH (1.5); IPTABLES: which variants of Debian's iptables, "legacy" (the
+ * SERVICES (10000), ROUNDS (7), SECONDS_EACH (2, whole ones); IPTABLES: which variants of Debian's iptables, "legacy" (the
  * kernel's ip_tables) and "nft" (rules of nf_tables; what `iptables` is on Debian): "legacy,nft" or one or none of them.
  */
 import { createNftablesDataPlane } from "../src/dataplane/nftables/programmer.ts";
@@ -23,7 +23,7 @@ requirePrograms({ iptables: "iptables" });
 
 const SERVICES = Number(process.env["SERVICES"] ?? 10_000);
 const ROUNDS = Number(process.env["ROUNDS"] ?? 7);
-const DURATION = Number(process.env["SECONDS_EACH"] ?? 1.5);
+const DURATION = Number(process.env["SECONDS_EACH"] ?? 2);
 const VARIANTS = (process.env["IPTABLES"] ?? "legacy,nft").split(",").filter(isVariant);
 
 /** Of iptables, it is for what Debian calls `iptables`. */

@@ -133,7 +133,7 @@ async function untilAnswered(netns: string, child: ChildProcess): Promise<void> 
 const cores = availableParallelism() > 1 ? { client: "0", backend: "1" } : { client: "0", backend: "0" };
 
 export interface Load {
-  /** Seconds. */
+  /** Whole seconds: wrk takes no others. */
   readonly duration: number;
   /** A connection for each request, or 32 kept ones. */
   readonly isClosing: boolean;

@@ -4,7 +4,7 @@
  * HAProxy.
  *
  * "Direct" goes through a node without any rules: nothing is tracked there. "Tracked" goes through the node with 10
- * services, past them: what a host with Docker or any firewall costs before us. ROUNDS (7), SECONDS_EACH (1.5).
+ * services, past them: what a host with Docker or any firewall costs before us. ROUNDS (7), SECONDS_EACH (2, whole ones).
  */
 import { createNftablesDataPlane } from "../src/dataplane/nftables/programmer.ts";
 import type { DataPlane } from "../src/dataplane/dataplane.ts";
@@ -24,7 +24,7 @@ import {
 requirePrograms();
 
 const ROUNDS = Number(process.env["ROUNDS"] ?? 7);
-const DURATION = Number(process.env["SECONDS_EACH"] ?? 1.5);
+const DURATION = Number(process.env["SECONDS_EACH"] ?? 2);
 
 await using stack = new AsyncDisposableStack();
 const plain = stack.use(await createPath("plain"));
