@@ -152,6 +152,34 @@ test("a server that fails is tried again, and the sync comes when it works", asy
   assert.deepEqual(scope.seen, ["+a"]);
 });
 
+test("a server that takes a WatchList for a plain watch is asked for a list instead", async () => {
+  const api = createMemoryApi();
+  api.put(serviceKind, service("a"));
+  let begun = 0;
+  const old: Client = {
+    ...api,
+    watch(kind, query) {
+      if (query.sendInitialEvents !== true) return api.watch(kind, query);
+      return (async function* () {
+        begun++;
+        // Before Kubernetes 1.27: what is there, and then only what changes. No bookmark ends the beginning.
+        for (const object of api.all(kind)) yield { type: "ADDED" as const, object };
+        await new Promise((resolve) => query.signal.addEventListener("abort", resolve, { once: true }));
+      })();
+    },
+  };
+  await using scope = informed(api, { client: old, watchList: true, watchListSilence: 5 });
+  await scope.informer.synced;
+  assert.deepEqual(scope.seen, ["+a"]);
+  api.put(serviceKind, service("b"));
+  await until(() => scope.seen.includes("+b"));
+  api.compact();
+  api.cutWatches("error");
+  api.put(serviceKind, service("c"));
+  await until(() => scope.seen.includes("+c"));
+  assert.equal(begun, 1, "it is tried once");
+});
+
 test("ended before it was in step, the promise says so", async () => {
   const api = createMemoryApi();
   api.fail(Infinity);
