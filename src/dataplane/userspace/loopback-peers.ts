@@ -1,7 +1,7 @@
 /** Clients and backends on loopback, for the tests and benchmarks of the proxy. */
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, isIPv6, type Server, type Socket } from "node:net";
 import { Worker } from "node:worker_threads";
 import type { Backend } from "../table.ts";
 
@@ -20,7 +20,7 @@ export async function freeTcpPort(address: string): Promise<number> {
 
 /** As {@link freeTcpPort}, for UDP. */
 export async function freeUdpPort(address: string): Promise<number> {
-  const socket = createSocket("udp4").bind(0, address);
+  const socket = createSocket(isIPv6(address) ? "udp6" : "udp4").bind(0, address);
   await once(socket, "listening");
   const { port } = socket.address();
   await socket[Symbol.asyncDispose]();

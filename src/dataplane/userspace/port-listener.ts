@@ -3,6 +3,7 @@ import type { Log } from "../../base/log.ts";
 import type { DatagramBuffer } from "../../sys/datagram.ts";
 import type { Epoll } from "../../sys/epoll.ts";
 import type { Chooser, ChooserParts } from "./chooser.ts";
+import type { UdpRefusals } from "./udp-refusals.ts";
 
 export interface PortListener {
   /** The listening socket. */
@@ -22,6 +23,7 @@ export interface ListenerParts extends ChooserParts {
   readonly log: Log;
   readonly epoll: Epoll;
   readonly datagrams: DatagramBuffer;
+  readonly refusals: UdpRefusals;
   /** Everything that goes on after its listener is closed, to be cut when the data plane ends. */
   readonly connections: OpenConnections;
   /** Where sockets are made. @default {the calling thread's network namespace} */

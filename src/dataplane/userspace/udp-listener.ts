@@ -6,7 +6,7 @@ import type { DatagramPeer } from "../../sys/datagram.ts";
 import { type EpollHandler, EPOLLIN } from "../../sys/epoll.ts";
 import { addressText, portOf } from "../../sys/inet-socket.ts";
 import * as libc from "../../sys/libc.ts";
-import { describeErrno, SystemError } from "../../sys/system-error.ts";
+import { describeErrno, ECONNREFUSED, SystemError } from "../../sys/system-error.ts";
 import type { Client } from "./balancer.ts";
 import type { Chooser, CompiledChoice } from "./chooser.ts";
 import type { PortMemory } from "./handover.ts";
@@ -100,9 +100,12 @@ export class UdpListener implements PortListener, EpollHandler, Disposable {
   #open(key: string, peer: DatagramPeer): UdpFlow | undefined {
     const client = this.#clientOf(peer);
     const choice = this.chooser.choiceFor(client);
-    const target =
-      choice === "drop" ? undefined : (this.#inheritedTarget(key, choice) ?? choice.pick(client));
-    if (target === undefined) return undefined;
+    if (choice === "drop") return undefined;
+    const target = this.#inheritedTarget(key, choice) ?? choice.pick(client);
+    if (target === undefined) {
+      if (choice.whenEmpty === "refuse") this.#parts.refusals.refuse(peer, this.chooser.port);
+      return undefined;
+    }
     const [oldest] = this.#flows.values();
     if (oldest !== undefined && this.#flows.size >= this.#parts.udpMaxFlows) this.#cut(oldest);
     try {
@@ -112,6 +115,7 @@ export class UdpListener implements PortListener, EpollHandler, Disposable {
           // The client's next datagram may get another backend.
           if (this.#flows.get(key) === flow) this.#flows.delete(key);
           if (this.#isHandedOver && this.#flows.size === 0) this.close();
+          if (errno === ECONNREFUSED) this.#parts.refusals.refuse(peer, this.chooser.port);
           if (errno !== 0) this.#tellFailure(target, describeErrno(errno));
         },
       });

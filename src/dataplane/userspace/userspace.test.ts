@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
+import { hasCapability } from "../../sys/capability.ts";
 import type { Backend, ServiceTable, VirtualPort } from "../table.ts";
 import { virtualPortKey } from "../table.ts";
 import {
@@ -331,6 +332,25 @@ describe("UDP through the userspace data plane", () => {
     // The first datagrams may be lost to the dead one: that is UDP.
     assert.equal((await udpAsk(client.socket, VIP, port, "x")).text, "b x");
   });
+
+  const needsRaw = hasCapability("NET_RAW") ? false : "needs CAP_NET_RAW to send ICMP";
+  for (const [family, vip, backend] of [
+    ["udp4", VIP, "127.0.0.1"],
+    ["udp6", "::1", "::1"],
+  ] as const)
+    test(`${family}: a backend's refusal is the client's`, { skip: needsRaw }, async () => {
+      await using stack = new AsyncDisposableStack();
+      const plane = stack.use(createUserspaceDataPlane());
+      const port = await freeUdpPort(vip);
+      const dead = { address: backend, port: await freeUdpPort(backend) };
+      await plane.sync(table(virtual(port, [dead], { ...udp, address: vip })));
+      const client = stack.adopt(createSocket(family), (socket) => void socket.close());
+      client.connect(port, vip);
+      await once(client, "connect");
+      const error = once(client, "error") as Promise<[NodeJS.ErrnoException]>;
+      client.send("x");
+      assert.equal((await error)[0].code, "ECONNREFUSED");
+    });
 
   test("an idle flow may get another backend, and the least used flow makes room", async () => {
     await using stack = new AsyncDisposableStack();

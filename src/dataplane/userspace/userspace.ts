@@ -30,6 +30,7 @@ import { openListeningSocket } from "./listening-socket.ts";
 import { type ListenerParts, OpenConnections, type PortListener } from "./port-listener.ts";
 import { Succession } from "./succession.ts";
 import { TcpListener } from "./tcp-listener.ts";
+import { UdpRefusals } from "./udp-refusals.ts";
 import { UdpListener } from "./udp-listener.ts";
 
 export interface UserspaceOptions {
@@ -123,6 +124,7 @@ class UserspaceProxy implements UserspaceDataPlane {
       udpIdleMs: options.udpIdleMs ?? 120_000,
       udpMaxFlows: options.udpMaxFlows ?? 10_000,
       epoll: this.#resources.use(new Epoll()),
+      refusals: this.#resources.use(new UdpRefusals(options.netns, log)),
       datagrams: this.#resources.use(new DatagramBuffer()),
       connections: this.#connections,
       isInside: (address) => {
