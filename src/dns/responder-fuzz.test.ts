@@ -77,9 +77,10 @@ test(`${RUNS} spoiled messages: an answer that can be read and fits, or none, at
   let answered = 0;
   let longest = 0;
   for (const bytes of fc.sample(message, { numRuns: RUNS, seed: 53 })) {
-    const began = performance.now();
+    // Of this thread: what others do with the machine meanwhile is not the message's fault.
+    const began = process.threadCpuUsage().user;
     const length = zone.responder.respond(bytes, bytes.length, out, "udp", true);
-    longest = Math.max(longest, performance.now() - began);
+    longest = Math.max(longest, (process.threadCpuUsage().user - began) / 1000);
     if (length === 0 || length === ELSEWHERE) continue;
     answered++;
     assert.ok(

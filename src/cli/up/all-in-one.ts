@@ -14,7 +14,7 @@ import type { RunningServer } from "../../server/server.ts";
 import { startServer } from "../../server/start.ts";
 import { openSqliteStore } from "../../store/sqlite/sqlite-store.ts";
 import { startDns } from "./dns.ts";
-import { chooseDnsIp } from "./dns-options.ts";
+import { chooseDnsIp, parseDnsOptions } from "./dns-options.ts";
 import type { UpOptions } from "./options.ts";
 
 export interface AllInOneParts {
@@ -62,7 +62,8 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
   const { dataPlane } = chosen;
   if (dataPlane !== undefined) stack.use(dataPlane);
   const serviceCidrs = options.serviceCidrs ?? chosen.defaultServiceCidrs;
-  const dnsIp = chooseDnsIp(options.dns, serviceCidrs);
+  const { dns: dnsOptions = parseDnsOptions({}) } = options;
+  const dnsIp = chooseDnsIp(dnsOptions, serviceCidrs);
   const store = await openSqliteStore({
     dataDir: join(options.dataDir, "store"),
     onCompactionError: (err) =>
@@ -136,7 +137,7 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
   );
 
   const dns = node.ready.then(async () =>
-    startDns(options.dns, {
+    startDns(dnsOptions, {
       client,
       dataPlane,
       clusterIP: dnsIp,

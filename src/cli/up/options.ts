@@ -51,7 +51,8 @@ export interface UpOptions {
   readonly tokenAuthFile?: string | undefined;
   /** Undefined: no audit. */
   readonly auditLog?: string | undefined;
-  readonly dns: DnsOptions;
+  /** @default {what parseDnsOptions makes of no flags} */
+  readonly dns?: DnsOptions;
   readonly logLevel: string;
 }
 
