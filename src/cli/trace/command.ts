@@ -1,84 +1,149 @@
-/** `fairlead trace IP:PORT`: what would happen to a connection, and why. */
+/** `fairlead trace`: what would happen to a connection, and why. */
+import { hostname } from "node:os";
 import { Command } from "commander";
-import { SERVICE_RANGES_ANNOTATION } from "../../agent/node.ts";
-import { endpointSliceKind } from "../../api/endpointslice/kind.ts";
-import { nodeKind } from "../../api/node/kind.ts";
-import { serviceKind } from "../../api/service/kind.ts";
-import { parseIp } from "../../base/ip.ts";
-import type { Client } from "../../client/client.ts";
-import { OURS_SELECTOR } from "../../dataplane/service-ports.ts";
-import { createServiceTracker } from "../../dataplane/service-table.ts";
-import type { ServiceTable } from "../../dataplane/table.ts";
-import { type Explanation, traceConnection } from "../../dataplane/trace.ts";
+import { parseCidr, parseIp } from "../../base/ip.ts";
+import type { Explanation } from "../../dataplane/explanation.ts";
+import type { HostOptions } from "../../dataplane/fake/host.ts";
+import { formatTrace } from "../../dataplane/fake/packet-trace.ts";
+import { formatEndpoint } from "../../dataplane/fake/packet.ts";
+import { traceConnection } from "../../dataplane/trace.ts";
+import { canUseNetns } from "../../sys/capability.ts";
 import { connect } from "../connect.ts";
 import { UserError } from "../user-error.ts";
-import { parseTarget } from "./target.ts";
+import { desiredTable } from "./desired-table.ts";
+import { withKernelRanges } from "./kernel-ranges.ts";
+import type { AddressTarget } from "./target.ts";
+import { addressesOf, parseTarget } from "./target.ts";
+import { copyKernel, readHost } from "./this-node.ts";
 
 interface TraceFlags {
   readonly kubeconfig?: string;
-  readonly udp?: boolean;
-  readonly source?: string;
-  readonly output: string;
+  readonly namespace: string;
+  readonly udp?: true;
+  readonly from?: string;
+  readonly fromPort?: string;
+  readonly node?: string;
+  readonly netns?: string;
+  readonly clusterCidr?: string;
+  readonly rules?: true;
+  readonly json?: true;
 }
 
 export function traceCommand(): Command {
   return new Command("trace")
-    .description("say what would happen to a connection to IP:PORT, and why")
-    .argument("<ip:port>", "the address a client connects to; IPv6 as [fd00::1]:80")
-    .option("--udp", "a UDP flow rather than a TCP connection")
-    .option("--source <IP>", "the client's address; matters when the client is itself an endpoint")
+    .description("say what would happen to a connection, and why")
+    .argument(
+      "<target>",
+      "ADDRESS:PORT, with /UDP or /SCTP if it is not TCP; or a Service: [NAMESPACE/]NAME[:PORT]",
+    )
+    .option("--from <IP>", "the client's address (default: a process on the node)")
+    .option("--from-port <PORT>", "the client's port; matters where it is hashed")
+    .option("-n, --namespace <NAME>", "of a Service named without", "default")
+    .option("--udp", "the same as /UDP")
+    .option("--node <NAME>", "as this node does it (default: the one that this machine is, else the first)")
+    .option("--netns <NAME>", "the node's network namespace, if that is not the caller's")
+    .option("--cluster-cidr <CIDRS>", "as given to the agents: where pods of all nodes have their addresses")
+    .option("--rules", "show every rule on the way, too")
     .option(
       "--kubeconfig <FILE>",
       "how to reach the API (default: $KUBECONFIG, else where `fairlead up` writes it)",
     )
-    .option("-o, --output <FORMAT>", "text or json", "text")
+    .option("--json", "print the answer as JSON")
     .addHelpText(
       "after",
-      "\nExamples:\n  fairlead trace 10.96.0.10:80\n  fairlead trace --udp 10.96.0.53:53\n",
+      `
+Run it as root on the node: a packet is then sent through a copy of the kernel's own rules and maps, and what they do
+otherwise than the Services say is told. Elsewhere the rules are worked out from the Services.
+
+Examples:
+  fairlead trace 10.96.0.10:80
+  fairlead trace 10.96.0.53:53/UDP --from 10.244.0.7
+  fairlead trace shop/web:http --json
+`,
     )
     .action(trace);
 }
 
-async function trace(target: string, flags: TraceFlags): Promise<void> {
-  const { address, port } = parseTarget(target);
-  if (flags.output !== "text" && flags.output !== "json")
-    throw new UserError(`--output ${JSON.stringify(flags.output)} is not known`, "take text or json");
-  if (flags.source !== undefined && parseIp(flags.source) === undefined)
-    throw new UserError(`--source ${JSON.stringify(flags.source)} is not an IP address`);
+async function trace(text: string, flags: TraceFlags): Promise<void> {
+  const target = parseTarget(text, flags.namespace);
+  const from = readFlags(flags);
   using client = await connect(flags.kubeconfig);
-  const explanation = traceConnection(await desiredTable(client), {
-    address,
-    port,
-    protocol: flags.udp === true ? "UDP" : "TCP",
-    ...(flags.source === undefined ? {} : { source: flags.source }),
-  });
-  const { trace: _steps, ...facts } = explanation;
-  process.stdout.write(
-    flags.output === "json" ? `${JSON.stringify(facts, null, 2)}\n` : traceText(explanation),
-  );
+  const host = await readHost(flags.netns);
+  const own = host.interfaces.flatMap(({ addresses }) => addresses.map((one) => one.split("/")[0]!));
+  const cidrs = flags.clusterCidr?.split(",") ?? [];
+  const desired = await desiredTable(client, flags.node, { name: hostname(), addresses: own }, cidrs);
+  // With --netns it is for the caller to know whose that is.
+  const isHere = flags.netns !== undefined || desired.nodeAddresses.some((address) => own.includes(address));
+  const kernel = isHere && canUseNetns() ? await copyKernel(flags.netns, host) : undefined;
+  const table = kernel === undefined ? desired.table : withKernelRanges(desired.table, kernel);
+  const options = {
+    host: isHere ? host : hostOf(desired.nodeAddresses),
+    ...(kernel === undefined ? {} : { kernel }),
+  };
+  const nodeAddresses = isHere && flags.netns !== undefined ? own : desired.nodeAddresses;
+  const targets: readonly AddressTarget[] =
+    target.kind === "address" ? [target] : addressesOf(target, table.ports.values(), nodeAddresses);
+  const explanations = targets
+    .filter(({ address }) => isOfFamily(address, from.source) || target.kind === "address")
+    .map(({ address, port, protocol = flags.udp === true ? "UDP" : "TCP" }) => ({
+      target: `${formatEndpoint({ address, port })}/${protocol}`,
+      ...traceConnection(table, { address, port, protocol, ...from }, options),
+    }));
+  const source = kernel === undefined ? "services" : "kernel";
+  if (flags.json === true) {
+    const facts = explanations.map(({ trace: _steps, ...rest }) => ({ ...rest, node: desired.node, source }));
+    process.stdout.write(`${JSON.stringify(target.kind === "address" ? facts[0] : facts, null, 2)}\n`);
+    return;
+  }
+  const note =
+    kernel === undefined
+      ? "(worked out from the Services; run as root on the node to follow the kernel's own rules)\n"
+      : "";
+  process.stdout.write(`${explanations.map((one) => explanationText(one, flags)).join("\n")}${note}`);
 }
 
-/** What the nodes' data planes are told, from the same objects and by the same code as they are told it. */
-async function desiredTable(client: Client): Promise<ServiceTable> {
-  const [services, slices, nodes] = await Promise.all([
-    client.list(serviceKind, { labelSelector: OURS_SELECTOR }),
-    client.list(endpointSliceKind),
-    client.list(nodeKind),
-  ]);
-  const tracker = createServiceTracker();
-  for (const service of services.items) tracker.setService(service);
-  for (const slice of slices.items) tracker.setSlice(slice);
-  tracker.take();
-  const ranges = nodes.items.flatMap(({ metadata }) =>
-    (metadata.annotations?.[SERVICE_RANGES_ANNOTATION] ?? "").split(",").filter((range) => range !== ""),
-  );
-  return { ports: tracker.ports, ranges: [...new Set(ranges)] };
+function readFlags({ from, fromPort, clusterCidr }: TraceFlags): { source?: string; sourcePort?: number } {
+  if (from !== undefined && parseIp(from) === undefined)
+    throw new UserError(`--from ${JSON.stringify(from)} is not an IP address`);
+  const sourcePort = Number(fromPort ?? 1);
+  if (!Number.isInteger(sourcePort) || sourcePort < 1 || sourcePort > 65_535)
+    throw new UserError(
+      `--from-port ${JSON.stringify(fromPort)} is not a port`,
+      "take a number from 1 to 65535",
+    );
+  for (const range of clusterCidr?.split(",") ?? [])
+    if (parseCidr(range) === undefined)
+      throw new UserError(
+        `--cluster-cidr ${JSON.stringify(range)} is not a range`,
+        'write it as "10.244.0.0/16,fd00:244::/48"',
+      );
+  return {
+    ...(from === undefined ? {} : { source: from }),
+    ...(fromPort === undefined ? {} : { sourcePort }),
+  };
 }
 
-function traceText({ words, endpoints }: Explanation): string {
+function isOfFamily(address: string, source: string | undefined): boolean {
+  return source === undefined || source.includes(":") === address.includes(":");
+}
+
+/** A node that is somewhere else, as far as the API knows it. */
+function hostOf(addresses: readonly string[]): HostOptions {
+  const interfaces = addresses.map((address) => `${address}/${address.includes(":") ? 128 : 32}`);
+  return {
+    interfaces: [{ name: "eth0", addresses: interfaces }],
+    routes: [
+      { to: "0.0.0.0/0", oif: "eth0" },
+      { to: "::/0", oif: "eth0" },
+    ],
+  };
+}
+
+function explanationText({ words, endpoints, trace }: Explanation, { rules }: TraceFlags): string {
   const lines = endpoints.map(
-    ({ address, port, percent, seenAs }) =>
-      `  ${percent.toFixed(1).padStart(5)} %  ${address}:${port}, which sees the client as ${seenAs}`,
+    (one) =>
+      `  ${one.percent.toFixed(1).padStart(5)} %  ${formatEndpoint(one)}, which sees the client as ${one.seenAs}`,
   );
-  return [...words, ...lines].map((line) => `${line}\n`).join("");
+  const steps = rules === true ? [formatTrace(trace)] : [];
+  return [...words, ...lines, ...steps].map((line) => `${line}\n`).join("");
 }
