@@ -88,7 +88,7 @@ const peer: Peer = {
     socket.once("data", (data) => resolve(data.toString()));
     socket.once("error", reject);
     socket.write(text);
-    return promise;
+    return promise.finally(() => socket.off("error", reject));
   },
 
   async datagram({ host, port, localPort, timeout }) {
