@@ -19,14 +19,28 @@ import { needsNetns, testNetns } from "./lab/netns.ts";
 
 const GATEWAY = "10.244.0.1";
 
-async function serving(): Promise<AsyncDisposable & { readonly server: RunningServer }> {
+interface Serving extends AsyncDisposable {
+  readonly server: RunningServer;
+  /** The next one on the same store, at the same address, that expects pods. */
+  again(): Promise<RunningServer>;
+}
+
+async function serving(): Promise<Serving> {
   const stack = new AsyncDisposableStack();
   const dataDir = await mkdtemp(join(tmpdir(), "fairlead-for-pods-"));
   stack.defer(() => rm(dataDir, { recursive: true }));
   const store = stack.use(createMemoryStore());
   const server = await startServer({ store, dataDir, bind: { host: "127.0.0.1", port: 0 } });
   stack.defer(() => server.close());
-  return { server, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return {
+    server,
+    async again() {
+      const next = await startServer({ store, dataDir, bind: server.address, expectPods: true });
+      stack.defer(() => next.close());
+      return next;
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
 }
 
 /** The endpoints of the Service `kubernetes`, as both kinds tell them. */
@@ -103,4 +117,18 @@ test("pods and the node get answers at the gateway, others are closed", { skip: 
   const closed = once(open.resume(), "close");
   await server.close();
   await closed;
+
+  // The next one leaves the endpoint where it was until it is told, so that a restart writes nothing.
+  const next = await scope.again();
+  assert.equal(await published(next), `${GATEWAY}:${port} ${GATEWAY}:${port}`);
+  const { registry } = next;
+  const version = async (): Promise<string | undefined> =>
+    (await registry.get(endpointSliceKind, { namespace: "default", name: "kubernetes" })).metadata
+      .resourceVersion;
+  const before = await version();
+  await next.openToPods(door);
+  assert.equal(await version(), before);
+  assert.equal(await livez(pod.name, next), "HTTP/1.1 200 OK");
+  await next.keepFromPods();
+  assert.equal(await published(next), `127.0.0.1:${port} 127.0.0.1:${port}`);
 });

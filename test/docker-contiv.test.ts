@@ -3,16 +3,20 @@
  * netctl: four providers behind a virtual IP, a client on another network, and everything that may happen to them.
  */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { connect as connectTls } from "node:tls";
+import { ip } from "../src/base/ip.ts";
 import { engineAddress } from "../src/containers/docker/engine-address.ts";
 import { type Engine, openEngine } from "../src/containers/docker/engine.ts";
 import type { EngineEvent } from "../src/containers/docker/engine-types.ts";
 import { decodeGeneration } from "../src/net/nftables/decode.ts";
 import { getGeneration } from "../src/net/nftables/dump.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "../src/sys/netlink-socket.ts";
+import { connectInNetns } from "../src/sys/netns-socket.ts";
 import { DockerEngine, needsDocker } from "./lab/docker-engine.ts";
 import { fairleadUp, type Up } from "./lab/fairlead.ts";
 import { kubectl } from "./lab/kubectl.ts";
@@ -121,6 +125,22 @@ describe("the Contiv scenario on a Docker engine", { skip: needsDocker() }, () =
       assert.ok(Math.abs(count - 1000 * share) < slack, `${name} has ${count} of 1,000`);
     assert.deepEqual(new Set(answers.map(({ said }) => said.split(" ")[1])), new Set([clientAddress]));
   }
+
+  test("containers reach the API, which listens on loopback, by the Service kubernetes", async () => {
+    const signal = AbortSignal.timeout(5000);
+    const netns = await engine.netnsOf("client");
+    const socket = await connectInNetns(netns, ip("100.1.1.1"), 443, signal);
+    const tls = connectTls({ socket, rejectUnauthorized: false, servername: "kubernetes" });
+    try {
+      await once(tls, "secureConnect", { signal });
+      tls.write("GET /livez HTTP/1.1\r\nhost: kubernetes\r\nconnection: close\r\n\r\n");
+      const [first] = (await once(tls, "data", { signal })) as [Buffer];
+      assert.match(first.toString(), /^HTTP\/1.1 200 OK/);
+    } finally {
+      tls.destroy();
+      socket.destroy();
+    }
+  });
 
   test("a Service without providers refuses at once", async () => {
     await create(SERVICE);

@@ -99,6 +99,17 @@ export async function publishKubernetesService(
   };
 }
 
+/** Where the Service led at the end of the last run, if it was to this port; undefined if it is not there. */
+export async function publishedHost(registry: OwnedRegistry, port: number): Promise<string | undefined> {
+  try {
+    const [subset] = (await registry.get(endpointsKind, KEY)).subsets ?? [];
+    return subset?.ports?.[0]?.port === port ? subset.addresses?.[0]?.ip : undefined;
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 404) return undefined;
+    throw error;
+  }
+}
+
 /** Makes one of the objects as it should be; nothing is written if it is. */
 async function publish(writer: Writer, options: KubernetesServiceOptions, part: Part): Promise<void> {
   const { clusterIP, host, port } = options;

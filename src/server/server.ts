@@ -52,6 +52,11 @@ export interface ServerOptions {
    * @default no audit
    */
   readonly auditLog?: string | undefined;
+  /**
+   * Whether openToPods or keepFromPods will be called soon: until then the Service `kubernetes` leads where it did when the
+   * server last ran, so that a restart changes nothing. @default {false}
+   */
+  readonly expectPods?: boolean;
   /** What other parts of this process count: /metrics tells it too. @default {[]} */
   readonly metrics?: readonly MetricRegistry[];
   /** What clients may take of the server together, and each for how long. */
@@ -97,6 +102,8 @@ export interface RunningServer {
    * the endpoint stays as it is.
    */
   openToPods(options: Omit<PodListenerOptions, "port">): Promise<void>;
+  /** There are no pods that could not reach the server where it listens: the Service `kubernetes` leads there. */
+  keepFromPods(): Promise<void>;
   /** Ends watches, finishes requests under way and lets go of the port. The store stays open. */
   close(): Promise<void>;
 }

@@ -15,7 +15,7 @@ import { createApiHandler } from "./http/api-handler.ts";
 import { listen } from "./http/front.ts";
 import type { HealthCheck } from "./http/health.ts";
 import { createMetrics } from "./metrics/metrics.ts";
-import { publishKubernetesService } from "./kubernetes-service.ts";
+import { publishedHost, publishKubernetesService } from "./kubernetes-service.ts";
 import { listenForPods } from "./pod-listener.ts";
 import { createRegistry } from "./registry/create-registry.ts";
 import { DEFAULT_ISSUER, openAuthentication } from "./security/authentication.ts";
@@ -102,15 +102,25 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   address = reachable.includes(":") ? `[${reachable}]:${port}` : `${reachable}:${port}`;
   const publish = (at: string): Promise<AsyncDisposable> =>
     publishKubernetesService(registry, store, { clusterIP, host: at, port, log });
+  const first = options.expectPods === true ? await publishedHost(registry, port) : undefined;
   let published = {
-    host: reachable,
-    keeper: await publish(reachable),
+    host: first ?? reachable,
+    keeper: await publish(first ?? reachable),
     listener: undefined as Disposable | undefined,
   };
   stack.defer(async () => {
     published.listener?.[Symbol.dispose]();
     await published.keeper[Symbol.asyncDispose]();
   });
+  async function republish(at: string, listener: Disposable | undefined): Promise<void> {
+    const before = published;
+    published = { ...before, host: at, listener };
+    if (at !== before.host) {
+      await before.keeper[Symbol.asyncDispose]();
+      published = { ...published, keeper: await publish(at) };
+    }
+    before.listener?.[Symbol.dispose]();
+  }
   const url = `https://${address}`;
   const kubeconfig = formatKubeconfig(url, pki.authority.certificate, pki.admin);
   const owned = stack.move();
@@ -125,16 +135,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     kubeconfig: () => kubeconfig,
     writeKubeconfig: async (path) => writeKubeconfig(path, kubeconfig),
     async openToPods(door) {
-      if (door.host === published.host || phase === "stopping") return;
+      if (phase === "stopping" || (door.host === published.host && published.listener !== undefined)) return;
       // Who listens on all addresses listens on this one already.
       const everywhere = UNSPECIFIED.has(host) && door.netns === undefined;
       const listener = everywhere
-        ? undefined
+        ? { [Symbol.dispose]() {} }
         : await listenForPods({ ...door, port }, (socket) => front.accept(socket), log);
-      const before = published;
-      await before.keeper[Symbol.asyncDispose]();
-      published = { host: door.host, keeper: await publish(door.host), listener };
-      before.listener?.[Symbol.dispose]();
+      await republish(door.host, listener);
+    },
+    async keepFromPods() {
+      if (phase !== "stopping") await republish(reachable, undefined);
     },
     async close() {
       phase = "stopping";

@@ -72,8 +72,10 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
   stack.use(store);
   const storeRevision = store.revision;
   const metrics = createAgentMetrics(log);
+  const expectPods = dataPlane !== undefined && needsDoor(options);
   const server = await startServer({
     ...(dataPlane !== undefined && { metrics: [metrics.registry] }),
+    expectPods,
     store,
     bind: options.bind,
     dataDir: options.dataDir,
@@ -96,6 +98,7 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
     stop();
     await controllers.done;
   });
+  let opened = false;
   let opening: Promise<void> = Promise.resolve();
   const node = await startNode(
     {
@@ -122,14 +125,16 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
         // The Service `kubernetes` has an address of the primary family.
         const { family } = serviceCidrs[0]!.base;
         const host = gateways.find((address) => parseIp(address)?.family === family);
-        if (dataPlane === undefined || host === undefined || !needsDoor(options)) return;
+        if (!expectPods || host === undefined) return;
         const door = { host, netns: options.netns, podRanges: podRanges.map(cidr) };
+        opened = true;
         opening = opening.then(() =>
-          server.openToPods(door).catch((err: unknown) => {
+          server.openToPods(door).catch(async (err: unknown) => {
             log.warn(
               { err, host },
               "pods cannot reach the API by the Service kubernetes: restart, or see --bind",
             );
+            await server.keepFromPods();
           }),
         );
       },
@@ -152,6 +157,7 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
   const ready = (async () => {
     await node.ready;
     await controllers.ready;
+    if (!opened) await server.keepFromPods();
     await opening;
     await dns;
     await node.agent?.settled();
