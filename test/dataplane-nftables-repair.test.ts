@@ -39,6 +39,38 @@ function tableOf(services: number, endpoints = 3): ServiceTable {
   };
 }
 
+/** Ports of every kind that a table can say, but for IPv4 node ports, which change more than the ruleset. */
+function everyKind(): VirtualPort[] {
+  const backend = (version: 4 | 6, n: number) => ({
+    address: version === 4 ? `10.2.0.${n}` : `fd02::${n}`,
+    port: 8080,
+    local: n % 2 === 0,
+    weight: n,
+  });
+  return ([4, 6] as const).flatMap((version) =>
+    (["random", "round-robin", "source", "source-port"] as const).flatMap((balance, index) =>
+      [undefined, 10_800].flatMap((affinity): VirtualPort[] => {
+        // One of these has a thousand slots, and nft takes its time to list them.
+        if (balance.startsWith("source") && (version === 6 || (affinity === undefined) === (index === 2)))
+          return [];
+        const port: VirtualPort = {
+          service: `default/${balance}`,
+          portName: "",
+          address: version === 4 ? "10.96.1.1" : "fd96::1:1",
+          protocol: affinity === undefined ? "TCP" : "SCTP",
+          port: 80 + index,
+          backends: [1, 2, 3].map((n) => backend(version, n)),
+          external: index === 2 ? { backends: [], whenEmpty: "drop" } : { backends: [backend(version, 2)] },
+          sourceRanges: version === 4 ? ["10.0.0.0/8", "192.0.2.0/24"] : ["fd00::/8", "2001:db8::/32"],
+          balance,
+          ...(affinity === undefined ? {} : { affinity }),
+        };
+        return version === 4 ? [port] : [port, { ...port, address: "::", port: 30_000 + index }];
+      }),
+    ),
+  );
+}
+
 /** The ruleset without handles, sets in a fixed order of elements: what two equal states have in common. */
 function listing(netns: string): string {
   return nft(netns, "list table inet fairlead").replaceAll(/elements = \{([^}]*)\}/g, (_, elements: string) =>
@@ -53,7 +85,13 @@ function listing(netns: string): string {
 describe("nftables data plane and what it finds", { skip: needsNetns() }, () => {
   let netns: TestNetns;
   let dataPlane: DataPlane;
-  const table = tableOf(6);
+  const simple = tableOf(6);
+  const table: ServiceTable = {
+    ...simple,
+    ports: new Map([...simple.ports, ...everyKind().map((port) => [virtualPortKey(port), port] as const)]),
+    podRanges: ["10.0.0.0/8", "fd00::/16"],
+    routedRanges: ["10.2.0.0/16"],
+  };
 
   beforeEach(async () => {
     netns = testNetns("repair");
@@ -117,6 +155,15 @@ describe("nftables data plane and what it finds", { skip: needsNetns() }, () => 
       "delete element inet fairlead endpoints4 { 10.96.0.2 . tcp . 80 . 0x1 }",
       "add element inet fairlead endpoints4 { 10.96.0.2 . tcp . 80 . 0x1 : 6.6.6.6 . 66 }",
     ],
+    ["endpoints that clients may stay with are flushed", "flush map inet fairlead members4"],
+    ["everybody is allowed", "flush set inet fairlead restricted6"],
+    [
+      "a source is allowed",
+      "add element inet fairlead allowed4 { 10.96.1.1 . tcp . 80 . 11.0.0.0-11.255.255.255 }",
+    ],
+    ["a source is not allowed any more", "flush set inet fairlead allowed6"],
+    ["a chain of one port's turns is emptied", "flush chain inet fairlead in-turn/10.96.1.1/tcp/81"],
+    ["pods are strangers", "flush set inet fairlead pods4"],
     ["an element is added", "add element inet fairlead pickers6 { fd96::77 . udp . 53 : 0x3 }"],
     ["a range is added", "add element inet fairlead ranges4 { 1.1.1.0/24 }"],
     [

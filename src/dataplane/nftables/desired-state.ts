@@ -149,11 +149,14 @@ function numbersOf(command: Command): number[] {
 export function removedPorts(kernel: KernelState, desired: DesiredState): FlowPort[] {
   const wanted = new Set<string>();
   for (const { key } of desired.programmed.ports.values()) wanted.add(latin1(key));
-  return KEY_LENGTHS.flatMap(([version]) =>
-    [...(kernel.elements.get(`pickers${version}`)?.keys() ?? [])]
+  return KEY_LENGTHS.flatMap(([version]) => {
+    const keys = [`pickers${version}`, `external${version}`].flatMap((name) => [
+      ...(kernel.elements.get(name)?.keys() ?? []),
+    ]);
+    return [...new Set(keys)]
       .filter((key) => !wanted.has(key))
-      .map((key) => removedPort(version, latin1Bytes(key))),
-  );
+      .map((key) => removedPort(version, latin1Bytes(key)));
+  });
 }
 
 /** The number in the first 4 characters, which are bytes in host order. */

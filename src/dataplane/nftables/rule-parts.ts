@@ -1,5 +1,5 @@
 /** The parts that rules are made of, for both families. */
-import { equals, field, goto, hostBytes, lookup, meta, reg } from "../../net/nftables/expressions.ts";
+import { equals, field, hostBytes, lookup, meta, reg } from "../../net/nftables/expressions.ts";
 import { isIpv4, isIpv6 } from "../../net/nftables/expressions.ts";
 import { Family, REG_VERDICT } from "../../net/nftables/model.ts";
 import type { Chain, Expression, Register, Rule } from "../../net/nftables/model.ts";
@@ -109,8 +109,4 @@ export function isNodeAddress(version: IpVersion, at: number): Expression[] {
 
 export function notIn(set: string, sreg: Register): Expression {
   return { type: "lookup", set, sreg, invert: true };
-}
-
-export function gotoRefuse(): Expression {
-  return goto("refuse");
 }

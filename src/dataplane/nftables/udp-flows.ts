@@ -30,7 +30,7 @@ export interface FlowHost {
   /** Sources inside the cluster. */
   readonly pods: readonly Cidr[];
   /** Whether the address is one of this host's. */
-  isLocal(address: Ip): boolean;
+  readonly isLocal: (address: Ip) => boolean;
 }
 
 /** More ports than this are looked for in one dump of all UDP flows instead of one for each port. */
