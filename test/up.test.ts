@@ -75,7 +75,7 @@ test("each thing that can be wrong at the start is one line that says what, and 
 
   await t.test("options that mean nothing", async () => {
     assert.match(await refusal(up("--service-cidr", "10.96.0.1/16")), /--service-cidr "10.96.0.1\/16"/);
-    assert.match(await refusal(["trace", "nonsense"]), /"nonsense" is not an address and port/);
+    assert.match(await refusal(["trace", "10.96.0.10:http"]), /"10.96.0.10:http" is neither an address/);
     assert.match(await refusal(["status", "--kubeconfig", join(dataDir, "none")]), /no kubeconfig at/);
   });
 });

@@ -25,5 +25,5 @@ export function rememberedClient(
   const isMember = kernel
     .elements({ ...OURS, name: `members${version}` })
     .some((one) => latin1(one.key) === member);
-  return isMember ? { seconds: Math.round((element.expiration ?? 0) / 1000) } : undefined;
+  return isMember ? { seconds: Math.floor((element.expiration ?? 0) / 1000) } : undefined;
 }

@@ -288,8 +288,7 @@ export class RuleRun {
       this.#facts.push(`${text} stays in ${set}`);
       return "next";
     }
-    const added = effects.filter((effect) => effect.kind === "element" && effect.elements === elements);
-    if (elements.size + added.length >= (definition.size ?? Infinity)) return "break";
+    if (this.#sizeOf(elements) >= (definition.size ?? Infinity)) return "break";
     const data =
       dataSreg === undefined ? {} : { data: this.#registers.read(dataSreg, definition.dataLength!) };
     put({
@@ -299,6 +298,18 @@ export class RuleRun {
     });
     this.#facts.push(`${text} is now in ${set}`);
     return "next";
+  }
+
+  /** How many elements there are after what this packet has done. */
+  #sizeOf(elements: ElementStore): number {
+    const left = new Map<string, number>();
+    for (const effect of this.#context.effects) {
+      if (effect.kind !== "element" || effect.elements !== elements) continue;
+      const before = elements.get(effect.element) === undefined ? 0 : 1;
+      const after = effect.change === "put" ? 1 : 0;
+      left.set(Buffer.from(effect.element.key).toString("latin1"), after - before);
+    }
+    return [...left.values()].reduce((sum, change) => sum + change, elements.size);
   }
 
   #fib({ result, flags }: Extract<Expression, { type: "fib" }>): Uint8Array {
