@@ -12,6 +12,8 @@ const NETEXEC = join(import.meta.dirname, "netexec.ts");
 /** framework.PodStartTimeout is five minutes; here nothing is pulled. Milliseconds. */
 const POD_START_TIMEOUT = 60_000;
 
+const POD_IPS = [{ name: "POD_IPS", valueFrom: { fieldRef: { fieldPath: "status.podIPs" } } }];
+
 export interface LabPod {
   readonly name: string;
   /** Primary address first. */
@@ -145,7 +147,7 @@ export class ClusterPods {
       spec: {
         nodeName,
         terminationGracePeriodSeconds: 5,
-        containers: [{ name: "agnhost", image: "agnhost", command, ...container }],
+        containers: [{ name: "agnhost", image: "agnhost", command, env: POD_IPS, ...container }],
         ...spec,
       },
     };
@@ -172,6 +174,7 @@ function netexecCommand({
     NETEXEC,
     `--http-port=${list(httpPorts)}`,
     `--udp-port=${list(udpPorts)}`,
+    "--udp-listen-addresses=$(POD_IPS)",
     `--delay-shutdown=${delayShutdown}`,
   ];
 }

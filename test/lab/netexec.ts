@@ -3,7 +3,8 @@
  * (test/images/agnhost/netexec). `node netexec.ts --http-port 8080,8081 --udp-port 8081`; -1: none.
  *
  * HTTP: /hostname, /clientip, /echo?msg=, /healthz, /header?key=, /shutdown, /exit?code=. UDP: hostname, clientip, echo TEXT.
- * With `--delay-shutdown N` it goes on for N seconds after SIGTERM.
+ * With `--udp-listen-addresses` it answers datagrams from the address that they came to: a socket of any address answers from
+ * the one that the route back prefers, which on a node is often another. With `--delay-shutdown N` it goes on for N seconds after SIGTERM.
  */
 import { createSocket } from "node:dgram";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -14,6 +15,7 @@ const { values } = parseArgs({
   options: {
     "http-port": { type: "string", default: "8080" },
     "udp-port": { type: "string", default: "8081" },
+    "udp-listen-addresses": { type: "string", default: "::" },
     "delay-shutdown": { type: "string", default: "0" },
   },
 });
@@ -58,8 +60,8 @@ function hostPort(address: string, port: number): string {
 
 for (const port of ports(values["http-port"])) createServer(answerHttp).listen(port, "::");
 
-for (const port of ports(values["udp-port"])) {
-  const socket = createSocket("udp6");
+function serveUdp(address: string, port: number): void {
+  const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
   socket.on("message", (message, from) => {
     const [command = "", ...rest] = message.toString().trim().split(" ");
     const answers: Record<string, string> = {
@@ -71,8 +73,11 @@ for (const port of ports(values["udp-port"])) {
     const answer = answers[command.toLowerCase()];
     if (answer !== undefined) socket.send(answer, from.port, from.address);
   });
-  socket.bind(port, "::");
+  socket.bind(port, address);
 }
+
+for (const address of values["udp-listen-addresses"].split(","))
+  for (const port of ports(values["udp-port"])) serveUdp(address, port);
 
 process.on("SIGTERM", () => {
   setTimeout(() => process.exit(0), Number(values["delay-shutdown"]) * 1000);
