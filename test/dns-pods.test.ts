@@ -30,10 +30,18 @@ test(
     using node = testNetns("dns");
     const dataDir = mkdtempSync(join(tmpdir(), "fairlead-dns-"));
     t.after(() => rmSync(dataDir, { recursive: true, force: true }));
-    await using up = await fairleadUp([
-      ...["--data-dir", dataDir, "--bind", "127.0.0.1:0", "--netns", node.name],
-      ...["--containers", "process", "--dataplane", "nftables", "--node-name", "node-1", "--cleanup"],
-    ]);
+    const where = [
+      "--data-dir",
+      dataDir,
+      "--bind",
+      "127.0.0.1:0",
+      "--netns",
+      node.name,
+      "--node-name",
+      "node-1",
+    ];
+    const what = ["--containers", "process", "--dataplane", "nftables", "--cleanup"];
+    await using up = await fairleadUp([...where, ...what]);
     assert.match(up.stdout(), /DNS +10\.96\.0\.10, served at 10\.244\.0\.1:\d+; names end in cluster\.local/);
     using api = await createPodsApi(join(dataDir, "kubeconfig"));
     const { client } = api;

@@ -28,7 +28,7 @@ export interface DnsLab extends AsyncDisposable {
   readonly zone: TestZone;
   readonly server: DnsServer;
   /** What dig prints for these words after the server, but for comments: a record a line. */
-  dig(...words: string[]): Promise<string[]>;
+  readonly dig: (...words: string[]) => Promise<string[]>;
 }
 
 /** Services `default/web` with 10.96.0.20 and fd00:96::14, headless `default/db` of 100 endpoints, and a few more. */
@@ -110,6 +110,7 @@ export async function dnsperf(
 
 export interface Daemon extends AsyncDisposable {
   readonly at: ServerAddress;
+  readonly pid: number;
 }
 
 /** A program that answers DNS at `at` when it has started; `files` are put into a folder of its own, its working directory. */
@@ -129,6 +130,7 @@ export async function dnsDaemon(
   const ended = new Promise<void>((resolve) => child.on("exit", () => resolve()));
   const daemon: Daemon = {
     at,
+    pid: child.pid!,
     async [Symbol.asyncDispose]() {
       child.kill("SIGKILL");
       await ended;
