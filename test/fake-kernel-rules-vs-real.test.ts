@@ -49,7 +49,9 @@ function listing(port: NftablesPort): string[] {
     port.elements(set).map(({ expiration: _left, ...element }) => ({ set: set.name, element })),
   );
   const tables = port.tables(Family.inet).map(({ name }) => name);
-  const unordered = [...tables, ...port.chains(Family.inet), ...sets, ...elements].map(text).toSorted();
+  // The kernel counts what packets deleted until its next collection.
+  const counted = sets.map(({ count, ...set }) => (set.flags.dynamic === true ? set : { ...set, count }));
+  const unordered = [...tables, ...port.chains(Family.inet), ...counted, ...elements].map(text).toSorted();
   return [...unordered, ...port.rules(Family.inet, "t").map(text)];
 }
 

@@ -79,12 +79,13 @@ test("a trace follows the kernel's own rules and maps", { skip: needsNetns() }, 
     async () => {
       const facts = JSON.parse(await trace("web", ...from, "--json")) as Record<string, unknown>[];
       const seen = facts.map(({ target, type, fate, source }) => [target, type, fate, source]);
+      // In whatever order.
       assert.deepEqual(
-        seen.toSorted(),
-        [
-          [`${CLUSTER_IP}:80/TCP`, "ClusterIP", "balanced", "kernel"],
-          [`192.0.2.1:${NODE_PORT}/TCP`, "NodePort", "balanced", "kernel"],
-        ].toSorted(),
+        new Set(seen.map(String)),
+        new Set([
+          `${CLUSTER_IP}:80/TCP,ClusterIP,balanced,kernel`,
+          `192.0.2.1:${NODE_PORT}/TCP,NodePort,balanced,kernel`,
+        ]),
       );
     },
   );

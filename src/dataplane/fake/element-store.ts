@@ -44,6 +44,11 @@ export class ElementStore {
     return this.#elements.size;
   }
 
+  /** NFTA_SET_COUNT: a pair of borders is one (nft_rbtree_usize). */
+  get count(): number {
+    return this.#kind === "borders" ? this.size >> 1 : this.size;
+  }
+
   /** In the order of a dump: intervals come from the last one to the first, each with its end before its start. */
   values(): Iterable<SetElement> {
     this.#forgetExpired();

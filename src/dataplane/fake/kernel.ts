@@ -135,7 +135,10 @@ export class FakeKernel implements NftablesPort {
   sets(family: Family, table: string): SetDefinition[] {
     const state = this.#ruleset.get(tableKey(family, table));
     if (state === undefined) throw refusal("ENOENT", `no table ${table}`, 0, 1);
-    return [...state.sets.values()].map(({ definition }) => definition);
+    return [...state.sets.values()].map(({ definition, elements }) => ({
+      ...definition,
+      count: elements.count,
+    }));
   }
 
   elements(set: Pick<SetDefinition, "family" | "table" | "name">): SetElement[] {
