@@ -22,6 +22,8 @@ export interface ContainersParts {
   readonly nodeAddresses: readonly string[] | undefined;
   readonly serviceCidrs: readonly Cidr[];
   readonly stateDir: string;
+  /** What the names of Services end in; undefined: the runtime's own default. */
+  readonly clusterDomain?: string | undefined;
   /** Whether pods without a node are bound to this one: only where no scheduler does that. */
   readonly bindPods: boolean;
   readonly setMasqueradeBridges: MasqueradeBridges | undefined;
@@ -101,6 +103,7 @@ async function processes(parts: ContainersParts, why: string): Promise<ChosenCon
     nodeName,
     stateDir,
     bindPods,
+    ...(parts.clusterDomain === undefined ? {} : { clusterDomain: parts.clusterDomain }),
     ...(netns === undefined ? {} : { netns }),
     ...(podCidrs.length === 0 ? {} : { podCidrs: podCidrs.map(formatCidr) }),
     ...(nodeAddresses === undefined ? {} : { hostIPs: nodeAddresses }),

@@ -37,6 +37,8 @@ export interface NodeOptions {
   readonly clusterCidrs: readonly Cidr[];
   /** The zone this node is in; undefined: what its Node says. */
   readonly zone: string | undefined;
+  /** What the names of Services end in, as pods that we run are told. @default {the runtime's own default} */
+  readonly clusterDomain?: string;
   /** Where records of pods that we run are kept. */
   readonly stateDir: string;
   /** Whether the Node object is written, and its Lease kept; not where a kubelet does that. */
@@ -105,6 +107,7 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
     nodeAddresses: options.nodeAddresses,
     serviceCidrs,
     stateDir: options.stateDir,
+    clusterDomain: options.clusterDomain,
     bindPods: options.bindPods,
     setMasqueradeBridges: chosen.setMasqueradeBridges,
     onNetworks({ subnets, gateways }) {

@@ -1,0 +1,141 @@
+/** The cluster's DNS on one node, over an API in memory: what follows a write, and what is written. */
+import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { test, type TestContext } from "node:test";
+import { endpointSliceKind } from "../api/endpointslice/kind.ts";
+import { serviceKind } from "../api/service/kind.ts";
+import { cidr, ip } from "../base/ip.ts";
+import { createMemoryApi, type MemoryApi } from "../client/memory-api.ts";
+import { readMessage } from "../net/dns/message.ts";
+import { questionMessage } from "../net/dns/query.ts";
+import { messageText } from "../net/dns/text.ts";
+import { parseQuestion, service, slice } from "../dns/zone-fixture.ts";
+import { startClusterDns } from "./cluster-dns.ts";
+import { withdrawDnsService } from "./dns-service.ts";
+
+const KUBE_DNS = { namespace: "kube-system", name: "kube-dns" };
+
+interface Lab {
+  readonly api: MemoryApi;
+  /** The records of the answer, as text. */
+  readonly ask: (text: string) => Promise<string[]>;
+}
+
+async function lab(t: TestContext, api: MemoryApi = createMemoryApi()): Promise<Lab> {
+  const stop = new AbortController();
+  const dns = await startClusterDns(
+    {
+      clusterIP: "10.96.0.10",
+      domain: "cluster.local",
+      nodeName: "node-1",
+      netns: undefined,
+      reach: "loopback",
+      listen: { address: ip("127.0.0.1"), port: 0 },
+      serviceCidrs: [cidr("10.96.0.0/16")],
+      upstreams: [],
+    },
+    { client: api, signal: stop.signal },
+  );
+  const socket = createSocket("udp4");
+  t.after(async () => {
+    stop.abort();
+    socket.close();
+    await dns.done;
+  });
+  await dns.published;
+  const { port } = dns.servers[0]!;
+  return {
+    api,
+    async ask(text) {
+      socket.send(questionMessage({ ...parseQuestion(text), id: 1, flags: 0 }), port, "127.0.0.1");
+      const [bytes] = (await once(socket, "message")) as [Buffer];
+      return messageText(readMessage(bytes)).filter((line) => !line.startsWith("authority"));
+    },
+  };
+}
+
+/** Until the handlers of a watch have run. */
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+test("an answer changes in the turn in which the API tells of the change, whatever the number of records", async (t) => {
+  const { api, ask } = await lab(t);
+  for (let i = 0; i < 2000; i++)
+    api.put(serviceKind, service(`many/web-${i}`, [`10.96.${8 + (i >> 8)}.${i & 255}`], ["http 80/TCP"]));
+  await turn();
+  const took: number[] = [];
+  for (let i = 1; i <= 21; i++) {
+    const began = performance.now();
+    api.put(serviceKind, service("default/web", [`10.96.0.${100 + i}`]));
+    await turn();
+    assert.deepEqual(await ask("web.default.svc.cluster.local. A"), [
+      "NOERROR AA RA",
+      `web.default.svc.cluster.local. 5 IN A 10.96.0.${100 + i}`,
+    ]);
+    took.push(performance.now() - began);
+  }
+  const median = took.sort((a, b) => a - b)[10]!;
+  assert.ok(median < 10, `${median} ms`);
+});
+
+test("endpoints, pods and namespaces are followed; a slice may change its Service", async (t) => {
+  const { api, ask } = await lab(t);
+  const at = (label: string): string => `${label}.default.svc.cluster.local.`;
+  api.put(serviceKind, service("default/a", ["None"]));
+  api.put(serviceKind, service("default/b", ["None"]));
+  const moving = slice("default/a", "x", ["10.244.0.5"]);
+  api.put(endpointSliceKind, moving);
+  await turn();
+  assert.deepEqual((await ask(`${at("a")} A`)).slice(1), [`${at("a")} 5 IN A 10.244.0.5`]);
+  const labels = { "kubernetes.io/service-name": "b" };
+  api.put(endpointSliceKind, { ...moving, metadata: { ...moving.metadata, labels } });
+  await turn();
+  assert.deepEqual(await ask(`${at("a")} A`), ["NXDOMAIN AA RA"]);
+  assert.deepEqual((await ask(`${at("b")} A`)).slice(1), [`${at("b")} 5 IN A 10.244.0.5`]);
+  api.remove(endpointSliceKind, { namespace: "default", name: "a-x" });
+  await turn();
+  assert.deepEqual(await ask(`${at("b")} A`), ["NXDOMAIN AA RA"]);
+});
+
+test("the Service kube-dns and its slice are made once, and again when they are gone or changed", async (t) => {
+  const { api, ask } = await lab(t);
+  const made = await api.get(serviceKind, KUBE_DNS);
+  assert.equal(made.spec?.clusterIP, "10.96.0.10");
+  assert.equal(made.metadata.labels?.["k8s-app"], "kube-dns");
+  const [own] = api.all(endpointSliceKind);
+  assert.equal(own?.metadata.name, "kube-dns-node-1-ipv4");
+  assert.deepEqual(own?.endpoints[0]?.addresses, ["127.0.0.1"]);
+  await turn();
+  assert.equal((await ask("kube-dns.kube-system.svc.cluster.local. A")).length, 2);
+
+  const until = async (holds: () => boolean): Promise<void> => {
+    const end = performance.now() + 5000;
+    while (!holds()) {
+      assert.ok(performance.now() < end, "not made good");
+      await turn();
+    }
+  };
+  const writes = api.writes.length;
+  api.remove(serviceKind, KUBE_DNS);
+  await until(() => api.all(serviceKind).length === 1);
+  api.put(endpointSliceKind, { ...own!, endpoints: [] });
+  await until(() => api.all(endpointSliceKind)[0]?.endpoints.length === 1);
+  assert.equal(api.writes.length, writes + 2);
+
+  await withdrawDnsService(api);
+  await until(() => api.all(serviceKind).length === 1);
+});
+
+test("a kube-dns that selects pods is somebody else's", async (t) => {
+  const api = createMemoryApi();
+  const theirs = service("kube-system/kube-dns", ["10.96.0.77"], ["dns 53/UDP"], {
+    selector: { app: "coredns" },
+  });
+  api.put(serviceKind, theirs);
+  await lab(t, api);
+  assert.equal((await api.get(serviceKind, KUBE_DNS)).spec?.clusterIP, "10.96.0.77");
+  await withdrawDnsService(api);
+  assert.equal(api.all(serviceKind).length, 1);
+});
