@@ -109,6 +109,7 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
       netns: options.netns,
       serviceCidrs,
       stateDir: join(options.dataDir, "pods"),
+      clusterDomain: dnsOptions.domain,
       register: true,
       nodeAddresses: options.nodeAddresses,
       clusterCidrs: options.clusterCidrs,
