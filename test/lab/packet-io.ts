@@ -6,6 +6,7 @@
 import { cidr, formatIp, ip, ipFromBytes } from "../../src/base/ip.ts";
 import type { Ip } from "../../src/base/ip.ts";
 import type { HostOptions } from "../../src/dataplane/fake/host.ts";
+import { isLoopback } from "../../src/dataplane/fake/host.ts";
 import type { Arrival } from "../../src/dataplane/fake/packet-trace.ts";
 import type { Packet } from "../../src/dataplane/fake/packet.ts";
 import { encodePacket, packetFamily } from "../../src/dataplane/fake/packet.ts";
@@ -74,7 +75,8 @@ export class PacketLab implements Disposable {
   readonly netfilter: NetlinkSocket;
   readonly #tuns: readonly Tun[];
   readonly #ears: readonly Ear[];
-  readonly #mouths: Readonly<Record<4 | 6, RawSocket>>;
+  /** A socket keeps the source that its first destination got, and 127.0.0.1 is none for others: so there are two. */
+  readonly #mouths: Readonly<Record<"others" | "loopback", Readonly<Record<4 | 6, RawSocket>>>>;
   readonly #stack: DisposableStack;
 
   static async open(): Promise<PacketLab> {
@@ -117,10 +119,11 @@ export class PacketLab implements Disposable {
       ...[6, 17, 132, 1].map((protocol) => ear(4, protocol)),
       ...[6, 17, 132, 58].flatMap((protocol) => own6.map((local) => ear(6, protocol, local))),
     ];
-    this.#mouths = {
+    const mouths = (): Record<4 | 6, RawSocket> => ({
       4: stack.use(new RawSocket(4, undefined, netns)),
       6: stack.use(new RawSocket(6, undefined, netns)),
-    };
+    });
+    this.#mouths = { others: mouths(), loopback: mouths() };
     this.observe(); // what interfaces say when they come up
   }
 
@@ -128,7 +131,10 @@ export class PacketLab implements Disposable {
   send(packet: Packet, arrival: Arrival): Observation[] {
     const bytes = encodePacket(packet);
     if (arrival.from === "network") this.#tuns.find(({ name }) => name === arrival.iif)!.write(bytes);
-    else this.#mouths[packetFamily(packet)].send(bytes, ip(packet.destination));
+    else {
+      const mouths = this.#mouths[isLoopback(packet.destination) ? "loopback" : "others"];
+      mouths[packetFamily(packet)].send(bytes, ip(packet.destination));
+    }
     return this.observe();
   }
 
