@@ -120,7 +120,7 @@ test("the Service kube-dns and its slice are made once, and again when they are 
   const writes = api.writes.length;
   api.remove(serviceKind, KUBE_DNS);
   await until(() => api.all(serviceKind).length === 1);
-  api.put(endpointSliceKind, { ...own!, endpoints: [] });
+  api.put(endpointSliceKind, { ...own, endpoints: [] });
   await until(() => api.all(endpointSliceKind)[0]?.endpoints.length === 1);
   assert.equal(api.writes.length, writes + 2);
 
