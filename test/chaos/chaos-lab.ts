@@ -21,6 +21,7 @@ import { writeSysctl } from "../../src/sys/sysctl.ts";
 import { ApiServerProcess } from "../lab/api-server-process.ts";
 import { fairleadUntilReady, type Up } from "../lab/fairlead.ts";
 import { testNetns } from "../lab/netns.ts";
+import type { FlowMethods } from "./flow-child.ts";
 import type { PodsMethods } from "./pods-child.ts";
 import {
   DGRAM_PORT,
@@ -128,6 +129,10 @@ export class ChaosLab implements AsyncDisposable {
 
   streams(): Remote<StreamsMethods> {
     return this.#stack.use(new Remote<StreamsMethods>("streams-child.ts", this.clientNetns));
+  }
+
+  flow(): Remote<FlowMethods> {
+    return this.#stack.use(new Remote<FlowMethods>("flow-child.ts", this.clientNetns));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -86,7 +86,7 @@ export class Churn {
     await lab.pods.call("open", { addresses });
     for (const [i, address] of addresses.entries())
       churn.#slices[i % churn.#slices.length]!.endpoints.set(address, true);
-    for (const slice of churn.#slices) await lab.client.create(endpointSliceKind, written(slice));
+    for (const slice of churn.#slices) await lab.client.create(endpointSliceKind, sliceOf(slice));
     return churn;
   }
 
@@ -167,7 +167,7 @@ export class Churn {
       endpoints.set(address, false);
       await pods.call("drain", { address });
     } else endpoints.delete(address);
-    await client.update(endpointSliceKind, written({ name, endpoints }));
+    await client.update(endpointSliceKind, sliceOf({ name, endpoints }));
     this.#changes++;
     if (change === "end") this.#endLater(address, sharedClock());
   }
@@ -204,7 +204,8 @@ function pick(endpoints: ReadonlyMap<string, boolean>, change: "end" | "remove")
   return undefined;
 }
 
-function written({ name, endpoints }: Pick<Slice, "name" | "endpoints">): EndpointSlice {
+/** The endpoints as an EndpointSlice of the Service. */
+export function sliceOf({ name, endpoints }: Pick<Slice, "name" | "endpoints">): EndpointSlice {
   return {
     metadata: { namespace: "default", name, labels: { "kubernetes.io/service-name": "web" } },
     addressType: "IPv4",

@@ -44,7 +44,7 @@ class Pod {
     const dgrams = createSocket("udp4");
     this.#dgrams = dgrams;
     dgrams.on("message", (datagram, { port, address: client }) =>
-      dgrams.send(`${datagram.toString()} ${address}`, port, client),
+      dgrams.send(`${datagram.toString()} ${address} ${sharedClock()}`, port, client),
     );
     dgrams.bind(DGRAM_PORT, address);
     await once(dgrams, "listening");
