@@ -34,6 +34,11 @@ export class ApiServerProcess implements AsyncDisposable {
     ended.catch(() => {});
   }
 
+  /** Sends a signal that does not end it: SIGSTOP, SIGCONT. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
   /** Ends it, and waits until it has ended. */
   async end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
