@@ -38,7 +38,6 @@ import type { RequestsMethods } from "./requests-child.ts";
 import type { StreamsMethods } from "./streams-child.ts";
 
 export const NODE_NAME = "chaos-node";
-const SERVICE_RANGE = "10.96.0.0/16";
 const POD_RANGE = "10.1.0.0/16";
 
 /** How long load is kept up, in seconds: of the gate, or what DURATION says. */
@@ -178,7 +177,8 @@ async function connectNamespaces(
   // On the loopback interface a network is local as a whole: a pod can come up at any address.
   inPods.addAddress("lo", ip("10.1.0.1"), 16);
   routes.addRoute({ destination: cidr(POD_RANGE), gateway: ip("10.200.0.2") });
-  // A proxy can only listen at addresses that the machine has.
-  if (dataPlane === "userspace")
-    routes.addAddress("lo", ip("10.96.255.254"), Number(SERVICE_RANGE.split("/")[1]));
+  if (dataPlane === "nftables") return;
+  // A proxy can only listen at addresses that the machine has, and below 1024 only where everybody may.
+  routes.addAddress("lo", ip("10.96.255.254"), 16);
+  writeSysctl("net/ipv4/ip_unprivileged_port_start", 0, node);
 }
