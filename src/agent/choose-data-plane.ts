@@ -91,12 +91,20 @@ export async function chooseDataPlane(
 /** Ports that a proxy cannot listen on: logged, and told to whoever wants to know. */
 class PortProblems {
   onProblem: ((problem: PortProblem) => void) | undefined;
+  /** Instead of the log, once: a sentence for people of the right that ports below 1024 need, which many Services have. */
+  onMissingRight: ((sentence: string) => void) | undefined;
+  #isRightTold = false;
   readonly add: (problem: PortProblem) => void;
 
   constructor(log: Log) {
     this.add = (problem) => {
-      const { port, message, remedy } = problem;
-      log.warn({ service: port.service, port: virtualPortKey(port), remedy }, message);
+      const { port, message, remedy, code } = problem;
+      const fields = { service: port.service, port: virtualPortKey(port), remedy };
+      if (code === "EACCES" && this.onMissingRight !== undefined) {
+        log.debug(fields, message);
+        if (!this.#isRightTold) this.onMissingRight(`${message} (the only such line); ${remedy}`);
+        this.#isRightTold = true;
+      } else log.warn(fields, message);
       this.onProblem?.(problem);
     };
   }

@@ -23,6 +23,8 @@ export interface AllInOneParts {
   readonly log: Log;
   /** Ends it: `finished` resolves, and `stop` is to be called. */
   readonly signal: AbortSignal;
+  /** Told what cannot be served here for want of a right, in a sentence, once. @default {the log is told} */
+  readonly onMissingRight?: (sentence: string) => void;
 }
 
 export interface AllInOne {
@@ -59,6 +61,7 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
   const { signal } = stopping;
 
   const chosen = await chooseDataPlane(options.dataPlane, options.netns, log);
+  chosen.problems.onMissingRight = parts.onMissingRight;
   const { dataPlane } = chosen;
   if (dataPlane !== undefined) stack.use(dataPlane);
   const serviceCidrs = options.serviceCidrs ?? chosen.defaultServiceCidrs;

@@ -106,9 +106,10 @@ async function up(flags: UpFlags, version: string): Promise<void> {
   const stopped = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopped.abort());
 
-  const started = await startAllInOne(options, { version, log, signal: stopped.signal });
   const say = (name: string, value: string): boolean =>
     process.stdout.write(`  ${name.padEnd(11)} ${value}\n`);
+  const onMissingRight = (sentence: string): boolean => say("note", sentence);
+  const started = await startAllInOne(options, { version, log, signal: stopped.signal, onMissingRight });
   process.stdout.write(`fairlead ${version}\n`);
   say("store", `${options.dataDir}, revision ${started.storeRevision}`);
   say("API", started.server.url);

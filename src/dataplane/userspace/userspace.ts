@@ -62,6 +62,8 @@ export interface PortProblem {
   readonly message: string;
   /** What the user can do. */
   readonly remedy: string;
+  /** What the system said: "EACCES"; undefined where it was not asked. */
+  readonly code?: string;
 }
 
 export interface UserspaceDataPlane extends DataPlane {
@@ -284,7 +286,7 @@ class UserspaceProxy implements UserspaceDataPlane {
           : new UdpListener(fd, chooser, this.#parts, this.#succession.memoryOf(key));
     } catch (error) {
       if (!(error instanceof SystemError)) throw error;
-      this.#tell(served, { port, ...bindError(error, port) });
+      this.#tell(served, { port, code: error.code, ...bindError(error, port) });
       const delay = backoffDelay(++served.failures, { ...RETRY, random: this.#parts.random });
       served.retry = setTimeout(() => this.#listen(key, served), delay).unref();
       return "none";
