@@ -24,6 +24,8 @@ export interface ContainersParts {
   readonly stateDir: string;
   /** What the names of Services end in; undefined: the runtime's own default. */
   readonly clusterDomain?: string | undefined;
+  /** Addresses of the cluster's DNS; undefined: those of the Service kube-dns. */
+  readonly clusterDns?: readonly string[] | undefined;
   /** Whether pods without a node are bound to this one: only where no scheduler does that. */
   readonly bindPods: boolean;
   readonly setMasqueradeBridges: MasqueradeBridges | undefined;
@@ -104,6 +106,7 @@ async function processes(parts: ContainersParts, why: string): Promise<ChosenCon
     stateDir,
     bindPods,
     ...(parts.clusterDomain === undefined ? {} : { clusterDomain: parts.clusterDomain }),
+    ...(parts.clusterDns === undefined ? {} : { clusterDns: parts.clusterDns }),
     ...(netns === undefined ? {} : { netns }),
     ...(podCidrs.length === 0 ? {} : { podCidrs: podCidrs.map(formatCidr) }),
     ...(nodeAddresses === undefined ? {} : { hostIPs: nodeAddresses }),

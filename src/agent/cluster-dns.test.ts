@@ -12,7 +12,7 @@ import { questionMessage } from "../net/dns/query.ts";
 import { messageText } from "../net/dns/text.ts";
 import { parseQuestion, service, slice } from "../dns/zone-fixture.ts";
 import { startClusterDns } from "./cluster-dns.ts";
-import { withdrawDnsService } from "./dns-service.ts";
+import { withdrawDnsEndpoints, withdrawDnsService } from "./dns-service.ts";
 
 const KUBE_DNS = { namespace: "kube-system", name: "kube-dns" };
 
@@ -22,13 +22,17 @@ interface Lab {
   readonly ask: (text: string) => Promise<string[]>;
 }
 
-async function lab(t: TestContext, api: MemoryApi = createMemoryApi()): Promise<Lab> {
+async function lab(
+  t: TestContext,
+  api: MemoryApi = createMemoryApi(),
+  nodeName: string = "node-1",
+): Promise<Lab> {
   const stop = new AbortController();
   const dns = await startClusterDns(
     {
       clusterIP: "10.96.0.10",
       domain: "cluster.local",
-      nodeName: "node-1",
+      nodeName,
       netns: undefined,
       reach: "loopback",
       listen: { address: ip("127.0.0.1"), port: 0 },
@@ -128,6 +132,39 @@ test("the Service kube-dns and its slice are made once, and again when they are 
   await until(() => api.all(serviceKind).length === 1);
 });
 
+test("servers of several nodes are endpoints of one Service, each for its own node first", async (t) => {
+  const api = createMemoryApi();
+  // At the same time: one of them finds that the other has made the Service.
+  await Promise.all([lab(t, api, "node-1"), lab(t, api, "node-2")]);
+  assert.equal(api.all(serviceKind).length, 1);
+  const seen = api
+    .all(endpointSliceKind)
+    .map(({ metadata, endpoints }) => [metadata.name, endpoints[0]?.nodeName, endpoints[0]?.hints?.forNodes]);
+  assert.deepEqual(
+    new Map(seen.map((one) => [one[0], one])),
+    new Map(
+      ["node-1", "node-2"].map((node) => [
+        `kube-dns-${node}-ipv4`,
+        [`kube-dns-${node}-ipv4`, node, [{ name: node }]],
+      ]),
+    ),
+  );
+});
+
+test("what leads to one node's server can be taken away alone", async () => {
+  const api = createMemoryApi();
+  for (const name of ["kube-dns-node-1-ipv4", "kube-dns-node-1-ipv6", "kube-dns-node-2-ipv4"])
+    api.put(endpointSliceKind, {
+      ...slice("kube-system/kube-dns", "x", []),
+      metadata: { namespace: "kube-system", name },
+    });
+  await withdrawDnsEndpoints(api, "node-1");
+  assert.deepEqual(
+    api.all(endpointSliceKind).map(({ metadata }) => metadata.name),
+    ["kube-dns-node-2-ipv4"],
+  );
+});
+
 test("a kube-dns that selects pods is somebody else's", async (t) => {
   const api = createMemoryApi();
   const theirs = service("kube-system/kube-dns", ["10.96.0.77"], ["dns 53/UDP"], {
@@ -136,6 +173,7 @@ test("a kube-dns that selects pods is somebody else's", async (t) => {
   api.put(serviceKind, theirs);
   await lab(t, api);
   assert.equal((await api.get(serviceKind, KUBE_DNS)).spec?.clusterIP, "10.96.0.77");
+  assert.deepEqual(api.all(endpointSliceKind), [], "endpoints of ours would take a part of the questions");
   await withdrawDnsService(api);
   assert.equal(api.all(serviceKind).length, 1);
 });

@@ -48,6 +48,8 @@ export interface ClusterDnsOptions {
   /** Instead of what `reach` finds. */
   readonly listen?: { readonly address: Ip; readonly port?: number } | undefined;
   readonly serviceCidrs: readonly Cidr[];
+  /** Where pods of other nodes have their addresses: names outside are looked up for them too. @default {[]} */
+  readonly clusterCidrs?: readonly Cidr[];
   /** Who knows names outside. @default {the nameservers of /etc/resolv.conf} */
   readonly upstreams?: readonly ServerAddress[] | undefined;
 }
@@ -82,7 +84,7 @@ export async function startClusterDns(
   options: ClusterDnsOptions,
   parts: ClusterDnsParts,
 ): Promise<ClusterDns> {
-  const { clusterIP, domain, ttl, nodeName, netns, serviceCidrs } = options;
+  const { clusterIP, domain, ttl, nodeName, netns, serviceCidrs, clusterCidrs } = options;
   const { client, signal, metrics, log = silentLog } = parts;
   await using stack = new AsyncDisposableStack();
   const addresses = options.listen === undefined ? await listenAddresses(options) : [options.listen.address];
@@ -109,7 +111,7 @@ export async function startClusterDns(
   const responder = new Responder(names, { firstSerial: Math.floor(Date.now() / 1000) }, cache);
   if (metrics !== undefined) counts.register(metrics, { cache, records: () => names.zone.size });
 
-  const clients = stack.use(await openDnsClients(netns));
+  const clients = stack.use(await openDnsClients(netns, clusterCidrs));
   const running: DnsServer[] = [];
   for (const address of addresses) {
     const listen = { address, netns, mayRecurse: (from: string) => clients.mayRecurse(from) };

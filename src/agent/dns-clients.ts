@@ -1,5 +1,6 @@
 /**
- * For whom names outside of the cluster are looked up: this machine and what is on its bridges, pods and containers.
+ * For whom names outside of the cluster are looked up: this machine, what is on its bridges, pods and containers, and the
+ * pods of other nodes.
  * A server that does that for everybody is a weapon in the hands of strangers (RFC 5358).
  */
 import { type Cidr, cidrContains, formatIp, type Ip, parseIp } from "../base/ip.ts";
@@ -39,13 +40,14 @@ export function readHostNetworks(routes: RouteSocket): HostNetworks {
   };
 }
 
-/** Looks at the interfaces of `netns` when somebody comes whom it does not know. */
-export async function openDnsClients(netns?: string): Promise<DnsClients> {
+/** Looks at the interfaces of `netns` when somebody comes whom it does not know. `others`: where pods of other nodes are. */
+export async function openDnsClients(netns?: string, others: readonly Cidr[] = []): Promise<DnsClients> {
   const routes = await RouteSocket.open(netns === undefined ? {} : { netns });
   let networks: HostNetworks = { own: new Set(), bridges: [] };
   let lookedAt = -Infinity;
   const isOurs = (ip: Ip): boolean =>
     isLoopback(ip) ||
+    others.some((range) => cidrContains(range, ip)) ||
     networks.own.has(formatIp(ip)) ||
     networks.bridges.some((bridge) => cidrContains(networkOf(bridge), ip));
   return {

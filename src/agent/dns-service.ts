@@ -38,12 +38,14 @@ export interface DnsServiceOptions {
   readonly signal: AbortSignal;
 }
 
+const FAMILIES = ["IPv4", "IPv6"] as const;
+
 const PORTS: readonly ServicePort[] = [
   { name: "dns", protocol: "UDP", port: 53, targetPort: 53 },
   { name: "dns-tcp", protocol: "TCP", port: 53, targetPort: 53 },
 ];
 
-/** Until the signal aborts. The informers are in step. Resolves `published` when both are as they should be. */
+/** Until the signal aborts. The informers are in step. Resolves `published` when both are as they should be, or left alone. */
 export function publishDnsService(options: DnsServiceOptions): {
   readonly published: Promise<void>;
   readonly done: Promise<void>;
@@ -57,10 +59,11 @@ export function publishDnsService(options: DnsServiceOptions): {
     log,
     signal,
     async work() {
-      await putService(options, mayReplace);
+      const isOurs = await putService(options, mayReplace);
       // From now on another address is somebody's decision.
       mayReplace = false;
-      for (const slice of wantedSlices(options)) await putSlice(options, slice);
+      // Endpoints of ours would take a part of the questions that are for somebody else's pods.
+      if (isOurs) for (const slice of wantedSlices(options)) await putSlice(options, slice);
       published.resolve();
     },
   });
@@ -101,6 +104,14 @@ export async function withdrawDnsService(client: Client): Promise<void> {
     await found(client.delete(endpointSliceKind, { namespace, name: metadata.name ?? "" }));
 }
 
+/** Takes away what leads to the server of one node. The Service stays: other nodes may serve it. */
+export async function withdrawDnsEndpoints(client: Client, nodeName: string): Promise<void> {
+  for (const family of FAMILIES) {
+    const name = sliceName(nodeName, family);
+    await found(client.delete(endpointSliceKind, { namespace: DNS_SERVICE.namespace, name }));
+  }
+}
+
 /** undefined instead of NotFound. */
 async function found<T>(call: Promise<T>): Promise<T | undefined> {
   try {
@@ -111,7 +122,8 @@ async function found<T>(call: Promise<T>): Promise<T | undefined> {
   }
 }
 
-async function putService(options: DnsServiceOptions, mayReplace: boolean): Promise<void> {
+/** False if the Service is somebody else's, and left alone. */
+async function putService(options: DnsServiceOptions, mayReplace: boolean): Promise<boolean> {
   const { client, services, clusterIP, listeners, log = silentLog } = options;
   const { namespace, name } = DNS_SERVICE;
   let current = await found(client.get(serviceKind, { namespace, name }));
@@ -120,7 +132,7 @@ async function putService(options: DnsServiceOptions, mayReplace: boolean): Prom
       { selector: current.spec.selector },
       "the Service kube-dns selects pods: it is somebody else's, and left alone",
     );
-    return;
+    return false;
   }
   if (current !== undefined && current.spec?.clusterIP !== clusterIP) {
     if (!mayReplace) {
@@ -128,7 +140,7 @@ async function putService(options: DnsServiceOptions, mayReplace: boolean): Prom
         { clusterIP: current.spec?.clusterIP, wanted: clusterIP },
         "somebody gave the Service kube-dns another address",
       );
-      return;
+      return true;
     }
     // An address cannot be changed.
     await found(client.delete(serviceKind, { namespace, name }));
@@ -146,20 +158,28 @@ async function putService(options: DnsServiceOptions, mayReplace: boolean): Prom
     const spec = { type: "ClusterIP" as const, clusterIP, ports };
     const ipFamilyPolicy = listeners.length > 1 ? ("PreferDualStack" as const) : ("SingleStack" as const);
     const metadata = { namespace, name, labels };
-    services.observe(await client.create(serviceKind, { metadata, spec: { ...spec, ipFamilyPolicy } }));
-    return;
+    try {
+      services.observe(await client.create(serviceKind, { metadata, spec: { ...spec, ipFamilyPolicy } }));
+      return true;
+    } catch (error) {
+      // Another node was faster: what it made is looked at like any other.
+      if (error instanceof ApiError && error.reason === "AlreadyExists")
+        return putService(options, mayReplace);
+      throw error;
+    }
   }
   const { spec } = current;
   const isRight =
     spec?.type === "ClusterIP" &&
     Object.entries(labels).every(([key, value]) => current?.metadata.labels?.[key] === value) &&
     samePorts(spec.ports ?? [], ports);
-  if (isRight) return;
+  if (isRight) return true;
   const metadata = { ...current.metadata, labels: { ...current.metadata.labels, ...labels } };
   const { nodePort: _none, ...rest } = { nodePort: undefined, ...spec };
   services.observe(
     await client.update(serviceKind, { ...current, metadata, spec: { ...rest, type: "ClusterIP", ports } }),
   );
+  return true;
 }
 
 function samePorts(a: readonly ServicePort[], b: readonly ServicePort[]): boolean {
@@ -168,18 +188,30 @@ function samePorts(a: readonly ServicePort[], b: readonly ServicePort[]): boolea
   return text(a) === text(b);
 }
 
+/** A node's name may be as long as a slice's. */
+function sliceName(nodeName: string, family: string): string {
+  return `${DNS_SERVICE.name}-${nodeName.slice(0, 230)}-${family.toLowerCase()}`;
+}
+
 function wantedSlices({ listeners, nodeName }: DnsServiceOptions): EndpointSlice[] {
   return listeners.map(({ address, port }): EndpointSlice => {
-    const family = address.family === 4 ? "IPv4" : "IPv6";
+    const family = FAMILIES[address.family === 4 ? 0 : 1];
     return {
       metadata: {
         namespace: DNS_SERVICE.namespace,
-        // A node's name may be as long as a slice's.
-        name: `${DNS_SERVICE.name}-${nodeName.slice(0, 230)}-${family.toLowerCase()}`,
+        name: sliceName(nodeName, family),
         labels: { [SERVICE_NAME_LABEL]: DNS_SERVICE.name, [MANAGED_BY_LABEL]: MANAGER },
       },
       addressType: family,
-      endpoints: [{ addresses: [formatIp(address)], conditions: { ready: true }, nodeName }],
+      // Every node asks its own server, and others only if it has none.
+      endpoints: [
+        {
+          addresses: [formatIp(address)],
+          conditions: { ready: true },
+          nodeName,
+          hints: { forNodes: [{ name: nodeName }] },
+        },
+      ],
       ports: [
         { name: "dns", protocol: "UDP", port },
         { name: "dns-tcp", protocol: "TCP", port },
@@ -220,7 +252,12 @@ function sliceText({ metadata, endpoints, ports = [] }: EndpointSlice): string {
   return JSON.stringify([
     metadata.labels?.[SERVICE_NAME_LABEL],
     metadata.labels?.[MANAGED_BY_LABEL],
-    endpoints.map(({ addresses, conditions, nodeName }) => [addresses, conditions?.ready, nodeName]),
+    endpoints.map(({ addresses, conditions, nodeName, hints }) => [
+      addresses,
+      conditions?.ready,
+      nodeName,
+      hints?.forNodes?.map(({ name }) => name),
+    ]),
     ports.map(({ name, protocol, port }) => [name, protocol, port]),
   ]);
 }

@@ -39,6 +39,8 @@ export interface NodeOptions {
   readonly zone: string | undefined;
   /** What the names of Services end in, as pods that we run are told. @default {the runtime's own default} */
   readonly clusterDomain?: string;
+  /** Addresses of the cluster's DNS, as pods that we run are told. @default {those of the Service kube-dns} */
+  readonly clusterDns?: readonly string[] | undefined;
   /** Where records of pods that we run are kept. */
   readonly stateDir: string;
   /** Whether the Node object is written, and its Lease kept; not where a kubelet does that. */
@@ -108,6 +110,7 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
     serviceCidrs,
     stateDir: options.stateDir,
     clusterDomain: options.clusterDomain,
+    clusterDns: options.clusterDns,
     bindPods: options.bindPods,
     setMasqueradeBridges: chosen.setMasqueradeBridges,
     onNetworks({ subnets, gateways }) {
@@ -312,19 +315,11 @@ class PodRanges {
     if (JSON.stringify(tables) !== before) this.onChange?.(tables);
   }
 
-  /** With the cluster's ranges given, the only Node that is followed is our own. */
-  #ofThisNode(): string[] {
-    return [...(this.#from.get("own") ?? []), ...(this.#from.get("nodes") ?? [])];
-  }
-
-  #isRouted(range: string): boolean {
-    return this.#cluster.some((whole) => cidrsOverlap(cidr(whole), cidr(range)));
-  }
-
   tables(): { podRanges: readonly string[]; routedRanges: readonly string[] } {
     return {
       podRanges: outermost([...this.#cluster, ...Array.from(this.#from.values()).flat()]),
-      routedRanges: outermost(this.#ofThisNode().filter((range) => this.#isRouted(range))),
+      // Not what Nodes say of themselves: a network plugin may give pods other addresses than those of spec.podCIDRs.
+      routedRanges: outermost(this.#cluster),
     };
   }
 }

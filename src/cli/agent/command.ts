@@ -4,12 +4,15 @@ import { join } from "node:path";
 import { Command, Option } from "commander";
 import { pino } from "pino";
 import { chooseDataPlane } from "../../agent/choose-data-plane.ts";
+import { withdrawDnsEndpoints } from "../../agent/dns-service.ts";
 import { findKubeProxyRules } from "../../agent/foreign-proxy.ts";
 import { createAgentMetrics } from "../../agent/metrics.ts";
 import { serveNode } from "../../agent/serve-node.ts";
 import { startNode } from "../../agent/start-node.ts";
+import { formatIp } from "../../base/ip.ts";
 import { createHttpClient } from "../../client/http.ts";
 import { loadKubeconfig } from "../../client/kubeconfig.ts";
+import { type AgentDns, startAgentDns } from "./dns.ts";
 import { type AgentFlags, parseAgentOptions } from "./options.ts";
 
 export function agentCommand(version: string): Command {
@@ -57,6 +60,20 @@ export function agentCommand(version: string): Command {
       "this node's addresses in its Node object (default: all that it has)",
     )
     .option("--zone <NAME>", "the zone this node is in (default: its Node's topology.kubernetes.io/zone)")
+    .option(
+      "--dns-ip <ADDRESS>",
+      "serve the cluster's DNS to the pods of this node, as the Service kube-dns with this address (default: none)",
+    )
+    .option("--cluster-domain <NAME>", "what the names of Services end in", "cluster.local")
+    .option(
+      "--dns-listen <ADDRESS[:PORT]>",
+      "where the DNS listens (default: this node's address on the pods' bridge)",
+    )
+    .option(
+      "--dns-upstream <ADDRESS[:PORT],...>",
+      "who is asked for other names (default: the nameservers of /etc/resolv.conf)",
+    )
+    .option("--dns-ttl <SECONDS>", "for how long an answer may be kept", "5")
     .option(
       "--healthz-bind-address <HOST:PORT>",
       "where /healthz and /livez are served, or none",
@@ -119,8 +136,14 @@ async function runAgent(flags: AgentFlags, version: string): Promise<void> {
   }
   const client = stack.use(createHttpClient({ ...config, userAgent: `fairlead-agent/${version}` }));
   const metrics = createAgentMetrics(log);
+  const clusterIP = typeof options.dns.ip === "object" ? formatIp(options.dns.ip) : undefined;
   const node = await startNode(
-    { ...options, stateDir: join(options.dataDir, "pods") },
+    {
+      ...options,
+      stateDir: join(options.dataDir, "pods"),
+      clusterDomain: options.dns.domain,
+      clusterDns: clusterIP === undefined ? undefined : [clusterIP],
+    },
     { client, chosen, version, log, signal, metrics, watchList: true },
   ).catch((error: unknown) => {
     // Stopped while it waited for an API server that is away: nothing has failed.
@@ -149,8 +172,22 @@ async function runAgent(flags: AgentFlags, version: string): Promise<void> {
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
   await Promise.race([node.ready, node.failed, stopRequested]);
+  let dns: AgentDns | undefined;
+  if (clusterIP !== undefined && !signal.aborted) {
+    dns = await startAgentDns(options, {
+      clusterIP,
+      client,
+      dataPlane,
+      registry: metrics.registry,
+      log,
+      signal,
+    });
+    if (dns !== undefined) say("DNS", dns.description);
+  }
   if (!signal.aborted) process.stdout.write("ready\n");
   await Promise.race([stopRequested, node.failed]);
+  await dns?.done;
+  if (options.cleanup && dns !== undefined) await withdrawDnsEndpoints(client, options.nodeName);
   await node.stop(options.cleanup);
   await served;
   if (chosen.userspace?.isHandedOver !== true) return;

@@ -22,6 +22,7 @@ test("what is wrong with an option is said with its name and value", () => {
     [{ nodeIp: "localhost" }, /--node-ip "localhost" must be one IP address/],
     [{ nodeIp: "192.0.2.1,192.0.2.2" }, /one IPv4 and one IPv6 address/],
     [{ zone: "a b" }, /--zone "a b" is no label value/],
+    [{ dnsIp: "dns" }, /--dns-ip "dns" is not an IP address/],
     [{ healthzBindAddress: "10256" }, /--healthz-bind-address "10256" is not an address and port/],
     [
       { metricsBindAddress: "node:10249" },

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import type { DataPlaneChoice } from "../../agent/choose-data-plane.ts";
 import type { Cidr } from "../../base/ip.ts";
 import { parseHostPort, parseNodeAddresses, parseNodeName, parseRanges, parseZone } from "../node-options.ts";
+import { type DnsFlags, type DnsOptions, parseDnsOptions } from "../up/dns-options.ts";
 import { defaultDataDir } from "../up/options.ts";
 
 /** As commander hands them over. */
-export interface AgentFlags {
+export interface AgentFlags extends DnsFlags {
   readonly kubeconfig?: string;
   readonly context?: string;
   readonly nodeName?: string;
@@ -60,6 +61,8 @@ export interface AgentOptions {
   readonly register: boolean;
   readonly cleanup: boolean;
   readonly logLevel: string;
+  /** Its `ip` undefined or "none": the node serves no DNS. */
+  readonly dns: DnsOptions;
 }
 
 /** Throws UserError that names the option and the value. */
@@ -84,6 +87,7 @@ export function parseAgentOptions(flags: AgentFlags): AgentOptions {
     register: flags.registerNode ?? flags.containers !== "none",
     cleanup: flags.cleanup ?? false,
     logLevel: flags.logLevel,
+    dns: parseDnsOptions(flags),
   };
 }
 
