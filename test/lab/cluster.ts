@@ -26,11 +26,14 @@ import { ControlPlane } from "./control-plane.ts";
 const BIN = join(import.meta.dirname, "../../bin/fairlead");
 
 export const SERVICE_CIDRS = ["10.96.0.0/16", "fd00:10:96::/112"] as const;
+export const DNS_IP = "10.96.0.10";
 export const POD_CIDRS = ["10.244.0.0/16", "fd00:10:244::/48"] as const;
 
 export interface ClusterOptions {
   /** Zones of the nodes, by node; undefined: none. @default two nodes without zones */
   readonly zones?: readonly (string | undefined)[];
+  /** Whether every agent serves the cluster's DNS to its pods, at {@link DNS_IP}. @default false */
+  readonly dns?: boolean;
 }
 
 /** A node with its agent, which can be stopped, killed and started again. */
@@ -108,7 +111,7 @@ export interface LabCluster {
 
 /** One for each test file, stopped after its last test. Fails then if the server logged a fault of its own. */
 export async function startCluster(options: ClusterOptions = {}): Promise<LabCluster> {
-  const { zones = [undefined, undefined] } = options;
+  const { zones = [undefined, undefined], dns = false } = options;
   const directory = mkdtempSync(join(tmpdir(), "fairlead-e2e-"));
   await using stack = new AsyncDisposableStack();
   stack.defer(() => rmSync(directory, { recursive: true, force: true }));
@@ -132,7 +135,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<LabClu
   const api = new ApiClient(https);
   const nodes = network.nodes.map((host, i) => {
     stack.defer(() => endPods(host, directory));
-    return stack.use(new LabNode(host, () => spawnAgent(host, zones[i], controlPlane.kubeconfig, directory)));
+    // Nobody answers there: what is not a name of the cluster is refused at once, and nothing leaves the lab.
+    const dnsArgs = dns ? ["--dns-ip", DNS_IP, "--dns-upstream", network.control.address4] : [];
+    const args = [...dnsArgs, ...(zones[i] === undefined ? [] : ["--zone", zones[i]])];
+    return stack.use(new LabNode(host, () => spawnAgent(host, args, controlPlane.kubeconfig, directory)));
   });
   await Promise.all(nodes.map((node) => node.start()));
   const nodeObjects = api.core<V1Node>("nodes");
@@ -179,7 +185,7 @@ function enter(netns: string): void {
 
 function spawnAgent(
   host: NodeHost,
-  zone: string | undefined,
+  more: readonly string[],
   kubeconfig: string,
   directory: string,
 ): ChildProcess {
@@ -193,7 +199,7 @@ function spawnAgent(
     ["--node-ip", `${host.address4},${host.address6}`],
     ["--data-dir", join(directory, host.name)],
     ["--log-level", "warn"],
-    ...(zone === undefined ? [] : [["--zone", zone]]),
+    more,
   ].flat();
   // In the namespace, as on a machine of its own: nothing of the node is elsewhere.
   return callInNetns(host.netns, () =>
