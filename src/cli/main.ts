@@ -1,32 +1,32 @@
 /** The command line. Every command is a file of its own; this one only says which there are and how they fail. */
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
-import { agentCommand } from "./agent/command.ts";
-import { demoCommand } from "./demo/command.ts";
-import { statusCommand } from "./status/command.ts";
-import { topCommand } from "./top/command.ts";
-import { traceCommand } from "./trace/command.ts";
-import { userCommand } from "./user/command.ts";
-import { upCommand } from "./up/command.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
 };
 
-function program(): Command {
-  return new Command("fairlead")
+/** In the order of the help. Each is loaded when it is asked for: a program that starts has more to do than to read all. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  up: async () => (await import("./up/command.ts")).upCommand(version),
+  agent: async () => (await import("./agent/command.ts")).agentCommand(version),
+  status: async () => (await import("./status/command.ts")).statusCommand(),
+  top: async () => (await import("./top/command.ts")).topCommand(),
+  trace: async () => (await import("./trace/command.ts")).traceCommand(),
+  user: async () => (await import("./user/command.ts")).userCommand(),
+  demo: async () => (await import("./demo/command.ts")).demoCommand(version),
+};
+
+/** With the command that is asked for, or all of them where none is. */
+async function program(asked: string | undefined): Promise<Command> {
+  const one = asked !== undefined && Object.hasOwn(COMMANDS, asked) ? COMMANDS[asked] : undefined;
+  const commands = one === undefined ? Object.values(COMMANDS) : [one];
+  const whole = new Command("fairlead")
     .description(
       "Kubernetes' Service for any container: a stable virtual IP and load-balanced ports for whatever containers\n" +
         "carry the labels you choose, kept true within milliseconds as they come and go.",
     )
     .version(version)
-    .addCommand(upCommand(version))
-    .addCommand(agentCommand(version))
-    .addCommand(statusCommand())
-    .addCommand(topCommand())
-    .addCommand(traceCommand())
-    .addCommand(userCommand())
-    .addCommand(demoCommand(version))
     .showSuggestionAfterError()
     .addHelpText(
       "after",
@@ -40,12 +40,15 @@ Start here:
   fairlead trace 10.96.0.10:80  what happens to a connection, and why
 `,
     );
+  for (const command of await Promise.all(commands.map(async (load) => load()))) whole.addCommand(command);
+  return whole;
 }
 
 /** Runs one command line; what goes wrong is one line on stderr and exit code 1. */
 export async function main(args: readonly string[]): Promise<void> {
   try {
-    await program().parseAsync(args, { from: "user" });
+    const asked = await program(args[0]);
+    await asked.parseAsync(args, { from: "user" });
   } catch (error) {
     process.stderr.write(`fairlead: ${explain(error)}\n`);
     process.exitCode = 1;
