@@ -207,6 +207,22 @@ describe("node ports, policies and sources", { skip: needsNetns() }, () => {
           }
         });
 
+        test("a pod's address is kept on the way to another node by any address outside the service ranges, but not by a node port", async () => {
+          const [here, there] = lab.backends as [LabHost, LabHost];
+          const served = { backends: [backend(version, there, {})] };
+          const ports = [
+            virtualPort(version, protocol, [], { ...served, address: ANOTHER[version], type: "ExternalIP" }),
+            nodePort(version, protocol, [], served),
+          ] as const;
+          await dataPlane.sync({ ...tableOf(...ports), routedRanges: PODS });
+          const seen = async (host: string, port: number) =>
+            (await attempt(protocol, here, { host, port })).seen;
+          assert.equal(await seen(ANOTHER[version], ports[0].port), own(here, version));
+          assert.notEqual(await seen(own(lab.node, version), NODE_PORT), own(here, version));
+          // The same address of the node's, by the node port.
+          assert.notEqual(await seen(ANOTHER[version], NODE_PORT), own(here, version));
+        });
+
         test("the client's address is kept on the way to an endpoint here, and from routed sources", async () => {
           const port = (rest: Partial<Backend>) =>
             virtualPort(version, protocol, [], { backends: [backend(version, lab.backends[0]!, rest)] });

@@ -5,7 +5,7 @@
 import { cidr, cidrContains, ip } from "../base/ip.ts";
 import type { Protocol } from "../api/service/type.ts";
 import type { Backend, Choice, ServiceTable, VirtualPort } from "./table.ts";
-import { NODE_ADDRESS, virtualPortKey } from "./table.ts";
+import { isNodePort, NODE_ADDRESS, virtualPortKey } from "./table.ts";
 
 export interface NewConnection {
   /** The client's address; of the family of `address`. Addresses are in canonical text form. */
@@ -28,7 +28,7 @@ export interface VerdictHost {
 
 /** Why an endpoint sees another source than the client's; `kept` if it sees the client. */
 export type SourceReason =
-  | { readonly kept: true; readonly why: "the endpoint is on this node" | "every node has a route to it" }
+  | { readonly kept: true; readonly why: "the endpoint is on this node" | "it is a pod of this node" }
   | {
       readonly kept: false;
       readonly why:
@@ -99,10 +99,11 @@ export function tableVerdict(
     : { kind: "refused", ...subject, why: "no endpoint" };
 }
 
-/** Whose address the endpoint sees, and why. */
+/** Whose address the endpoint sees of a connection that was made to `port`, and why. */
 export function sourceReason(
   table: ServiceTable,
   source: string,
+  port: Pick<VirtualPort, "address">,
   backend: Backend,
   host: VerdictHost,
 ): SourceReason {
@@ -114,8 +115,8 @@ export function sourceReason(
   if (rangeWith(table.ranges, source) !== undefined)
     return { kept: false, why: "nobody else can answer to a virtual address" };
   if (backend.local === true) return { kept: true, why: "the endpoint is on this node" };
-  if (rangeWith(table.routedRanges ?? [], source) !== undefined)
-    return { kept: true, why: "every node has a route to it" };
+  if (!isNodePort(port) && rangeWith(table.routedRanges ?? [], source) !== undefined)
+    return { kept: true, why: "it is a pod of this node" };
   return { kept: false, why: "answers from another node would miss this one" };
 }
 

@@ -86,9 +86,10 @@ export interface ServiceTable {
   /** Where pods have their addresses, on this node and others: their connections come from inside the cluster. @default {none} */
   readonly podRanges?: readonly string[];
   /**
-   * Pods of this node that every node has a route to: their addresses are kept also on the way to a backend of another
-   * node, because the answer comes back here. All others are masqueraded there, or the answer would miss this node: also
-   * pods of other nodes, which come here by a node port and are answered by the short way. @default {none}
+   * Where pods of all nodes have addresses that nodes have routes to. A pod's connection to a virtual address is translated
+   * on the pod's own node, so the answer comes past here, and its source is kept also on the way to a backend of another
+   * node. All other sources are masqueraded there, and those of node ports: a pod of another node may have come here by one,
+   * and would be answered by the short way. @default {none}
    */
   readonly routedRanges?: readonly string[];
 }

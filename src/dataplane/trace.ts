@@ -172,6 +172,7 @@ type Delivered = Extract<Fate, { kind: "delivered" }>;
 /** What the rules do; of turns, which nobody can read from a kernel, what they come to. */
 function shares(subject: Subject): EndpointShare[] {
   const { table, verdict, trace, source, host, isKept } = subject;
+  const port = verdict.kind === "balanced" ? verdict.port : undefined;
   const backends = verdict.kind === "balanced" ? verdict.choice.backends : [];
   const backendOf = ({ address, port }: Delivered["destination"]): Backend | undefined =>
     backends.find((one) => one.address === address && one.port === port);
@@ -179,7 +180,10 @@ function shares(subject: Subject): EndpointShare[] {
     .filter((outcome): outcome is Outcome & { fate: Delivered } => isReached(outcome.fate, backendOf))
     .map(({ fate, share }): EndpointShare => {
       const backend = backendOf(fate.destination);
-      const why = backend === undefined ? undefined : sourceReason(table, source, backend, host).why;
+      const why =
+        backend === undefined || port === undefined
+          ? undefined
+          : sourceReason(table, source, port, backend, host).why;
       const seenAs = fate.source.address;
       return {
         ...fate.destination,
@@ -188,8 +192,8 @@ function shares(subject: Subject): EndpointShare[] {
         ...(why === undefined ? {} : { why }),
       };
     });
-  const inTurn = verdict.kind === "balanced" && verdict.port.balance === "round-robin" && !isKept;
-  return inTurn && found.length > 0 ? turns(backends, found, subject) : found;
+  const inTurn = port?.balance === "round-robin" && !isKept;
+  return inTurn && found.length > 0 ? turns(port, backends, found, subject) : found;
 }
 
 /** It was translated, or was for an endpoint's very address and port. */
@@ -201,6 +205,7 @@ function isReached(
 }
 
 function turns(
+  virtual: VirtualPort,
   backends: readonly Backend[],
   found: readonly EndpointShare[],
   { table, source, host, kernel }: Subject,
@@ -209,7 +214,7 @@ function turns(
   return backends.map((backend) => {
     const { address, port, weight = 1 } = backend;
     const known = found.find((one) => one.address === address && one.port === port);
-    const { kept, why } = sourceReason(table, source, backend, host);
+    const { kept, why } = sourceReason(table, source, virtual, backend, host);
     const route = kernel.host.route(address);
     const masked = route.kind === "none" ? undefined : kernel.host.masqueradeAddress(route.oif, address);
     const seenAs = known?.seenAs ?? (kept ? source : (masked ?? source));

@@ -1,5 +1,6 @@
 /** Upstream: test/e2e/network/service.go, what a cluster IP does. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import type { V1Endpoints, V1EndpointSlice } from "@kubernetes/client-node";
 import { eventually } from "../conformance/eventually.ts";
@@ -215,6 +216,49 @@ test(
     }
   },
 );
+
+/** A network plugin with an address management of its own: what Nodes have in spec.podCIDRs is not where their pods are. */
+test(
+  "sources are kept through cluster IPs also of pods with addresses that are not in their node's podCIDRs",
+  { skip },
+  async (t) => {
+    const ns = await cluster.namespace(t, "services");
+    const labels = { app: "sourceip-elsewhere" };
+    const [node1, node2] = cluster.nodes;
+    const service = await ns.service("sourceip-elsewhere", {
+      type: "NodePort",
+      selector: labels,
+      ports: [{ port: 80, targetPort: 8080 }],
+    });
+    const [server, pod] = await Promise.all([
+      ns.netexec({ name: "echo-sourceip", labels, node: node1! }),
+      ns.pause({ name: "elsewhere", node: node2! }),
+    ]);
+    const elsewhere = "10.244.77.5";
+    const ip = (netns: string, command: string): string =>
+      execFileSync("ip", ["-n", netns, ...command.split(" ")], { encoding: "utf8" }).trim();
+    ip(pod.netns, `addr add ${elsewhere}/32 dev lo`);
+    ip(pod.netns, `route replace ${ip(pod.netns, "route show default")} src ${elsewhere}`);
+    ip(
+      node2!.netns,
+      `route add ${elsewhere} via ${pod.ip} dev ${deviceTo(ip(node2!.netns, `route get ${pod.ip}`))} onlink`,
+    );
+    ip(node1!.netns, `route add ${elsewhere} via ${node2!.host.address4}`);
+    const seen = async (host: string, port: number): Promise<string[]> => {
+      await expectHosts(pod, { host, port }, [server.name]);
+      const said = kinds(await ask(pod, { host, port }, 5, { what: "clientip" }));
+      return [...new Set(said.map((one) => one.replace(/:\d+$/, "")))];
+    };
+    assert.deepEqual(await seen(service.spec!.clusterIP!, 80), [elsewhere]);
+    // A node port may be another node's, whose answer would come by the short way: it is masqueraded.
+    const { nodePort } = service.spec!.ports![0]!;
+    assert.deepEqual(await seen(node2!.host.address4, nodePort!), [node2!.host.address4]);
+  },
+);
+
+function deviceTo(route: string): string {
+  return / dev (\S+)/.exec(route)![1]!;
+}
 
 test(
   "[sig-network] Services should allow pods to hairpin back to themselves through services",

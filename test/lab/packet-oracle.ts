@@ -76,7 +76,8 @@ function expected(table: TableCase, packet: Packet, arrival: Arrival, host: Host
     if (fromHost && route.kind === "forward" && host.isStuck(source, route.oif)) return STOPPED;
     // What ends at this host and comes from the network passes no hook where sources change.
     const isKept =
-      (!fromHost && route.kind === "local") || sourceReason(services, source, backend, around).kept;
+      (!fromHost && route.kind === "local") ||
+      sourceReason(services, source, verdict.port, backend, around).kept;
     const from = isKept ? source : host.masqueradeAddress(route.oif, backend.address);
     return whence(backend, from!);
   };

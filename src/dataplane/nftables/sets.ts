@@ -93,7 +93,7 @@ function definitions(version: IpVersion): SetDefinition[] {
       comment: "each endpoint with itself: it reaches its own service masqueraded",
     }),
     of("local", { ...addresses, comment: "endpoints on this node: their answers come past here" }),
-    of("routed", { ...intervals, comment: "sources that every node has a route to" }),
+    of("routed", { ...intervals, comment: "pods that nodes have routes to" }),
     of("pods", { ...intervals, comment: "sources inside the cluster" }),
   ];
 }

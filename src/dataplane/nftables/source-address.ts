@@ -23,31 +23,46 @@ export const translatedRules: readonly Rule[] = [
   ...translated(6),
 ];
 
+/** The address that the connection was made to, in the first register. */
+function originalAddress(version: IpVersion): Expression {
+  return { type: "ct", key: version === 4 ? "dst ip" : "dst ip6", direction: "original", dreg: reg(0) };
+}
+
+/** The port that it was made to, where keys of virtual ports have theirs. */
+function originalPort(version: IpVersion): Expression {
+  return { type: "ct", key: "proto dst", direction: "original", dreg: reg(WORDS[version] + 1) };
+}
+
+/** Goes on if the connection was made to an address of the service ranges. */
+function madeToRange(version: IpVersion): Expression[] {
+  return [originalAddress(version), lookup(`ranges${version}`, reg(0))];
+}
+
+/** Goes on if it was made to a virtual port of an address outside the ranges; a node port has no address of its own. */
+function madeToPort(version: IpVersion): Expression[] {
+  return [
+    originalAddress(version),
+    meta("l4proto", reg(WORDS[version])),
+    originalPort(version),
+    lookup(`outside${version}`, reg(0)),
+  ];
+}
+
 function translated(version: IpVersion): Rule[] {
   const words = WORDS[version];
-  const key = version === 4 ? "dst ip" : "dst ip6";
-  const address = { type: "ct", key, direction: "original", dreg: reg(0) } as const;
-  const port = { type: "ct", key: "proto dst", direction: "original", dreg: reg(words + 1) } as const;
   const chain = "nat-postrouting";
   const source = goto(`source${version}`);
   const daddr = (at: number): Expression => field(`${IP[version]} daddr`, reg(at));
   return [
-    rule(chain, [isIp[version](), address, lookup(`ranges${version}`, reg(0)), source]),
-    rule(chain, [
-      isIp[version](),
-      address,
-      meta("l4proto", reg(words)),
-      port,
-      lookup(`outside${version}`, reg(0)),
-      source,
-    ]),
+    rule(chain, [isIp[version](), madeToRange(version), source]),
+    rule(chain, [isIp[version](), madeToPort(version), source]),
     rule(
       chain,
       [
         isIp[version](),
         // address . protocol of a node port, and the port that the connection was made to.
         destination(version, "node").slice(0, 3),
-        port,
+        originalPort(version),
         lookup(`outside${version}`, reg(0)),
         daddr(0),
         daddr(words),
@@ -70,6 +85,7 @@ function source(version: IpVersion): Rule[] {
     ...saddr,
     { type: "nat", kind: "snat", family: NAT_FAMILY[version], address: reg(0) } as const,
   ];
+  const routed = [...saddr, lookup(`routed${version}`, reg(0))];
   return [
     rule(
       chain,
@@ -88,7 +104,8 @@ function source(version: IpVersion): Rule[] {
       [isIp[version](), field(`${IP[version]} daddr`, reg(0)), lookup(`local${version}`, reg(0)), keep],
       "answers come past here: keep the client's address, and no other rule masquerades after this",
     ),
-    rule(chain, [saddr, lookup(`routed${version}`, reg(0)), keep], "answers find their way"),
+    rule(chain, [routed, madeToRange(version), keep], "a pod of this node: answers come past here"),
+    rule(chain, [routed, madeToPort(version), keep], "the same"),
     rule(chain, [masquerade], "answers of other nodes' endpoints come back here only so"),
   ];
 }
