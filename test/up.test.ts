@@ -1,6 +1,6 @@
 /** `fairlead up`, `status` and `trace` as a user meets them: what they say when all is well, and when it is not. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, watch } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
@@ -108,6 +108,19 @@ test("it says what it chose, writes the kubeconfig for its owner only, and stops
   const { code, stderr } = await up.end("SIGTERM");
   assert.equal(code, 0, stderr);
   assert.equal(stderr, "");
+});
+
+test("stopped before it is ready, it ends without a word", async (t) => {
+  const dataDir = scratch(t);
+  const written = Promise.withResolvers<void>();
+  const watcher = watch(dataDir, (_, file) => {
+    if (file === "kubeconfig") written.resolve();
+  });
+  t.after(() => watcher.close());
+  await using up = await fairleadUp(["--data-dir", dataDir, ...QUIET], { until: written.promise });
+  const { code, stderr } = await up.end("SIGTERM");
+  assert.equal(stderr, "");
+  assert.equal(code, 0);
 });
 
 test("--help teaches: every command has a description and an example", async () => {

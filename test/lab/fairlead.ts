@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly unprivileged?: boolean;
   /** The network namespace that the process lives in. */
   readonly netns?: string;
+  /** What it prints when it is as far as the test wants it, or what resolves then. @default {/^ready$/m} */
+  readonly until?: RegExp | Promise<unknown>;
 }
 
 export interface Finished {
@@ -58,21 +60,24 @@ export interface Up extends AsyncDisposable {
   end(signal: NodeJS.Signals): Promise<Finished>;
 }
 
-/** Starts `fairlead up` and waits for its `ready`. Throws with what it said if it ends before. */
+/** Starts `fairlead up` and waits for its `ready`, or for `until`. Throws with what it said if it ends before. */
 export function fairleadUp(args: readonly string[], options: RunOptions = {}): Promise<Up> {
   return fairleadUntilReady(["up", ...args], options);
 }
 
-/** Starts a command that goes on until a signal, and waits for its `ready`. Throws with what it said if it ends before. */
+/** Starts a command that goes on until a signal, and waits for its `ready`, or for `until`. Throws with what it said if it ends before. */
 export async function fairleadUntilReady(args: readonly string[], options: RunOptions = {}): Promise<Up> {
+  const { until = /^ready$/m } = options;
   const child = start(args, options);
   const stdout = collect(child.stdout);
   const stderr = collect(child.stderr);
   const closed = once(child, "close") as Promise<[number | null]>;
   await new Promise<void>((resolve, reject) => {
-    child.stdout.on("data", () => {
-      if (/^ready$/m.test(stdout())) resolve();
-    });
+    if (until instanceof Promise) void until.then(() => resolve());
+    else
+      child.stdout.on("data", () => {
+        if (until.test(stdout())) resolve();
+      });
     void closed.then(() => reject(new Error(`fairlead ended before it was ready:\n${stdout()}${stderr()}`)));
   });
   const end = async (signal: NodeJS.Signals): Promise<Finished> => {

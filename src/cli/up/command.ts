@@ -120,9 +120,15 @@ async function up(flags: UpFlags, version: string): Promise<void> {
     `${started.dataPlaneDescription}, Services in ${started.serviceCidrs.map(formatCidr).join(", ")}`,
   );
   say("node", options.nodeName);
-  await started.ready;
-  say("DNS", await started.dns);
-  process.stdout.write("ready\n");
-  await started.finished;
-  await started.stop(options.cleanup);
+  try {
+    await started.ready;
+    say("DNS", await started.dns);
+    process.stdout.write("ready\n");
+    await started.finished;
+  } catch (error) {
+    // Stopped before it was ready: nothing has failed.
+    if (!stopped.signal.aborted) throw error;
+  } finally {
+    await started.stop(options.cleanup);
+  }
 }
