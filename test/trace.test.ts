@@ -1,5 +1,6 @@
 /** `fairlead trace` on a node with a real kernel: what it says of a client is what the client then meets. Needs root. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +11,7 @@ import { serviceKind } from "../src/api/service/kind.ts";
 import { createHttpClient } from "../src/client/http.ts";
 import { loadKubeconfig } from "../src/client/kubeconfig.ts";
 import { fairleadUp, runFairlead } from "./lab/fairlead.ts";
-import { needsNetns } from "./lab/netns.ts";
+import { needsNetns, testNetns } from "./lab/netns.ts";
 import type { LabHost } from "./lab/nftables-lab.ts";
 import { nftablesLab } from "./lab/nftables-lab.ts";
 
@@ -97,3 +98,99 @@ test("a trace follows the kernel's own rules and maps", { skip: needsNetns() }, 
     assert.equal(answer, "ECONNREFUSED");
   });
 });
+
+test(
+  "a trace on a host that nothing but our own route leads to Services",
+  { skip: needsNetns() },
+  async (t) => {
+    const dataDir = mkdtempSync(join(tmpdir(), "fairlead-trace-"));
+    t.after(() => rmSync(dataDir, { recursive: true, force: true }));
+    using host = testNetns("trace");
+    const inside = ["-n", host.name];
+    for (const words of [
+      "link set lo up",
+      "link add v0 type veth peer name v1",
+      "addr add 10.9.0.1/24 dev v0",
+      "addr add fd09::1/64 dev v0 nodad",
+      "link set v0 up",
+      "link set v1 up",
+    ])
+      execFileSync("ip", [...inside, ...words.split(" ")]);
+    const kubeconfig = join(dataDir, "config");
+    await using _up = await fairleadUp(
+      [
+        "--data-dir",
+        dataDir,
+        "--kubeconfig",
+        kubeconfig,
+        "--bind",
+        "127.0.0.1:0",
+        "--netns",
+        host.name,
+      ].concat(
+        ["--containers", "none", "--dataplane", "nftables", "--service-cidr", "10.96.0.0/16,fd00:96::/112"],
+        ["--node-ip", "127.0.0.1", "--node-name", "n1"],
+      ),
+    );
+    using client = createHttpClient(await loadKubeconfig({ path: kubeconfig }));
+    const endpoints = { IPv4: "10.9.0.1", IPv6: "fd09::1" } as const;
+    const service = await client.create(serviceKind, {
+      metadata: { name: "web", namespace: "default" },
+      spec: {
+        type: "NodePort",
+        ipFamilyPolicy: "RequireDualStack",
+        ports: [{ name: "http", port: 80, nodePort: NODE_PORT, protocol: "TCP" }],
+      },
+    });
+    for (const [addressType, address] of Object.entries(endpoints) as ["IPv4" | "IPv6", string][])
+      await client.create(endpointSliceKind, {
+        metadata: {
+          name: `web-${addressType.toLowerCase()}`,
+          namespace: "default",
+          labels: { "kubernetes.io/service-name": "web" },
+        },
+        addressType,
+        ports: [{ name: "http", port: 80, protocol: "TCP" }],
+        endpoints: [{ addresses: [address], nodeName: "n1" }],
+      });
+    const trace = async (...args: string[]): Promise<string> => {
+      const { code, stdout, stderr } = await runFairlead(["trace", "--kubeconfig", kubeconfig, ...args]);
+      assert.equal(code, 0, stderr);
+      return stdout;
+    };
+    const [four = "", six = ""] = service.spec?.clusterIPs ?? [];
+    const here = ["--netns", host.name];
+    for (const [target, endpoint] of [
+      [`${four}:80`, "10.9.0.1:80"],
+      [`[${six}]:80`, "[fd09::1]:80"],
+    ] as const) {
+      const expected = `1 endpoint is ready: every new connection goes to ${endpoint}.`;
+      for (const end = Date.now() + DEADLINE; ;) {
+        const text = await trace(target, ...here);
+        if (text.includes(expected)) break;
+        // The rules follow the Services a moment later; until then a trace says so.
+        if (Date.now() > end) assert.fail(text);
+      }
+    }
+    // Its Node's only address is a loopback address, so the node is this machine.
+    assert.doesNotMatch(await trace(`${four}:80`), /run as root/);
+    assert.match(
+      await trace("203.0.113.1:80", ...here),
+      /does not take the packet so far \(no route to 203\.0\.113\.1\)/,
+    );
+    assert.match(
+      await trace(`[::1]:${NODE_PORT}`, ...here),
+      /is the node port of Service default\/web\. .* fairlead listens/,
+    );
+    const { code, stderr } = await runFairlead([
+      "trace",
+      "--kubeconfig",
+      kubeconfig,
+      "web",
+      "--udp",
+      ...here,
+    ]);
+    assert.equal(code, 1);
+    assert.match(stderr, /Service default\/web has no such port; it has http\/TCP/);
+  },
+);

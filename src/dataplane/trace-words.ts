@@ -5,6 +5,7 @@ import { formatFate } from "./fake/packet-trace.ts";
 import { formatEndpoint } from "./fake/packet.ts";
 import { sharePercent } from "./fake/share.ts";
 import type { Backend, ServiceTable, VirtualPort } from "./table.ts";
+import { NODE_ADDRESS, virtualPortKey } from "./table.ts";
 import type { NewConnection, TableVerdict } from "./table-verdict.ts";
 
 export interface TracedFacts extends Omit<Explanation, "words"> {
@@ -26,12 +27,16 @@ const REFUSALS = {
   "icmp port-unreachable": "with an ICMP port unreachable, at once",
 } as const;
 
-function end({ fate, refusedWith }: TracedFacts): string {
+function end({ fate, refusedWith, trace }: TracedFacts): string {
   if (fate === "refused") return `refused${refusedWith === undefined ? "" : ` ${REFUSALS[refusedWith]}`}`;
+  const host = hostsReason(trace);
+  if (host !== undefined) return `this host does not take the packet so far (${host})`;
   return fate === "dropped"
     ? "dropped without an answer"
     : "fairlead does nothing, and the packet goes its usual way";
 }
+
+const LOOPBACK6 = "::1";
 
 const KINDS = {
   ClusterIP: "",
@@ -58,7 +63,20 @@ function whatItIs(facts: TracedFacts): string[] {
   }
   if (range !== undefined)
     return [`${asked.address} is in the service range ${range}, but no Service has it: ${end(facts)}.`];
+  const own = portOfLoopback6(facts);
+  if (own !== undefined)
+    return [
+      `${formatEndpoint(asked)}/${asked.protocol} is the node port of Service ${own.service}. The kernel takes nothing that is ` +
+        `sent to ${LOOPBACK6} elsewhere, whatever the rules are: fairlead listens there itself and passes connections on.`,
+    ];
   return [`${asked.address} is not a virtual address: ${end(facts)}.`];
+}
+
+/** The node port that a process of this host connects to at ::1, which is no business of the rules. */
+function portOfLoopback6({ asked, table }: TracedFacts): VirtualPort | undefined {
+  const { address, port, protocol, fromHost } = asked;
+  if (address !== LOOPBACK6 || !fromHost || protocol === "ICMP") return undefined;
+  return table.ports.get(virtualPortKey({ address: NODE_ADDRESS[6], port, protocol }));
 }
 
 /** Which traffic policy it is that leaves the client the endpoints of this node. */
@@ -202,8 +220,12 @@ function contradiction(facts: TracedFacts): string | undefined {
     (isNarrowed ? endpoints.length > 0 : wanted.every((one) => has(endpoints, one)));
   // What somebody else's rules do to what is none of our business is theirs.
   const isFate =
-    verdict.kind === "untouched" ? endpoints.length === 0 : verdict.kind === fate || isHosts(trace);
+    verdict.kind === "untouched"
+      ? endpoints.length === 0
+      : verdict.kind === fate || hostsReason(trace) !== undefined;
   if (isFate && (isSame || wanted.length === 0)) return undefined;
+  const host = hostsReason(trace);
+  if (host !== undefined) return `This host does not take the packet as far as the rules: ${host}.`;
   const text = (list: readonly Pick<Backend, "address" | "port">[]): string =>
     list.map(formatEndpoint).sort().join(", ") || "none";
   if (wanted.length === 0 && endpoints.length === 0)
@@ -211,7 +233,8 @@ function contradiction(facts: TracedFacts): string | undefined {
   return `The rules are not what the Services say: endpoints should be ${text(wanted)}, and the rules have ${text(endpoints)}.`;
 }
 
-/** The host itself takes the packet no further, whatever the rules are: no route, an address from nowhere. */
-function isHosts({ outcomes }: Trace): boolean {
-  return outcomes.every(({ fate }) => fate.kind === "refused");
+/** Why the host itself takes the packet no further, whatever the rules are: no route, an address from nowhere. */
+function hostsReason({ outcomes }: Trace): string | undefined {
+  const reasons = outcomes.map(({ fate }) => (fate.kind === "refused" ? fate.reason : undefined));
+  return reasons.every((reason) => reason !== undefined) ? reasons[0] : undefined;
 }

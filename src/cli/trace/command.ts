@@ -6,6 +6,7 @@ import type { Explanation } from "../../dataplane/explanation.ts";
 import type { HostOptions } from "../../dataplane/fake/host.ts";
 import { formatTrace } from "../../dataplane/fake/packet-trace.ts";
 import { formatEndpoint } from "../../dataplane/fake/packet.ts";
+import { TABLE_NAME } from "../../dataplane/nftables/ruleset.ts";
 import { traceConnection } from "../../dataplane/trace.ts";
 import { canUseNetns } from "../../sys/capability.ts";
 import { connect } from "../connect.ts";
@@ -65,15 +66,18 @@ Examples:
 }
 
 async function trace(text: string, flags: TraceFlags): Promise<void> {
-  const target = parseTarget(text, flags.namespace);
+  const parsed = parseTarget(text, flags.namespace);
+  const target = flags.udp === true ? { protocol: "UDP" as const, ...parsed } : parsed;
   const from = readFlags(flags);
   using client = await connect(flags.kubeconfig);
   const host = await readHost(flags.netns);
   const own = host.interfaces.flatMap(({ addresses }) => addresses.map((one) => one.split("/")[0]!));
   const cidrs = flags.clusterCidr?.split(",") ?? [];
   const desired = await desiredTable(client, flags.node, { name: hostname(), addresses: own }, cidrs);
-  // With --netns it is for the caller to know whose that is.
-  const isHere = flags.netns !== undefined || desired.nodeAddresses.some((address) => own.includes(address));
+  // With --netns it is for the caller to know whose that is. A Node with a loopback address had no other: it is here.
+  const isHere =
+    flags.netns !== undefined ||
+    desired.nodeAddresses.some((address) => own.includes(address) || isLoopback(address));
   const kernel = isHere && canUseNetns() ? await copyKernel(flags.netns, host) : undefined;
   const table = kernel === undefined ? desired.table : withKernelRanges(desired.table, kernel);
   const options = {
@@ -85,7 +89,7 @@ async function trace(text: string, flags: TraceFlags): Promise<void> {
     target.kind === "address" ? [target] : addressesOf(target, table.ports.values(), nodeAddresses);
   const explanations = targets
     .filter(({ address }) => isOfFamily(address, from.source) || target.kind === "address")
-    .map(({ address, port, protocol = flags.udp === true ? "UDP" : "TCP" }) => ({
+    .map(({ address, port, protocol = "TCP" }) => ({
       target: `${formatEndpoint({ address, port })}/${protocol}`,
       ...traceConnection(table, { address, port, protocol, ...from }, options),
     }));
@@ -96,10 +100,19 @@ async function trace(text: string, flags: TraceFlags): Promise<void> {
     return;
   }
   const note =
-    kernel === undefined
-      ? "(worked out from the Services; run as root on the node to follow the kernel's own rules)\n"
-      : "";
+    kernel === undefined ? `(worked out from the Services; ${whyNotKernel(isHere, desired.node)})\n` : "";
   process.stdout.write(`${explanations.map((one) => explanationText(one, flags)).join("\n")}${note}`);
+}
+
+function whyNotKernel(isHere: boolean, node: string | undefined): string {
+  if (node === undefined) return "no node has registered, so this is what any would do";
+  if (!isHere) return `run as root on node ${node}, or with its --netns, to follow the kernel's own rules`;
+  if (!canUseNetns()) return "run as root to follow the kernel's own rules";
+  return `there is no table inet ${TABLE_NAME} in this network namespace, so node ${node} has another data plane or --netns`;
+}
+
+function isLoopback(address: string): boolean {
+  return address === "::1" || address.startsWith("127.");
 }
 
 function readFlags({ from, fromPort, clusterCidr }: TraceFlags): { source?: string; sourcePort?: number } {
@@ -129,7 +142,9 @@ function isOfFamily(address: string, source: string | undefined): boolean {
 
 /** A node that is somewhere else, as far as the API knows it. */
 function hostOf(addresses: readonly string[]): HostOptions {
-  const interfaces = addresses.map((address) => `${address}/${address.includes(":") ? 128 : 32}`);
+  const interfaces = addresses
+    .filter((address) => !isLoopback(address))
+    .map((address) => `${address}/${address.includes(":") ? 128 : 32}`);
   return {
     interfaces: [{ name: "eth0", addresses: interfaces }],
     routes: [

@@ -4,6 +4,7 @@ import { tableCommands } from "../../dataplane/fake/copy-table.ts";
 import type { HostOptions } from "../../dataplane/fake/host.ts";
 import { FakeKernel } from "../../dataplane/fake/kernel.ts";
 import { NetlinkPort } from "../../dataplane/nftables/netlink-port.ts";
+import { ROUTE_PROTOCOL } from "../../dataplane/nftables/route.ts";
 import { TABLE_NAME } from "../../dataplane/nftables/ruleset.ts";
 import { Family } from "../../net/nftables/model.ts";
 import { RouteSocket } from "../../net/rtnetlink/route-socket.ts";
@@ -23,7 +24,10 @@ export async function readHost(netns: string | undefined): Promise<HostOptions> 
   const isOn = (setting: string): boolean =>
     readSysctl(`net/ipv4/conf/${setting}/route_localnet`, netns) !== "0";
   const everywhere = isOn("all");
-  const routes = ([4, 6] as const).flatMap((family) => socket.routes({ family, table: MAIN }));
+  const families = [4, 6] as const;
+  const routes = families.flatMap((family) => socket.routes({ family, table: MAIN }));
+  // Where nothing else leads to the Services, our own route over loopback lets this host's packets come to the rules.
+  const ours = families.flatMap((family) => socket.routes({ family, protocol: ROUTE_PROTOCOL }));
   return {
     interfaces: links.map((link) => ({
       name: link.name,
@@ -32,9 +36,12 @@ export async function readHost(netns: string | undefined): Promise<HostOptions> 
         .map((one) => `${formatIp(one.address)}/${one.prefixLength}`),
       routeLocalnet: everywhere || isOn(link.name),
     })),
-    routes: routes
-      .filter(({ type, link }) => type === "unicast" && link !== undefined && name.has(link))
-      .map(({ destination, link }) => ({ to: formatCidr(destination), oif: name.get(link!)! })),
+    routes: [
+      ...routes
+        .filter(({ type, link }) => type === "unicast" && link !== undefined && name.has(link))
+        .map(({ destination, link }) => ({ to: formatCidr(destination), oif: name.get(link!)! })),
+      ...ours.map(({ destination }) => ({ to: formatCidr(destination), oif: "lo" })),
+    ],
   };
 }
 
