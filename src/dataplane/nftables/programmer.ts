@@ -10,6 +10,7 @@ import type { NftablesDataPlaneControls, NftablesDataPlaneOptions } from "./nfta
 import type { NftablesPort } from "./port.ts";
 import type { Picker } from "./pickers.ts";
 import { explain } from "./refusal.ts";
+import { loopbackProblem } from "./route.ts";
 import { loopbackSetting } from "./loopback-routing.ts";
 import { FIRST_PICKER, pickerCommands } from "./pickers.ts";
 import { skeleton } from "./ruleset.ts";
@@ -35,6 +36,8 @@ export async function createNftablesDataPlane(
     const kernel = stack.use(await NetlinkPort.open(options.netns));
     const routes = stack.use(await RouteSocket.open(netns));
     probe(kernel);
+    const problem = options.routes === false ? undefined : loopbackProblem(routes);
+    if (problem !== undefined) options.log?.warn({ netns: options.netns }, problem);
     const ownPort = kernel.netlinkPort();
     const parts = {
       kernel,

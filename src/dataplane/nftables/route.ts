@@ -23,7 +23,11 @@ export interface RouteReport {
   readonly written: number;
 }
 
-/** Makes routes for those of `ranges` that nothing leads to, and removes ours for other ranges. */
+/**
+ * Makes routes for those of `ranges` that nothing leads to, and removes ours for other ranges. While the loopback
+ * interface is down there can be none (see {@link loopbackProblem}): what comes from elsewhere is served all the same,
+ * and the next call tries again.
+ */
 export function ensureRoutes(socket: RouteSocket, ranges: readonly Cidr[]): RouteReport {
   const wanted = new Map(ranges.map((range) => [formatCidr(range), range]));
   const ours = new Map(ourRoutes(socket).map((route) => [formatCidr(route.destination), route]));
@@ -36,11 +40,28 @@ export function ensureRoutes(socket: RouteSocket, ranges: readonly Cidr[]): Rout
       written++;
     }
   for (const [text, range] of wanted)
-    if (!ours.has(text) && !isReachable(socket, range)) {
-      socket.addRoute(loopbackRoute(range, socket.linkIndex("lo")));
-      written++;
-    }
+    if (!ours.has(text) && !isReachable(socket, range) && addRoute(socket, range)) written++;
   return { kept, written };
+}
+
+/** Why the host itself may not reach virtual addresses, and what to do, for people; undefined: it may. */
+export function loopbackProblem(socket: RouteSocket): string | undefined {
+  if (socket.link("lo")?.up === true) return undefined;
+  return (
+    "the loopback interface is down, so processes here reach neither themselves nor virtual addresses that no other " +
+    "route leads to; connections from elsewhere are served: ip link set lo up"
+  );
+}
+
+/** False if the loopback interface is down. */
+function addRoute(socket: RouteSocket, range: Cidr): boolean {
+  try {
+    socket.addRoute(loopbackRoute(range, socket.linkIndex("lo")));
+    return true;
+  } catch (error) {
+    if (error instanceof NetlinkError && error.code === "ENETDOWN") return false;
+    throw error;
+  }
 }
 
 /** Removes all our routes. */
