@@ -172,6 +172,12 @@ test(
         if (Date.now() > end) assert.fail(text);
       }
     }
+    // Where a route leads decides what a process sends from: with node ports it may be 127.0.0.1. Hashes are of that.
+    const [route] = JSON.parse(
+      execFileSync("ip", ["-j", ...inside, "route", "get", four], { encoding: "utf8" }),
+    );
+    const facts = JSON.parse(await trace(`${four}:80`, "--json", ...here)) as { client: { address: string } };
+    assert.equal(facts.client.address, (route as { prefsrc: string }).prefsrc);
     // Its Node's only address is a loopback address, so the node is this machine.
     assert.doesNotMatch(await trace(`${four}:80`), /run as root/);
     assert.match(

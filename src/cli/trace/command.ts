@@ -15,7 +15,7 @@ import { desiredTable } from "./desired-table.ts";
 import { withKernelRanges } from "./kernel-ranges.ts";
 import type { AddressTarget } from "./target.ts";
 import { addressesOf, parseTarget } from "./target.ts";
-import { copyKernel, readHost } from "./this-node.ts";
+import { copyKernel, readHost, sourceTo } from "./this-node.ts";
 
 interface TraceFlags {
   readonly kubeconfig?: string;
@@ -87,12 +87,20 @@ async function trace(text: string, flags: TraceFlags): Promise<void> {
   const nodeAddresses = isHere && flags.netns !== undefined ? own : desired.nodeAddresses;
   const targets: readonly AddressTarget[] =
     target.kind === "address" ? [target] : addressesOf(target, table.ports.values(), nodeAddresses);
-  const explanations = targets
-    .filter(({ address }) => isOfFamily(address, from.source) || target.kind === "address")
-    .map(({ address, port, protocol = "TCP" }) => ({
-      target: `${formatEndpoint({ address, port })}/${protocol}`,
-      ...traceConnection(table, { address, port, protocol, ...from }, options),
-    }));
+  const meant = targets.filter(
+    ({ address }) => isOfFamily(address, from.source) || target.kind === "address",
+  );
+  const explanations = await Promise.all(
+    meant.map(async ({ address, port, protocol = "TCP" }) => {
+      // The route, not only the address, decides what a process of this host sends from, which hashes depend on.
+      const source = isHere ? await sourceTo(flags.netns, address) : undefined;
+      const client = { ...(source === undefined ? {} : { source }), ...from };
+      return {
+        target: `${formatEndpoint({ address, port })}/${protocol}`,
+        ...traceConnection(table, { address, port, protocol, ...client }, options),
+      };
+    }),
+  );
   const source = kernel === undefined ? "services" : "kernel";
   if (flags.json === true) {
     const facts = explanations.map(({ trace: _steps, ...rest }) => ({ ...rest, node: desired.node, source }));

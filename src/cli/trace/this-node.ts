@@ -1,5 +1,5 @@
 /** The node that the command runs on: its addresses and routes, and what its kernel has been told. */
-import { formatCidr, formatIp } from "../../base/ip.ts";
+import { formatCidr, formatIp, ip } from "../../base/ip.ts";
 import { tableCommands } from "../../dataplane/fake/copy-table.ts";
 import type { HostOptions } from "../../dataplane/fake/host.ts";
 import { FakeKernel } from "../../dataplane/fake/kernel.ts";
@@ -8,6 +8,7 @@ import { ROUTE_PROTOCOL } from "../../dataplane/nftables/route.ts";
 import { TABLE_NAME } from "../../dataplane/nftables/ruleset.ts";
 import { Family } from "../../net/nftables/model.ts";
 import { RouteSocket } from "../../net/rtnetlink/route-socket.ts";
+import { NetlinkError } from "../../sys/netlink-error.ts";
 import { readSysctl } from "../../sys/sysctl.ts";
 
 /** RT_TABLE_MAIN of linux/rtnetlink.h. */
@@ -43,6 +44,19 @@ export async function readHost(netns: string | undefined): Promise<HostOptions> 
       ...ours.map(({ destination }) => ({ to: formatCidr(destination), oif: "lo" })),
     ],
   };
+}
+
+/** The address that a process of this host sends from when it connects to `address`; undefined without a route. */
+export async function sourceTo(netns: string | undefined, address: string): Promise<string | undefined> {
+  using socket = await RouteSocket.open(netns === undefined ? {} : { netns });
+  try {
+    const { source } = socket.routeTo(ip(address));
+    return source === undefined ? undefined : formatIp(source);
+  } catch (error) {
+    // ENETUNREACH and the like: the trace says that there is no route.
+    if (error instanceof NetlinkError) return undefined;
+    throw error;
+  }
 }
 
 /** A copy of the kernel's table, to send packets through; undefined where fairlead has programmed nothing. Needs root. */
