@@ -1,5 +1,5 @@
 /** `fairlead status`: each Service, what it says, its endpoints, and why a pod that looks like one is none. */
-import { hostname } from "node:os";
+import { networkInterfaces } from "node:os";
 import { Command, Option } from "commander";
 import { ZONE_LABEL } from "../../agent/node.ts";
 import { ApiError } from "../../api/api-error.ts";
@@ -14,6 +14,7 @@ import type { Service } from "../../api/service/type.ts";
 import type { Client, ListQuery } from "../../client/client.ts";
 import type { NodeView } from "../../dataplane/node-view.ts";
 import { createServiceTracker, type VirtualPortConflict } from "../../dataplane/service-table.ts";
+import { machinesNode, namedNode } from "../choose-node.ts";
 import { connect } from "../connect.ts";
 import { UserError } from "../user-error.ts";
 import { reportService } from "./report.ts";
@@ -106,15 +107,8 @@ async function warnings(client: Client, query: ListQuery): Promise<readonly Even
 }
 
 function chooseNode(nodes: readonly Node[], wanted: string | undefined): NodeView | undefined {
-  const named = (name: string): Node | undefined => nodes.find(({ metadata }) => metadata.name === name);
-  const node = wanted === undefined ? (named(hostname().toLowerCase()) ?? onlyOf(nodes)) : named(wanted);
-  if (wanted !== undefined && node === undefined)
-    throw new UserError(
-      `there is no Node named ${wanted}`,
-      nodes.length === 0
-        ? "no node has registered itself"
-        : `take one of ${nodes.map(({ metadata }) => metadata.name).join(", ")}`,
-    );
+  const own = Object.values(networkInterfaces()).flatMap((list = []) => list.map(({ address }) => address));
+  const node = wanted === undefined ? (machinesNode(nodes, own) ?? onlyOf(nodes)) : namedNode(nodes, wanted);
   if (node === undefined) return undefined;
   const zone = node.metadata.labels?.[ZONE_LABEL];
   return { name: node.metadata.name!, ...(zone !== undefined && zone !== "" && { zone }) };

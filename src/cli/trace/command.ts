@@ -1,5 +1,4 @@
 /** `fairlead trace`: what would happen to a connection, and why. */
-import { hostname } from "node:os";
 import { Command } from "commander";
 import { parseCidr, parseIp } from "../../base/ip.ts";
 import type { Explanation } from "../../dataplane/explanation.ts";
@@ -73,7 +72,7 @@ async function trace(text: string, flags: TraceFlags): Promise<void> {
   const host = await readHost(flags.netns);
   const own = host.interfaces.flatMap(({ addresses }) => addresses.map((one) => one.split("/")[0]!));
   const cidrs = flags.clusterCidr?.split(",") ?? [];
-  const desired = await desiredTable(client, flags.node, { name: hostname(), addresses: own }, cidrs);
+  const desired = await desiredTable(client, flags.node, own, cidrs);
   // With --netns it is for the caller to know whose that is. A Node with a loopback address had no other: it is here.
   const isHere =
     flags.netns !== undefined ||

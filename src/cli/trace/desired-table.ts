@@ -2,13 +2,12 @@
 import { SERVICE_RANGES_ANNOTATION, ZONE_LABEL } from "../../agent/node.ts";
 import { endpointSliceKind } from "../../api/endpointslice/kind.ts";
 import { nodeKind } from "../../api/node/kind.ts";
-import type { Node } from "../../api/node/type.ts";
 import { serviceKind } from "../../api/service/kind.ts";
 import type { Client } from "../../client/client.ts";
 import { OURS_SELECTOR } from "../../dataplane/service-ports.ts";
 import { createServiceTracker } from "../../dataplane/service-table.ts";
 import type { ServiceTable } from "../../dataplane/table.ts";
-import { UserError } from "../user-error.ts";
+import { machinesNode, namedNode, nodeAddresses } from "../choose-node.ts";
 
 export interface DesiredTable {
   readonly table: ServiceTable;
@@ -18,13 +17,13 @@ export interface DesiredTable {
 }
 
 /**
- * `wanted` is the node's name; else the node that has this machine's name or one of its addresses, else the first.
+ * `wanted` is the node's name; without it, it is this machine's node, else the first.
  * `clusterCidrs` is what the agents are told by --cluster-cidr. Throws UserError if there is no node `wanted`.
  */
 export async function desiredTable(
   client: Client,
   wanted: string | undefined,
-  machine: { readonly name: string; readonly addresses: readonly string[] },
+  machineAddresses: readonly string[],
   clusterCidrs: readonly string[],
 ): Promise<DesiredTable> {
   const [services, slices, nodes] = await Promise.all([
@@ -32,21 +31,15 @@ export async function desiredTable(
     client.list(endpointSliceKind, { labelSelector: OURS_SELECTOR }),
     client.list(nodeKind),
   ]);
-  const named = (name: string): Node | undefined =>
-    nodes.items.find(({ metadata }) => metadata.name === name);
-  if (wanted !== undefined && named(wanted) === undefined)
-    throw new UserError(`there is no node ${wanted}`, "see `kubectl get nodes` for their names");
   const node =
-    named(wanted ?? machine.name) ??
-    nodes.items.find((one) => addressesOf(one).some((address) => machine.addresses.includes(address))) ??
-    nodes.items[0];
+    wanted === undefined
+      ? (machinesNode(nodes.items, machineAddresses) ?? nodes.items[0])
+      : namedNode(nodes.items, wanted);
   const zone = node?.metadata.labels?.[ZONE_LABEL];
   const name = node?.metadata.name;
-  const nodeAddresses = node === undefined ? [] : addressesOf(node);
+  const addresses = node === undefined ? [] : nodeAddresses(node);
   const tracker = createServiceTracker(
-    name === undefined
-      ? {}
-      : { node: { name, addresses: nodeAddresses, ...(zone === undefined ? {} : { zone }) } },
+    name === undefined ? {} : { node: { name, addresses, ...(zone === undefined ? {} : { zone }) } },
   );
   for (const service of services.items) tracker.setService(service);
   for (const slice of slices.items) tracker.setSlice(slice);
@@ -59,11 +52,5 @@ export async function desiredTable(
   );
   const podRanges = [...new Set([...clusterCidrs, ...podCidrs])];
   const table = { ports: tracker.ports, ranges: [...new Set(ranges)], podRanges, routedRanges: clusterCidrs };
-  return { table, node: name, nodeAddresses };
-}
-
-function addressesOf({ status }: Node): string[] {
-  return (status?.addresses ?? [])
-    .filter(({ type }) => type === "InternalIP" || type === "ExternalIP")
-    .map(({ address }) => address);
+  return { table, node: name, nodeAddresses: addresses };
 }
