@@ -41,6 +41,9 @@ const KERNEL_SERVICE_CIDR = cidr("10.96.0.0/16");
 /** Without root only addresses of 127/8 can be listened on. */
 const LOOPBACK_SERVICE_CIDR = cidr("127.96.0.0/16");
 
+/** Flows of a removed endpoint move within 100 ms; a look for them takes the kernel 10 ms. */
+const UDP_CUT_INTERVAL = 30;
+
 /**
  * `handover` is where a userspace proxy gets the listening sockets of the process before it, and leaves its own.
  * Throws DataPlaneError, with its remedy, if the one that was asked for cannot work here.
@@ -73,7 +76,7 @@ export async function chooseDataPlane(
     };
   if (choice === "userspace") return userspace("");
   try {
-    const nftables = await createNftablesDataPlane({ ...where, log });
+    const nftables = await createNftablesDataPlane({ ...where, log, cutInterval: UDP_CUT_INTERVAL });
     return {
       dataPlane: withLoopbackNodePorts(nftables, { ...where, log, onProblem: problems.add }),
       problems,

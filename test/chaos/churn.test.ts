@@ -54,7 +54,7 @@ test(
     let agent = await lab.startAgent();
     await programmed.until([VIP_HTTP, VIP_STREAM, VIP_DGRAM], churn.ready, 1000);
     const [requests, streams] = [lab.requests(), lab.streams()];
-    await streams.call("openStreams", { ...VIP_STREAM, count: 1000, interval: 1000 });
+    await streams.call("openStreams", { ...VIP_STREAM, count: 1000, interval: 2000 });
     await streams.call("openFlows", { ...VIP_DGRAM, count: 200, interval: 400 });
 
     await requests.call("start", REQUESTS);

@@ -34,14 +34,20 @@ import { rebuild, reconcile } from "./reconcile.ts";
 import { explain } from "./refusal.ts";
 import { ensureRoutes, removeRoutes } from "./route.ts";
 import { table as ourTable } from "./sets.ts";
+import { portsToCut, UdpCuts } from "./udp-cuts.ts";
 import type { FlowPort } from "./udp-flows.ts";
-import { cutStaleFlows, isUdp, removedPort } from "./udp-flows.ts";
+import { cutStaleFlows, isUdp } from "./udp-flows.ts";
 
 export interface NftablesDataPlaneOptions {
   /** What {@link NftablesDataPlaneControls.setMasqueradeBridges} would be told first. @default {none} */
   readonly masqueradeBridges?: readonly BridgePair[];
   /** How often to make sure that no change was missed, in milliseconds. @default {30_000} */
   readonly verifyInterval?: number;
+  /**
+   * UDP flows are cut at most once in so many milliseconds, so that many changes in a row do not take the whole processor:
+   * those of a change that comes sooner are cut when the time is over, not when `apply` resolves. @default {0}
+   */
+  readonly cutInterval?: number;
   readonly log?: Log;
 }
 
@@ -88,6 +94,7 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
   readonly #isLocal: (address: Ip) => boolean;
   readonly #loopback: LoopbackRouting | undefined;
   readonly #log: Log;
+  readonly #cuts: UdpCuts;
   /** What should be there; undefined before the first sync and after cleanup. */
   #table: (ServiceTable & { ports: Map<VirtualPortKey, VirtualPort> }) | undefined;
   #programmed: Programmed | undefined;
@@ -114,6 +121,10 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
     this.#bridges = options.masqueradeBridges ?? [];
     this.#resources = resources;
     this.#log = options.log ?? silentLog;
+    this.#cuts = new UdpCuts(options.cutInterval ?? 0, (due) => {
+      const ports = this.#programmed?.ports;
+      this.#cutFlows(Array.from(due, ([key, removed]) => ports?.get(key) ?? removed));
+    });
     this.#isLocal = parts.isLocal ?? (() => false);
     if (parts.loopback !== undefined)
       this.#loopback = new LoopbackRouting({
@@ -140,7 +151,7 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
     }
     const plan = planDelta(programmed, delta);
     merge(table.ports, delta);
-    const udp = changedUdpPorts(programmed, plan);
+    const udp = portsToCut(programmed, plan);
     const needsLoopback = nodePorts(programmed, plan) > 0;
     // Nothing is routed any more before nothing is guarded any more.
     if (!needsLoopback) this.#loopback?.update(false);
@@ -151,7 +162,7 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
     } else {
       commitPlan(programmed, plan);
       if (needsLoopback) this.#loopback?.update(true);
-      this.#cutFlows(udp);
+      this.#cuts.add(udp);
     }
     if (this.#changes === undefined && !(await this.#watch())) this.#reconcile();
   }
@@ -205,6 +216,7 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    this.#cuts[Symbol.dispose]();
     this.#loopback?.[Symbol.dispose]();
     this.#unwatch();
     await this.#resources.disposeAsync();
@@ -284,6 +296,7 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
       if (written > 0) this.#log.info({ kept, written }, "programmed table inet fairlead");
       this.#loopback?.adopt(kernel);
       this.#loopback?.update(desired.programmed.counts.nodePorts.has("4"));
+      this.#cuts.clear();
       this.#cutFlows([...desired.programmed.ports.values(), ...removedPorts(kernel, desired)].filter(isUdp));
       return { kept, written };
     }
@@ -360,17 +373,6 @@ function elementCount(commands: readonly Command[]): number {
 function merge(ports: Map<VirtualPortKey, VirtualPort>, delta: TableDelta): void {
   for (const key of delta.remove) ports.delete(key);
   for (const port of delta.set) ports.set(virtualPortKey(port), port);
-}
-
-/** The UDP ports that a plan changes, as they will be. */
-function changedUdpPorts(programmed: Programmed, plan: Plan): FlowPort[] {
-  const changed: FlowPort[] = [];
-  for (const [key, port] of plan.ports) {
-    const before = programmed.ports.get(key);
-    const now = port ?? (before === undefined ? undefined : removedPort(before.version, before.key));
-    if (now !== undefined && isUdp(now)) changed.push(now);
-  }
-  return changed;
 }
 
 /** How many IPv4 node ports there will be. */

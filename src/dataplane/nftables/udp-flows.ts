@@ -48,6 +48,20 @@ export function removedPort(version: IpVersion, key: Uint8Array): FlowPort {
   return { version, key, isNode, all: NO_CHOICE, external: undefined };
 }
 
+/**
+ * Whether flows may end elsewhere than they should now that the port is another: if it was not there, or some clients have lost an
+ * endpoint. An endpoint more is no reason.
+ */
+export function mayHaveStaleFlows(
+  before: Pick<FlowPort, "all" | "external"> | undefined,
+  now: Pick<FlowPort, "all" | "external">,
+): boolean {
+  if (before === undefined) return true;
+  const loses = (had: FlowPort["all"], has: FlowPort["all"]): boolean =>
+    !new Set(had.slots).isSubsetOf(new Set(has.slots));
+  return loses(before.all, now.all) || loses(before.external ?? before.all, now.external ?? now.all);
+}
+
 function addressLength(version: IpVersion): 4 | 16 {
   return version === 4 ? 4 : 16;
 }
