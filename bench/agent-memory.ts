@@ -1,11 +1,13 @@
 /**
- * What the agent's heap holds for each 1,000 services of four endpoints: the objects as an API server sends them (the
- * informers' caches), the tracker's table, and what the nftables data plane knows of the kernel. Beside it: the JSON
- * that these objects are. Needs root for the data plane's part. Run with --expose-gc, as `npm run bench` does.
+ * What the agent's heap holds for each 1,000 services of four endpoints: what its informers keep of the objects, the
+ * table made of them, and what the nftables data plane knows of the kernel. Beside it: the objects whole, and their JSON. Needs root for the data plane's part. Run with --expose-gc, as `npm run bench` does.
  */
 import type { EndpointSlice } from "../src/api/endpointslice/type.ts";
 import type { Service } from "../src/api/service/type.ts";
-import { createServiceTracker, type ServiceTracker } from "../src/dataplane/service-table.ts";
+import { serviceKind } from "../src/api/service/kind.ts";
+import type { Client } from "../src/client/client.ts";
+import type { DataPlane } from "../src/dataplane/dataplane.ts";
+import { type Agent, startAgent } from "../src/agent/agent.ts";
 import { benchNetns, openDataPlane, requireRoot } from "./lab-dataplane.ts";
 
 requireRoot();
@@ -80,45 +82,79 @@ function slice(n: number): EndpointSlice {
   };
 }
 
-/** The objects of an answer, parsed as the client does. */
-function parsed<T>(make: (n: number) => T, count: number): { objects: T[]; bytes: number } {
-  const text = JSON.stringify(Array.from({ length: count }, (_, n) => make(n)));
-  return { objects: JSON.parse(text) as T[], bytes: text.length };
-}
+const [serviceTexts, sliceTexts] = [service, slice].map((make) =>
+  Array.from({ length: SERVICES }, (_, n) => JSON.stringify(make(n))),
+) as [string[], string[]];
 
-function track(services: readonly Service[], slices: readonly EndpointSlice[]): ServiceTracker {
-  const tracker = createServiceTracker({ node: { name: "node-0", zone: "zone-0" } });
-  for (const object of services) tracker.setService(object);
-  for (const object of slices) tracker.setSlice(object);
-  tracker.take();
-  return tracker;
+/** An API server's answers, parsed as the client does: what is read of them is all that stays. */
+const server = {
+  async list(kind: { readonly plural: string }) {
+    const texts = kind.plural === serviceKind.plural ? serviceTexts : sliceTexts;
+    return {
+      metadata: { resourceVersion: "1000000" },
+      items: texts.map((text) => JSON.parse(text) as unknown),
+    };
+  },
+  async *watch(_kind: unknown, { signal }: { readonly signal: AbortSignal }) {
+    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    // Nothing happens.
+    yield* [];
+  },
+} as unknown as Client;
+
+/** Does nothing, and keeps nothing. */
+const noDataPlane: DataPlane = {
+  name: "none",
+  sync: async () => ({ kept: 0, written: 0 }),
+  apply: async () => {},
+  cleanup: async () => {},
+  [Symbol.asyncDispose]: async () => {},
+};
+
+async function agentOf(signal: AbortSignal): Promise<Agent> {
+  const agent = startAgent({
+    client: server,
+    dataPlane: noDataPlane,
+    nodeName: "node-0",
+    ranges: { ranges: [] },
+    signal,
+  });
+  await agent.ready;
+  return agent;
 }
 
 // What is compiled and cached at first use is not the services'.
-track(parsed(service, 500).objects, parsed(slice, 500).objects);
+const first = new AbortController();
+const warm = await agentOf(first.signal);
+first.abort();
+await warm.done;
 
+const wire = [...serviceTexts, ...sliceTexts].reduce((sum, text) => sum + text.length, 0);
+const end = new AbortController();
+const before = await heapBytes();
+const whole = [...serviceTexts, ...sliceTexts].map((text) => JSON.parse(text) as unknown);
+const objects = (await heapBytes()) - before;
+// Alive until here.
+whole.length = 0;
 const empty = await heapBytes();
-const services = parsed(service, SERVICES);
-const slices = parsed(slice, SERVICES);
-const wire = services.bytes + slices.bytes;
-const withObjects = await heapBytes();
-const tracker = track(services.objects, slices.objects);
-const withTracker = await heapBytes();
+const agent = await agentOf(end.signal);
+const withAgent = await heapBytes();
 using netns = await benchNetns("memory");
 await using dataPlane = await openDataPlane(netns);
 const idle = await heapBytes();
-await dataPlane.sync({ ports: tracker.ports, ranges: ["10.96.0.0/16"] });
+await dataPlane.sync({ ...agent.table(), ranges: ["10.96.0.0/16"] });
 const withDataPlane = await heapBytes();
 
 const each = (bytes: number): string => `${(bytes / 2 ** 20 / (SERVICES / 1000)).toFixed(2)} MiB`;
-const total = withDataPlane - idle + withTracker - empty;
+const total = withDataPlane - idle + withAgent - empty;
 console.log(
-  `heap for 1,000 services of ${ENDPOINTS} endpoints: ${each(total)}, ${(total / wire).toFixed(2)} of their JSON; ` +
+  `heap for 1,000 services of ${ENDPOINTS} endpoints: ${each(total)}, ${(total / wire).toFixed(2)} of their JSON, ` +
+    `${(total / objects).toFixed(2)} of the objects that it makes; ` +
     `target at most ${TARGET} MiB${total / 2 ** 20 / (SERVICES / 1000) <= TARGET ? "" : ": MISSED"}`,
 );
 console.log(
-  `  objects ${each(withObjects - empty)}, tracker ${each(withTracker - withObjects)}, ` +
-    `data plane ${each(withDataPlane - idle)} (JSON: ${each(wire)})`,
+  `  informers and table ${each(withAgent - empty)}, data plane ${each(withDataPlane - idle)} (JSON ${each(wire)}, as objects ${each(objects)})`,
 );
-// Alive until here.
-if (services.objects.length !== slices.objects.length) throw new Error("the objects are gone");
+if (agent.services() !== SERVICES) throw new Error("the services are gone");
+end.abort();
+await agent.done;

@@ -5,8 +5,12 @@
  * The first thing it does to the data plane is one whole sync, when everything is known: a half-known table would
  * take endpoints away. After that each turn of the event loop that brings changes makes one delta.
  */
-import type { EndpointSlice } from "../api/endpointslice/type.ts";
 import { endpointSliceKind } from "../api/endpointslice/kind.ts";
+import {
+  type EndpointSlice,
+  SERVICE_NAME_LABEL,
+  TRIGGER_TIME_ANNOTATION,
+} from "../api/endpointslice/type.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import type { Service } from "../api/service/type.ts";
 import { ApiError } from "../api/api-error.ts";
@@ -18,12 +22,14 @@ import { type Informer, startInformer } from "../client/informer.ts";
 import type { DataPlane, SyncReport } from "../dataplane/dataplane.ts";
 import { OURS_SELECTOR } from "../dataplane/service-ports.ts";
 import type { HealthCheckPorts } from "../dataplane/health-check-ports.ts";
+import { createNeededFields } from "../dataplane/needed-fields.ts";
 import type { NodeView } from "../dataplane/node-view.ts";
 import { createServiceTracker, type VirtualPortConflict } from "../dataplane/service-table.ts";
 import type { ServiceTable } from "../dataplane/table.ts";
 import { createServiceReports } from "./service-reports.ts";
 
-const TRIGGER_TIME_ANNOTATION = "endpoints.kubernetes.io/last-change-trigger-time";
+/** What was changed so many milliseconds before the start, or less, may be told of for the first time after it. */
+const NEWS_AGE = 60_000;
 
 /** One commit to the data plane. Durations in milliseconds. */
 export interface Programmed {
@@ -223,8 +229,17 @@ export function startAgent(options: AgentOptions): Agent {
     ...(options.serverBackoff !== undefined && { backoff: options.serverBackoff }),
     onFailure: sayRights,
   };
-  const services: Informer<Service> = startInformer({ ...shared, kind: serviceKind });
-  const slices: Informer<EndpointSlice> = startInformer({ ...shared, kind: endpointSliceKind });
+  const needed = createNeededFields({ nodeName, since: Date.now() - NEWS_AGE });
+  const services: Informer<Service> = startInformer({
+    ...shared,
+    kind: serviceKind,
+    transform: needed.service,
+  });
+  const slices: Informer<EndpointSlice> = startInformer({
+    ...shared,
+    kind: endpointSliceKind,
+    transform: needed.slice,
+  });
   const reports = createServiceReports({
     tracker,
     serviceByKey: (key) => services.getByKey(key),
@@ -256,6 +271,8 @@ export function startAgent(options: AgentOptions): Agent {
     onUpdate(slice, old) {
       const [trigger, before] = [triggerTime(slice), triggerTime(old)];
       if (trigger !== undefined && trigger !== before) triggers.push(trigger);
+      if (slice.metadata.labels?.[SERVICE_NAME_LABEL] !== old.metadata.labels?.[SERVICE_NAME_LABEL])
+        tracker.removeSlice(old);
       tracker.setSlice(slice);
       changed("endpoints");
     },

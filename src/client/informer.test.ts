@@ -69,6 +69,36 @@ test("the first list and every later event reach cache and handlers", async () =
   assert.deepEqual(Array.from(informer.byIndex("label", "app=web").keys()), ["default/b"]);
 });
 
+test("what a transform leaves is all that is kept and handed out, and objects are told apart all the same", async () => {
+  for (const watchList of [false, true]) {
+    const api = createMemoryApi();
+    const labelled = (name: string, port = 80): Service => service(name, { app: "web" }, port);
+    api.put(serviceKind, labelled("a"));
+    const transform = ({ metadata: { namespace, name, resourceVersion, uid }, spec }: Service): Service => ({
+      metadata: { namespace: namespace!, name: name!, resourceVersion: resourceVersion!, uid: uid! },
+      ...(spec !== undefined && { spec }),
+    });
+    await using scope = informed(api, { transform, watchList });
+    const { informer, seen } = scope;
+    await informer.synced;
+    informer.observe(api.put(serviceKind, labelled("b")));
+    api.put(serviceKind, labelled("a", 81));
+    api.remove(serviceKind, { namespace: "default", name: "a" });
+    informer.forget(
+      api.remove(serviceKind, { namespace: "default", name: "b" }) ?? informer.get("default", "b")!,
+    );
+    api.put(serviceKind, labelled("c"));
+    await until(() => seen.includes("+c"));
+    assert.deepEqual(seen.toSorted(), ["+a", "+b", "+c", "-a 81", "-b 80", "~a 80"]);
+    assert.deepEqual(Object.keys(informer.get("default", "c")!.metadata).sort(), [
+      "name",
+      "namespace",
+      "resourceVersion",
+      "uid",
+    ]);
+  }
+});
+
 test("a handler that comes late gets what is there, one that fails harms nobody, one disposed gets nothing", async () => {
   const api = createMemoryApi();
   api.put(serviceKind, service("a"));

@@ -37,6 +37,11 @@ export interface InformerOptions<T extends KubeObject, I extends string> {
   readonly onFailure?: (error: unknown) => void;
   /** Between attempts while the server fails. */
   readonly backoff?: BackoffOptions;
+  /**
+   * What is kept of an object, as soon as it is received: handlers get that too. Namespace, name and resourceVersion
+   * are needed; without the uid, an object of the same name made anew in a gap is an update. @default {all}
+   */
+  readonly transform?: (object: T) => T;
   /** Objects a page of the first list. @default 500, as client-go */
   readonly pageSize?: number;
   /**
@@ -75,6 +80,7 @@ export function startInformer<T extends KubeObject, I extends string = never>(
   options: InformerOptions<T, I>,
 ): Informer<T, I> {
   const { client, kind, signal, log = silentLog, pageSize = 500, shortWatch = 1000 } = options;
+  const { transform = (object) => object } = options;
   const cache = new ObjectCache<T, I>(options.indexes ?? ({} as Record<I, IndexFunction<T>>));
   const handlers = new Set<InformerHandler<T>>();
   const synced = Promise.withResolvers<void>();
@@ -152,8 +158,8 @@ export function startInformer<T extends KubeObject, I extends string = never>(
 
   function apply(event: WatchEvent<T>): void {
     version = event.object.metadata.resourceVersion ?? version;
-    if (event.type === "DELETED") drop(event.object);
-    else if (event.type !== "BOOKMARK") put(event.object);
+    if (event.type === "DELETED") drop(transform(event.object));
+    else if (event.type !== "BOOKMARK") put(transform(event.object));
   }
 
   /** Makes the cache what the server listed at `listed`. */
@@ -180,7 +186,7 @@ export function startInformer<T extends KubeObject, I extends string = never>(
     const items: T[] = [];
     let page = await client.list(kind, { ...query, limit: pageSize });
     for (;;) {
-      for (const item of page.items) items.push(item);
+      for (const item of page.items) items.push(transform(item));
       const next = page.metadata.continue;
       if (next === undefined || next === "" || signal.aborted) break;
       try {
@@ -238,7 +244,7 @@ export function startInformer<T extends KubeObject, I extends string = never>(
           replace(begun, event.object.metadata.resourceVersion);
           begun = undefined;
           failures = 0;
-        } else if (event.type !== "BOOKMARK") begun.push(event.object);
+        } else if (event.type !== "BOOKMARK") begun.push(transform(event.object));
       }
     } catch (error) {
       if (begun === undefined || !isUnknownRequest(error)) throw error;
@@ -329,11 +335,11 @@ export function startInformer<T extends KubeObject, I extends string = never>(
       };
     },
     observe(object) {
-      if ((compareVersions(object.metadata.resourceVersion, version) ?? -1) > 0) put(object);
+      if ((compareVersions(object.metadata.resourceVersion, version) ?? -1) > 0) put(transform(object));
     },
     forget(object) {
       const old = cache.getByKey(keyOf(object));
-      if (old === undefined || old.metadata.uid !== object.metadata.uid) return;
+      if (old === undefined || old.metadata.uid !== transform(object).metadata.uid) return;
       if (old.metadata.uid !== undefined) forgotten.add(old.metadata.uid);
       remove(old);
     },

@@ -17,7 +17,7 @@ import { sameChoice } from "./same-meaning.ts";
 import { type Balance, type Choice, NODE_ADDRESS, type VirtualPort, type VirtualPortType } from "./table.ts";
 
 /** Services with one of these labels are somebody else's to program (KEP-2447; well-known labels). */
-const NOT_OURS_LABELS = [
+export const NOT_OURS_LABELS = [
   "service.kubernetes.io/headless",
   "service.kubernetes.io/service-proxy-name",
 ] as const;
@@ -58,8 +58,15 @@ export interface ServiceReading {
   readonly problems: readonly string[];
 }
 
-/** undefined if the Service is nothing to this data plane: without a virtual address, or somebody else's. */
-export function readService(service: Service, node: NodeView | undefined): ServiceReading | undefined {
+/**
+ * undefined if the Service is nothing to this data plane: without a virtual address, or somebody else's. `name` is
+ * "namespace/name", of whoever has it at hand.
+ */
+export function readService(
+  service: Service,
+  node: NodeView | undefined,
+  name = `${service.metadata.namespace}/${service.metadata.name}`,
+): ServiceReading | undefined {
   const { spec, metadata } = service;
   if (spec === undefined || spec.type === "ExternalName") return undefined;
   if (NOT_OURS_LABELS.some((label) => metadata.labels?.[label] !== undefined)) return undefined;
@@ -70,7 +77,7 @@ export function readService(service: Service, node: NodeView | undefined): Servi
   const externalLocal = isReachedFromOutside(service) && spec.externalTrafficPolicy === "Local";
   const checked = externalLocal && spec.type === "LoadBalancer" ? (spec.healthCheckNodePort ?? 0) : 0;
   return {
-    name: `${metadata.namespace}/${metadata.name}`,
+    name,
     families: clusterIps.map((clusterIp) => frontendsOf(service, clusterIp, node)),
     ports: spec.ports ?? [],
     balance: policy,

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { Endpoint, EndpointSlice } from "../api/endpointslice/type.ts";
+import { type Endpoint, type EndpointSlice, SERVICE_NAME_LABEL } from "../api/endpointslice/type.ts";
 import type { Service, ServiceSpec } from "../api/service/type.ts";
 import type { NodeView } from "./node-view.ts";
+import { createNeededFields } from "./needed-fields.ts";
 import { portText, serviceOf, sliceOf } from "./service-fixture.ts";
 import { readService, virtualPorts as portsOf } from "./service-ports.ts";
 import { createServiceTracker, type ServiceTracker } from "./service-table.ts";
@@ -186,6 +187,7 @@ test("a delta has what changed and nothing else", () => {
   assert.equal(tracker.changed, 1);
   assert.deepEqual(tracker.take(), { set: [], remove: [] });
   // The slice is given to another service.
+  tracker.removeSlice(slice("b", "web", "10.0.0.2"));
   tracker.setSlice(slice("b", "other", "10.0.0.2"));
   tracker.setService(service("web", { ports: [{ port: 81 }] }));
   const moved = tracker.take();
@@ -264,13 +266,16 @@ test("deltas add up to what a table made afresh says, in any order of changes", 
           tracker.setService(object);
           services.set(name, object);
         } else if (kind === "slice") {
+          const before = slices.get(name);
+          if (before?.metadata.labels?.[SERVICE_NAME_LABEL] !== of && before !== undefined)
+            tracker.removeSlice(before);
           tracker.setSlice(its);
           slices.set(name, its);
         } else if (kind === "no service") {
           tracker.removeService(object);
           services.delete(name);
         } else if (kind === "no slice") {
-          tracker.removeSlice(its);
+          tracker.removeSlice(slices.get(name) ?? its);
           slices.delete(name);
         } else if (kind === "node") {
           ({ node } = more);
@@ -280,8 +285,10 @@ test("deltas add up to what a table made afresh says, in any order of changes", 
       follow(tracker, told);
       assert.deepEqual(tracker.take(), { set: [], remove: [] }, "nothing happened since");
       const fresh = createServiceTracker(node === undefined ? {} : { node });
-      for (const its of slices.values()) fresh.setSlice(its);
-      for (const object of Array.from(services.values()).reverse()) fresh.setService(object);
+      // Nor does what is left out.
+      const needed = createNeededFields({ nodeName: node?.name ?? "", since: 0 });
+      for (const its of slices.values()) fresh.setSlice(needed.slice(its));
+      for (const object of Array.from(services.values()).reverse()) fresh.setService(needed.service(object));
       fresh.take();
       assert.deepEqual(
         Array.from(told.values(), portText).sort(),

@@ -9,7 +9,7 @@ import type { Service } from "../api/service/type.ts";
 import { createHealthChecks, type HealthCheckPorts } from "./health-check-ports.ts";
 import { type NodeView, sameNode } from "./node-view.ts";
 import { sameMeaning } from "./same-meaning.ts";
-import { readService, type ServiceReading, virtualPorts } from "./service-ports.ts";
+import { readService, virtualPorts } from "./service-ports.ts";
 import { readSlice, type SliceReading } from "./slice-endpoints.ts";
 import {
   type ServiceTable,
@@ -34,8 +34,12 @@ export interface ServiceTracker {
   /** Adds or replaces. */
   setService(service: Service): void;
   removeService(service: Service): void;
-  /** Adds or replaces. Slices without a service's name are nobody's. */
+  /**
+   * Adds or replaces. Slices without a Service's name are nobody's. One that had another Service's before is to be
+   * removed as it was.
+   */
   setSlice(slice: EndpointSlice): void;
+  /** Whose it is, is what its label says. */
   removeSlice(slice: EndpointSlice): void;
   /** The node that the table is for, or what is known of it, is another. What that changes is in the next `take`. */
   setNode(node: NodeView | undefined): void;
@@ -61,153 +65,176 @@ export interface ServiceTrackerOptions {
   readonly node?: NodeView;
 }
 
-interface KnownService {
-  readonly object: Service;
-  readonly reading: ServiceReading | undefined;
+/** What is known of a Service, or of slices whose Service is not here. Lean: there are as many as Services. */
+interface Known {
+  readonly name: Key;
+  object: Service | undefined;
+  /** Nearly always just one. */
+  slices: readonly EndpointSlice[];
+  /**
+   * Of a Service with several slices, what each says: a change of one does not read the others again. A single slice
+   * is not worth the memory.
+   */
+  readings: ReadonlyMap<EndpointSlice, SliceReading> | undefined;
+  /** What it was last found to want. */
+  wanted: readonly VirtualPort[];
 }
 
 export function createServiceTracker(options: ServiceTrackerOptions = {}): ServiceTracker {
   let node = options.node;
-  const services = new Map<Key, KnownService>();
-  const slices = new Map<Key, Map<Key, EndpointSlice>>();
-  /**
-   * Of services with several slices, what each says: a change of one does not read the others again. A single slice
-   * is not worth the memory.
-   */
-  const readings = new Map<Key, SliceReading>();
-  /** Which service each slice is filed under: its label may change. */
-  const owners = new Map<Key, Key>();
-  const dirty = new Set<Key>();
-  /** What each service was last found to want. */
-  const wanted = new Map<Key, readonly VirtualPort[]>();
-  /** The same by key: of each service at most one, and nearly always just one. */
-  const claims = new Map<VirtualPortKey, VirtualPort[]>();
-  const conflicts = new Map<VirtualPortKey, VirtualPortConflict>();
+  const services = new Map<Key, Known>();
+  const dirty = new Set<Known>();
   /** What the data plane was last told. */
   const current = new Map<VirtualPortKey, VirtualPort>();
+  /** All who want a key, where that is more than one Service. */
+  const rivals = new Map<VirtualPortKey, readonly VirtualPort[]>();
+  const conflicts = new Map<VirtualPortKey, VirtualPortConflict>();
   const healthChecks = createHealthChecks();
   const problems = new Map<Key, readonly string[]>();
 
-  function setService(object: Service): void {
-    const key = keyOf(object);
-    services.set(key, { object, reading: readService(object, node) });
-    dirty.add(key);
+  function knownOf(name: Key): Known {
+    let known = services.get(name);
+    if (known === undefined) {
+      known = { name, object: undefined, slices: NO_SLICES, readings: undefined, wanted: NO_PORTS };
+      services.set(name, known);
+    }
+    return known;
   }
 
-  function unfile(slice: Key): void {
-    const owner = owners.get(slice);
-    if (owner === undefined) return;
-    owners.delete(slice);
-    readings.delete(slice);
-    const filed = slices.get(owner)!;
-    filed.delete(slice);
-    if (filed.size === 0) slices.delete(owner);
-    dirty.add(owner);
+  function setService(object: Service): void {
+    const known = knownOf(keyOf(object));
+    known.object = object;
+    dirty.add(known);
+  }
+
+  function removeService(object: Service): void {
+    const known = services.get(keyOf(object));
+    if (known === undefined) return;
+    known.object = undefined;
+    dirty.add(known);
   }
 
   function setSlice(object: EndpointSlice): void {
-    const key = keyOf(object);
-    const name = object.metadata.labels?.[SERVICE_NAME_LABEL];
-    const owner = name === undefined || name === "" ? undefined : `${object.metadata.namespace}/${name}`;
-    if (owners.get(key) !== owner) unfile(key);
+    const owner = ownerOf(object);
     if (owner === undefined) return;
-    owners.set(key, owner);
-    let filed = slices.get(owner);
-    if (filed === undefined) slices.set(owner, (filed = new Map()));
-    filed.set(key, object);
-    readings.delete(key);
-    dirty.add(owner);
+    const known = knownOf(owner);
+    known.slices = known.slices.length === 0 ? [object] : [...without(known.slices, object), object];
+    dirty.add(known);
+  }
+
+  function removeSlice(object: EndpointSlice): void {
+    const owner = ownerOf(object);
+    const known = owner === undefined ? undefined : services.get(owner);
+    if (known === undefined) return;
+    const rest = without(known.slices, object);
+    if (rest.length === known.slices.length) return;
+    known.slices = rest;
+    dirty.add(known);
   }
 
   function setNode(next: NodeView | undefined): void {
     if (sameNode(node, next)) return;
     node = next;
-    for (const { object } of services.values()) setService(object);
-    readings.clear();
-  }
-
-  function readingsOf(service: Key): SliceReading[] {
-    const filed = slices.get(service);
-    const found: SliceReading[] = [];
-    for (const [key, object] of filed ?? []) {
-      const reading = readings.get(key) ?? readSlice(object, node);
-      if (reading === undefined) continue;
-      found.push(reading);
-      if (filed!.size > 1) readings.set(key, reading);
+    for (const known of services.values()) {
+      known.readings = undefined;
+      if (known.object !== undefined) dirty.add(known);
     }
-    return found;
   }
 
-  /** Brings the claims of one service up to date; notes the keys it wanted before or wants now. */
-  function restate(service: Key, touched: Set<VirtualPortKey>): void {
+  function readingsOf(known: Known): SliceReading[] {
+    const found = new Map<EndpointSlice, SliceReading>();
+    for (const object of known.slices) {
+      const reading = known.readings?.get(object) ?? readSlice(object, node);
+      if (reading !== undefined) found.set(object, reading);
+    }
+    known.readings = found.size > 1 ? found : undefined;
+    return [...found.values()];
+  }
+
+  /** Brings what one Service wants up to date. Notes what was told of the keys it wanted before or wants now. */
+  function restate(known: Known, told: Map<VirtualPortKey, VirtualPort | undefined>): void {
+    const { name, object } = known;
     const now = new Map<VirtualPortKey, VirtualPort>();
-    const reading = services.get(service)?.reading;
-    const its = reading === undefined ? [] : readingsOf(service);
+    const reading = object === undefined ? undefined : readService(object, node, name);
+    const its = reading === undefined ? [] : readingsOf(known);
     if (reading !== undefined)
       for (const port of virtualPorts(reading, its, node)) {
         const key = virtualPortKey(port);
-        if (!now.has(key)) now.set(key, port);
+        if (now.has(key)) continue;
+        // Nobody keeps two objects of one meaning.
+        const held = current.get(key);
+        now.set(key, held !== undefined && sameMeaning(held, port) ? held : port);
       }
-    healthChecks.set(service, reading, its);
+    healthChecks.set(name, reading, its);
     const sentences = [...(reading?.problems ?? []), ...its.flatMap((slice) => slice.problems)];
-    if (sentences.length === 0) problems.delete(service);
-    else problems.set(service, sentences);
-    for (const port of wanted.get(service) ?? []) {
+    if (sentences.length === 0) problems.delete(name);
+    else problems.set(name, sentences);
+    for (const port of known.wanted) {
       const key = virtualPortKey(port);
-      touched.add(key);
       if (now.has(key)) continue;
-      const others = claims.get(key)!.filter((claim) => claim.service !== service);
-      if (others.length === 0) claims.delete(key);
-      else claims.set(key, others);
+      if (!told.has(key)) told.set(key, current.get(key));
+      claim(key, name, undefined);
     }
     for (const [key, port] of now) {
-      touched.add(key);
-      const held = claims.get(key);
-      const index = held?.findIndex((claim) => claim.service === service) ?? -1;
-      if (held === undefined) claims.set(key, [port]);
-      else if (index < 0) held.push(port);
-      else held[index] = port;
+      if (!told.has(key)) told.set(key, current.get(key));
+      claim(key, name, port);
     }
-    if (now.size === 0) wanted.delete(service);
-    else wanted.set(service, Array.from(now.values()));
+    known.wanted = now.size === 0 ? NO_PORTS : [...now.values()].slice();
+    if (object === undefined && known.slices.length === 0) services.delete(name);
   }
 
-  /** The claims of a key, in the order in which they are granted. */
-  function ranked(key: VirtualPortKey): readonly VirtualPort[] {
-    const held = claims.get(key) ?? [];
-    const objectOf = (claim: VirtualPort) => services.get(claim.service)!.object;
-    return held.length < 2 ? held : held.sort((a, b) => compareAge(objectOf(a), objectOf(b)));
+  /** The Service `name` wants `key` as `port`, or not any more. */
+  function claim(key: VirtualPortKey, name: Key, port: VirtualPort | undefined): void {
+    const held = rivals.get(key);
+    const holder = current.get(key);
+    if (held === undefined && (holder === undefined || holder.service === name)) {
+      if (port === undefined) current.delete(key);
+      else current.set(key, port);
+      return;
+    }
+    const others = (held ?? [holder!]).filter(({ service }) => service !== name);
+    const all = port === undefined ? others : [...others, port];
+    if (all.length > 1) rivals.set(key, all);
+    else {
+      rivals.delete(key);
+      current.set(key, all[0]!);
+    }
+  }
+
+  /** Gives a key that several want to the oldest of them. */
+  function grant(key: VirtualPortKey): void {
+    const held = rivals.get(key);
+    if (held === undefined) {
+      conflicts.delete(key);
+      return;
+    }
+    const age = ({ service }: VirtualPort): Service => services.get(service)!.object!;
+    const [winner, ...others] = held.toSorted((a, b) => compareAge(age(a), age(b)));
+    current.set(key, winner!);
+    conflicts.set(key, { key, winner: winner!.service, losers: others.map(({ service }) => service) });
   }
 
   function take(): TableDelta {
-    const touched = new Set<VirtualPortKey>();
-    for (const service of dirty) restate(service, touched);
+    const told = new Map<VirtualPortKey, VirtualPort | undefined>();
+    for (const known of dirty) restate(known, told);
     dirty.clear();
     const set: VirtualPort[] = [];
     const remove: VirtualPortKey[] = [];
-    for (const key of touched) {
-      const [now, ...others] = ranked(key);
-      if (now === undefined || others.length === 0) conflicts.delete(key);
-      else conflicts.set(key, { key, winner: now.service, losers: others.map(({ service }) => service) });
-      const before = current.get(key);
-      if (now === undefined) {
-        if (current.delete(key)) remove.push(key);
-      } else if (before === undefined || !sameMeaning(before, now)) {
-        current.set(key, now);
-        set.push(now);
-      }
+    for (const [key, before] of told) {
+      grant(key);
+      const now = current.get(key);
+      if (now === before) continue;
+      if (now === undefined) remove.push(key);
+      else if (before === undefined || !sameMeaning(before, now)) set.push(now);
     }
     return { set, remove };
   }
 
   return {
     setService,
-    removeService(service) {
-      services.delete(keyOf(service));
-      dirty.add(keyOf(service));
-    },
+    removeService,
     setSlice,
-    removeSlice: (slice) => unfile(keyOf(slice)),
+    removeSlice,
     setNode,
     get changed() {
       return dirty.size;
@@ -218,6 +245,23 @@ export function createServiceTracker(options: ServiceTrackerOptions = {}): Servi
     healthCheckPorts: () => healthChecks.ports(),
     problems,
   };
+}
+
+const NO_SLICES: readonly EndpointSlice[] = [];
+const NO_PORTS: readonly VirtualPort[] = [];
+
+/** The slices but for the one of that name. A slice's Service is in its own namespace. */
+function without(
+  slices: readonly EndpointSlice[],
+  { metadata: { name } }: EndpointSlice,
+): readonly EndpointSlice[] {
+  return slices.filter(({ metadata }) => metadata.name !== name);
+}
+
+/** undefined: nobody's. */
+function ownerOf({ metadata: { namespace, labels } }: EndpointSlice): Key | undefined {
+  const name = labels?.[SERVICE_NAME_LABEL];
+  return name === undefined || name === "" ? undefined : `${namespace}/${name}`;
 }
 
 function keyOf({ metadata: { namespace, name } }: Service | EndpointSlice): Key {

@@ -53,3 +53,5 @@ export interface EndpointSlice extends KubeObject {
 /** The label that ties a slice to its Service. */
 export const SERVICE_NAME_LABEL = "kubernetes.io/service-name";
 export const MANAGED_BY_LABEL = "endpointslice.kubernetes.io/managed-by";
+/** When what the slice says of last was changed, RFC 3339: how long it took from there can be measured. */
+export const TRIGGER_TIME_ANNOTATION = "endpoints.kubernetes.io/last-change-trigger-time";
