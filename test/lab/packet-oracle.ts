@@ -90,6 +90,16 @@ function expected(table: TableCase, packet: Packet, arrival: Arrival, host: Host
   return { shares, narrowed: balance !== "random" || affinity !== undefined };
 }
 
+/** TCP of another host that is an endpoint. */
+function isStrayAnswer({ ports }: TableCase, { protocol, source }: Packet, { from }: Arrival): boolean {
+  const choices = ports.flatMap((port) => [port, ...(port.external === undefined ? [] : [port.external])]);
+  return (
+    protocol === "TCP" &&
+    from === "network" &&
+    choices.some(({ backends }) => backends.some(({ address }) => address === source))
+  );
+}
+
 function to({ destination, destinationPort }: Packet): { address: string; port: number } {
   return { address: destination, port: destinationPort };
 }
@@ -132,7 +142,11 @@ export function disagreement(
   const wanted = expected(table, packet, arrival, host);
   const texts = [...wanted.shares.keys()];
   if (!mayBegin(packet.protocol, packet.tcpFlags ?? ["SYN"])) {
-    // What belongs to no connection is not translated; where that would be, or a refusal, it is dropped.
+    // What belongs to no connection is not translated; where that would be, or a refusal, it is dropped, and from endpoints.
+    if (isStrayAnswer(table, packet, arrival)) {
+      const isGone = [...got.keys()].every((text) => text === "dropped" || text === STOPPED);
+      return isGone ? undefined : complain("dropped");
+    }
     const itself = `${formatEndpoint(to(packet))} from `;
     const isUntouched = texts.every((text) => text.startsWith(itself) || text === STOPPED);
     return isUntouched || [...got.keys()].join() === "dropped" ? undefined : complain("dropped");

@@ -195,6 +195,28 @@ const known = (chain: string): Rule[] => [
   ),
 ];
 
+/**
+ * What an endpoint sends outside of its connections is not translated back: its client would know nothing of a connection
+ * with that address, and answer with a reset that ends the endpoint's (kubernetes issue 74839).
+ */
+function strayAnswers(version: IpVersion): Rule {
+  const saddr = (at: number): Expression => field(`${IP[version]} saddr`, reg(at));
+  return rule(
+    "filter-prerouting",
+    [
+      ctHas("state", CT_STATE.invalid),
+      meta("l4proto", reg(0)),
+      equals(reg(0), Uint8Array.of(L4_PROTOCOL.tcp)),
+      isIp[version](),
+      saddr(0),
+      saddr(WORDS[version]),
+      lookup(`self${version}`, reg(0)),
+      verdict("drop"),
+    ],
+    "a stray segment of an endpoint: the client's reset would end its connection",
+  );
+}
+
 /** The loopback interface is the first of every namespace. */
 const LOOPBACK_INDEX = hostBytes(1);
 
@@ -245,6 +267,8 @@ export const rules: readonly Rule[] = [
     [toGuarded, verdict("drop")],
     "route_localnet is for node ports on 127.0.0.1 alone (CVE-2020-8558)",
   ),
+  strayAnswers(4),
+  strayAnswers(6),
   rule("filter-prerouting", [jump("unserved")]),
   ...known("filter-output"),
   rule("filter-output", [jump("unserved")]),
