@@ -31,6 +31,8 @@ export interface WatchQuery extends Omit<ListQuery, "limit" | "continue"> {
   readonly sendInitialEvents?: boolean;
   readonly resourceVersionMatch?: "NotOlderThan";
   readonly signal: AbortSignal;
+  /** Called when the server has taken the watch on: events may be long in coming. */
+  readonly onOpen?: () => void;
 }
 
 export type WatchEvent<T extends KubeObject> =

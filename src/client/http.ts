@@ -112,7 +112,7 @@ export function createHttpClient(config: HttpClientConfig): HttpClient {
 
   async function* watch<T extends KubeObject>(
     kind: Kind<T>,
-    { namespace, signal, ...query }: WatchQuery,
+    { namespace, signal, onOpen, ...query }: WatchQuery,
   ): AsyncGenerator<WatchEvent<T>, void> {
     if (signal.aborted) return;
     try {
@@ -127,6 +127,7 @@ export function createHttpClient(config: HttpClientConfig): HttpClient {
         },
         signal,
       });
+      onOpen?.();
       for await (const line of lines(response)) yield watchEvent(kind, parse(line) as RawWatchEvent<T>);
     } catch (error) {
       // Cut short by the caller: an end, not a failure.

@@ -29,10 +29,11 @@ export function createInProcessClient(registry: Registry, user: string | CallCon
 
     async *watch<T extends KubeObject>(
       kind: Kind<T>,
-      { signal, ...query }: WatchQuery,
+      { signal, onOpen, ...query }: WatchQuery,
     ): AsyncGenerator<WatchEvent<T>, void> {
       if (signal.aborted) return;
       const watch = await registry.watch(kind, { ...query, allowBookmarks: true });
+      onOpen?.();
       const close = (): void => watch.close();
       signal.addEventListener("abort", close, { once: true });
       try {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { silentLog } from "../base/log.ts";
 import type { KubeList, KubeObject } from "../api/meta/type.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import type { Service } from "../api/service/type.ts";
@@ -131,6 +132,18 @@ test("a watch that ends or breaks is resumed without listing again", async () =>
     await until(() => seen.includes(`+${how}`));
   }
   assert.equal(api.calls.list, 1);
+});
+
+test("a server that is there again is told of at once, though nothing has changed there", async () => {
+  const api = createMemoryApi();
+  const said: string[] = [];
+  const log = { ...silentLog, info: (_fields: object, text?: string) => void said.push(text ?? "") };
+  await using scope = informed(api, { log });
+  await scope.informer.synced;
+  api.fail(3);
+  api.cutWatches("error");
+  await until(() => said.includes("following the server again"));
+  assert.deepEqual(scope.seen, []);
 });
 
 test("what was deleted in a gap that cannot be watched is found by listing", async () => {

@@ -211,7 +211,12 @@ export function startInformer<T extends KubeObject, I extends string = never>(
     if (version === undefined) await list();
     const started = performance.now();
     let events = 0;
-    for await (const event of client.watch(kind, { ...query, resourceVersion: version ?? "", signal })) {
+    for await (const event of client.watch(kind, {
+      ...query,
+      resourceVersion: version ?? "",
+      signal,
+      onOpen: heard,
+    })) {
       if (signal.aborted) return true;
       heard();
       apply(event);
@@ -231,6 +236,7 @@ export function startInformer<T extends KubeObject, I extends string = never>(
       resourceVersionMatch: "NotOlderThan",
       sendInitialEvents: true,
       signal: AbortSignal.any([signal, given.signal]),
+      onOpen: heard,
     });
     let begun: T[] | undefined = [];
     try {
@@ -271,7 +277,9 @@ export function startInformer<T extends KubeObject, I extends string = never>(
     const what = err instanceof Error ? err.message : String(err);
     const level = what === said ? "debug" : "warn";
     said = what;
-    log[level]({ err, kind: kind.kind }, "following the server failed, trying again");
+    // What the server or the way to it says is whole without a stack.
+    const why = err instanceof ApiError ? { why: what } : { err };
+    log[level]({ ...why, kind: kind.kind }, "following the server failed, trying again");
   }
 
   function sayRecovery(): void {

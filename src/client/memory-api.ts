@@ -196,6 +196,7 @@ export function createMemoryApi(): MemoryApi {
       };
       query.signal.addEventListener("abort", watcher.wake);
       watchers.add(watcher);
+      query.onOpen?.();
       try {
         while (!query.signal.aborted) {
           if (watcher.next <= compacted && watcher.next <= version)
