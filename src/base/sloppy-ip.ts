@@ -16,6 +16,12 @@ export function parseSloppyIp(text: string): Ip | undefined {
   return address === undefined ? undefined : unmapped(address);
 }
 
+/** The canonical text of `address`, which was read from `text`: the same string if that is it, which takes no memory. */
+export function canonicalText(address: Ip, text: string): string {
+  const canonical = formatIp(address);
+  return canonical === text ? text : canonical;
+}
+
 /** The canonical form of an address in `text`; a text that is none stays as it is. */
 export function canonicalAddress(text: string): string {
   const strict = parseIp(text);

@@ -65,8 +65,9 @@ export function createNeededFields({ nodeName, since }: NeededFieldsOptions): Ne
     const first = addresses.length > 1 ? addresses.slice(0, 1) : addresses;
     const isPlain =
       (conditions?.ready ?? true) && (conditions?.serving ?? true) && !(conditions?.terminating ?? false);
-    // A literal of its own for what most are: it takes no more room than it needs.
-    if (isPlain && node !== nodeName && hints === undefined) return { addresses: first };
+    // Literals of their own for what most are: they take no more room than they need.
+    if (isPlain && hints === undefined)
+      return node === nodeName ? { addresses: first, nodeName } : { addresses: first };
     return {
       addresses: first,
       ...(!isPlain && { conditions: share(conditions!) }),
@@ -94,7 +95,7 @@ export function createNeededFields({ nodeName, since }: NeededFieldsOptions): Ne
           name: name!,
           namespace: share(namespace)!,
           resourceVersion: resourceVersion!,
-          labels: service === undefined ? {} : { [SERVICE_NAME_LABEL]: service },
+          labels: service === undefined ? {} : ownedBy(service),
           ...(needed !== undefined && { annotations: needed }),
         },
         addressType: rest.addressType,
@@ -104,6 +105,11 @@ export function createNeededFields({ nodeName, since }: NeededFieldsOptions): Ne
       };
     },
   };
+}
+
+/** The label written out, not by its constant: an object takes less room so. */
+function ownedBy(service: string): Record<typeof SERVICE_NAME_LABEL, string> {
+  return { "kubernetes.io/service-name": service };
 }
 
 type Share = <Value>(value: Value) => Value;

@@ -7,8 +7,8 @@
  */
 import { type BalancePolicy, readBalance } from "../api/service/balance.ts";
 import type { Service, ServicePort } from "../api/service/type.ts";
-import { formatIp, type Ip, type IpFamily } from "../base/ip.ts";
-import { parseSloppyIp } from "../base/sloppy-ip.ts";
+import type { Ip, IpFamily } from "../base/ip.ts";
+import { canonicalText, parseSloppyIp } from "../base/sloppy-ip.ts";
 import { clusterChoice, localChoice } from "./endpoint-choice.ts";
 import type { NodeView } from "./node-view.ts";
 import { mergeCandidates, type SliceReading } from "./slice-endpoints.ts";
@@ -99,8 +99,13 @@ function isReachedFromOutside({ spec }: Service): boolean {
   return (externalIPs ?? []).length > 0;
 }
 
+interface Address extends Ip {
+  /** Canonical. */
+  readonly text: string;
+}
+
 /** A Service has other addresses only of families in which it has a cluster IP. */
-function frontendsOf(service: Service, clusterIp: Ip, node: NodeView | undefined): FamilyFrontends {
+function frontendsOf(service: Service, clusterIp: Address, node: NodeView | undefined): FamilyFrontends {
   const { family } = clusterIp;
   const inFamily = (ip: Ip) => ip.family === family;
   const externalIps = addressesIn(service.spec?.externalIPs ?? []).filter(inFamily);
@@ -112,23 +117,23 @@ function frontendsOf(service: Service, clusterIp: Ip, node: NodeView | undefined
   return {
     family,
     frontends: [
-      { type: "ClusterIP", address: formatIp(clusterIp) },
+      { type: "ClusterIP", address: clusterIp.text },
       ...vipAddresses.map((ip) => ({
         type: "LoadBalancer" as const,
-        address: formatIp(ip),
+        address: ip.text,
         ...(sourceRanges !== undefined && { sourceRanges }),
       })),
-      ...externalIps.map((ip) => ({ type: "ExternalIP" as const, address: formatIp(ip) })),
+      ...externalIps.map((ip) => ({ type: "ExternalIP" as const, address: ip.text })),
     ],
   };
 }
 
 /** 0.0.0.0 and :: are no addresses of a Service: in the table they stand for the node's, and would take its ports. */
-function addressesIn(texts: readonly string[]): Ip[] {
-  return texts
-    .map(parseSloppyIp)
-    .filter((address) => address !== undefined)
-    .filter(({ value }) => value !== 0n);
+function addressesIn(texts: readonly string[]): Address[] {
+  return texts.flatMap((text) => {
+    const ip = parseSloppyIp(text);
+    return ip === undefined || ip.value === 0n ? [] : [{ ...ip, text: canonicalText(ip, text) }];
+  });
 }
 
 /** How the table calls what a Service's owner chose. A primary with backups is one backend, which needs no balance. */
@@ -172,35 +177,40 @@ export function virtualPorts(
         service.internalLocal || (service.externalLocal && hasOutside)
           ? localChoice(candidates, options)
           : undefined;
-      const common = {
-        service: service.name,
-        portName,
-        protocol,
+      const rest = {
         ...(balance !== undefined && { balance }),
         ...(service.affinity !== undefined && { affinity: service.affinity }),
       };
+      const portOf = (
+        type: VirtualPortType,
+        address: string,
+        number: number,
+        { backends, ...choice }: Choice & Pick<VirtualPort, "external">,
+        ranges: Pick<VirtualPort, "sourceRanges">,
+      ): VirtualPort =>
+        // The fields that all have come first: without others, the object takes just their room.
+        Object.assign(
+          { service: service.name, portName, protocol, type, address, port: number, backends },
+          choice,
+          rest,
+          ranges,
+        );
       const inside: Choice = service.internalLocal ? local! : cluster!;
       const outside: Choice & Pick<VirtualPort, "external"> =
         service.externalLocal && hasOutside && !sameChoice(local!, cluster!)
           ? { ...cluster!, external: local! }
           : cluster!;
       for (const { type, address, sourceRanges } of frontends)
-        found.push({
-          ...common,
-          type,
-          address,
-          port: port.port,
-          ...(type === "ClusterIP" ? inside : outside),
-          ...(sourceRanges !== undefined && { sourceRanges }),
-        });
-      if (nodePort !== 0)
-        found.push({
-          ...common,
-          type: "NodePort",
-          address: NODE_ADDRESS[family],
-          port: nodePort,
-          ...outside,
-        });
+        found.push(
+          portOf(
+            type,
+            address,
+            port.port,
+            type === "ClusterIP" ? inside : outside,
+            sourceRanges === undefined ? {} : { sourceRanges },
+          ),
+        );
+      if (nodePort !== 0) found.push(portOf("NodePort", NODE_ADDRESS[family], nodePort, outside, {}));
     }
   }
   return found;

@@ -5,8 +5,8 @@
 import type { Endpoint, EndpointPort, EndpointSlice } from "../api/endpointslice/type.ts";
 import { DEFAULT_WEIGHT, sliceWeights } from "../api/endpointslice/weights.ts";
 import type { Protocol } from "../api/service/type.ts";
-import { formatIp, type Ip, type IpFamily } from "../base/ip.ts";
-import { parseSloppyIp } from "../base/sloppy-ip.ts";
+import type { Ip, IpFamily } from "../base/ip.ts";
+import { canonicalText, parseSloppyIp } from "../base/sloppy-ip.ts";
 import type { NodeView } from "./node-view.ts";
 import type { Backend } from "./table.ts";
 
@@ -55,9 +55,10 @@ export function readSlice(slice: EndpointSlice, node: NodeView | undefined): Sli
   const endpoints: ReadEndpoint[] = [];
   // A Go server writes an empty list as null.
   for (const endpoint of slice.endpoints ?? []) {
-    const ip = endpoint.addresses[0] === undefined ? undefined : parseSloppyIp(endpoint.addresses[0]);
+    const [text = ""] = endpoint.addresses;
+    const ip = parseSloppyIp(text);
     if (ip?.family !== family) continue;
-    const address = formatIp(ip);
+    const address = canonicalText(ip, text);
     const weight = weights.get(address) ?? DEFAULT_WEIGHT;
     if (weight > 0) endpoints.push(readEndpoint(endpoint, ip, address, weight, node));
   }
@@ -102,12 +103,7 @@ function readPort(
   const suffix = port!.toString(16).padStart(4, "0");
   const candidates = endpoints.map(
     ({ address, order, local, weight, ready, lingering, forZones, forNodes }): Candidate => ({
-      backend: {
-        address,
-        port: port!,
-        ...(weight !== DEFAULT_WEIGHT && { weight }),
-        ...(local && { local }),
-      },
+      backend: backendOf(address, port!, weight, local),
       order: order + suffix,
       ready,
       lingering,
@@ -116,6 +112,12 @@ function readPort(
     }),
   );
   return { name, protocol, candidates: inOrder(candidates) };
+}
+
+/** There are as many as endpoints: a literal for each form takes no more room than it needs, as one with spreads does. */
+function backendOf(address: string, port: number, weight: number, local: boolean): Backend {
+  if (weight !== DEFAULT_WEIGHT) return local ? { address, port, weight, local } : { address, port, weight };
+  return local ? { address, port, local } : { address, port };
 }
 
 /** Of one family all are of one length, so text compares as numbers do. */
@@ -150,12 +152,7 @@ function together(a: Candidate, b: Candidate): Candidate {
   const weight = Math.max(a.backend.weight ?? DEFAULT_WEIGHT, b.backend.weight ?? DEFAULT_WEIGHT);
   const local = a.backend.local === true || b.backend.local === true;
   return {
-    backend: {
-      address: a.backend.address,
-      port: a.backend.port,
-      ...(weight !== DEFAULT_WEIGHT && { weight }),
-      ...(local && { local }),
-    },
+    backend: backendOf(a.backend.address, a.backend.port, weight, local),
     order: a.order,
     ready: a.ready || b.ready,
     lingering: a.lingering || b.lingering,
