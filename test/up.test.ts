@@ -65,6 +65,11 @@ test("each thing that can be wrong at the start is one line that says what, and 
     assert.match(line, new RegExp(String(_running.pid)));
   });
 
+  await t.test("a server that is away", async () => {
+    const line = await refusal(["status", "--kubeconfig", join(dataDir, "kubeconfig")]);
+    assert.match(line, /cannot be reached: .*: is `fairlead up` running there\?/);
+  });
+
   await t.test("a data directory of another version", async () => {
     const database = new DatabaseSync(join(dataDir, "store/store.db"));
     database.exec("PRAGMA user_version = 999");

@@ -23,8 +23,8 @@ async function program(asked: string | undefined): Promise<Command> {
   const commands = one === undefined ? Object.values(COMMANDS) : [one];
   const whole = new Command("fairlead")
     .description(
-      "Kubernetes' Service for any container: a stable virtual IP and load-balanced ports for whatever containers\n" +
-        "carry the labels you choose, kept true within milliseconds as they come and go.",
+      "Kubernetes' Service for any container: a stable virtual IP and load-balanced ports for whatever " +
+        "containers carry the labels you choose, kept true within milliseconds as they come and go.",
     )
     .version(version)
     .showSuggestionAfterError()
@@ -60,6 +60,8 @@ function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const remedy = "remedy" in error && typeof error.remedy === "string" ? error.remedy : undefined;
   if (remedy !== undefined) return `${error.message}: ${remedy}`;
+  if (error.name === "ApiError" && error.cause !== undefined && / cannot be reached: /.test(error.message))
+    return `${error.message}: is \`fairlead up\` running there? The kubeconfig says where (--kubeconfig, else $KUBECONFIG)`;
   // Names rather than classes: a message of these is written for users, whichever layer it comes from.
   if (/^(User|Api|DataPlane|Engine|Kubeconfig|Store\w*|Pki|Bind|TokenFile|AuditLog)Error$/.test(error.name))
     return error.message;

@@ -21,7 +21,10 @@ export function bindError(error: unknown, port: VirtualPort): { message: string;
     case "EADDRNOTAVAIL":
       return {
         message: `cannot listen on ${where}: the address is not one of this machine's`,
-        remedy: "use a --service-cidr inside 127.0.0.0/8, or run as root for the nftables data plane",
+        remedy:
+          (port.type ?? "ClusterIP") === "ClusterIP"
+            ? "use a --service-cidr inside 127.0.0.0/8, or run as root for the nftables data plane"
+            : "give this machine the address, or run as root for the nftables data plane",
       };
     case "EMFILE":
     case "ENFILE":
