@@ -76,7 +76,12 @@ export async function chooseDataPlane(
     };
   if (choice === "userspace") return userspace("");
   try {
-    const nftables = await createNftablesDataPlane({ ...where, log, cutInterval: UDP_CUT_INTERVAL });
+    const nftables = await createNftablesDataPlane({
+      ...where,
+      log,
+      cutInterval: UDP_CUT_INTERVAL,
+      anchor: true,
+    });
     return {
       dataPlane: withLoopbackNodePorts(nftables, { ...where, log, onProblem: problems.add }),
       problems,

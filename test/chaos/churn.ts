@@ -43,6 +43,9 @@ interface Slice {
 
 type Change = "open" | "end" | "remove";
 
+/** How many addresses the pods have in turn. */
+export const ADDRESSES = 1000;
+
 const TICK = 5;
 
 export class Churn {
@@ -53,7 +56,7 @@ export class Churn {
   readonly #ending = new Map<NodeJS.Timeout, Promise<void>>();
   /** Addresses that no pod has, the longest unused first: they are used again, as in a cluster. */
   readonly #free: string[] = Array.from(
-    { length: 1000 },
+    { length: ADDRESSES },
     (_, i) => `10.1.${1 + Math.floor(i / 250)}.${1 + (i % 250)}`,
   );
   #timer: NodeJS.Timeout | undefined;

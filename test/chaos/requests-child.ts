@@ -100,7 +100,11 @@ class Load {
     if (error === undefined) {
       this.#answered[how]++;
       this.#times.push(end - at);
-    } else this.#failures.push({ at, end, how, error });
+    } else {
+      // Where all kept connections are in use another one is made.
+      const made = how === "kept" && !call.reusedSocket;
+      this.#failures.push({ at, end, how: made ? "new" : how, error });
+    }
   }
 
   async stop(): Promise<RequestsReport> {

@@ -15,16 +15,22 @@ import { loopbackSetting } from "./loopback-routing.ts";
 import { FIRST_PICKER, pickerCommands } from "./pickers.ts";
 import { skeleton } from "./ruleset.ts";
 import { table as ourTable } from "./sets.ts";
+import { openTranslationAnchor } from "./translation-anchor.ts";
 
 export interface NftablesOptions extends NftablesDataPlaneOptions {
   /** The network namespace to program: a name in /run/netns or a path. @default {the calling thread's} */
   readonly netns?: string;
   /** Whether to add a route to service ranges that the host itself cannot reach. @default {true} */
   readonly routes?: boolean;
+  /**
+   * Whether established connections stay translated while others flush the ruleset, by a table that is there as long as this
+   * data plane is (translation-anchor.ts). @default {false}
+   */
+  readonly anchor?: boolean;
 }
 
 /**
- * Opens the sockets and makes sure that this kernel can do what is needed. Nothing is changed before `sync`.
+ * Opens the sockets and makes sure that this kernel can do what is needed. Nothing but the anchor is made before `sync`.
  * Throws DataPlaneError with a remedy: no rights, no nf_tables, a kernel that is too old.
  */
 export async function createNftablesDataPlane(
@@ -46,6 +52,7 @@ export async function createNftablesDataPlane(
       loopback: loopbackSetting(options.netns),
       watch: (onChange: (what: string) => void) => ForeignChanges.open({ ...netns, ownPort, onChange }),
     };
+    if (options.anchor === true) stack.use(await openTranslationAnchor(options.netns));
     return new NftablesDataPlane(parts, options, stack.move());
   } catch (error) {
     throw explain(error, "nftables cannot be used");
