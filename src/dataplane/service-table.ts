@@ -45,8 +45,11 @@ export interface ServiceTracker {
   setNode(node: NodeView | undefined): void;
   /** The services whose picture may have changed since the last `take`. */
   readonly changed: number;
-  /** What changed since the last `take`, in no particular order. */
-  take(): TableDelta;
+  /**
+   * What changed since the last `take`, in no particular order; of at most so many services, so that whoever takes the
+   * first table can do other things in between. Where services contend for a port, only all of it is right. @default {all}
+   */
+  take(services?: number): TableDelta;
   /** Everything, as of the last `take`. A live view: copy it to keep it. */
   readonly ports: ServiceTable["ports"];
   /** As of the last `take`. */
@@ -208,16 +211,20 @@ export function createServiceTracker(options: ServiceTrackerOptions = {}): Servi
       conflicts.delete(key);
       return;
     }
-    const age = ({ service }: VirtualPort): Service => services.get(service)!.object!;
+    const age = ({ service }: VirtualPort): Service | undefined => services.get(service)!.object;
     const [winner, ...others] = held.toSorted((a, b) => compareAge(age(a), age(b)));
     current.set(key, winner!);
     conflicts.set(key, { key, winner: winner!.service, losers: others.map(({ service }) => service) });
   }
 
-  function take(): TableDelta {
+  function take(limit = Infinity): TableDelta {
     const told = new Map<VirtualPortKey, VirtualPort | undefined>();
-    for (const known of dirty) restate(known, told);
-    dirty.clear();
+    let looked = 0;
+    for (const known of dirty) {
+      if (looked++ >= limit) break;
+      dirty.delete(known);
+      restate(known, told);
+    }
     const set: VirtualPort[] = [];
     const remove: VirtualPortKey[] = [];
     for (const [key, before] of told) {
@@ -269,7 +276,9 @@ function keyOf({ metadata: { namespace, name } }: Service | EndpointSlice): Key 
 }
 
 /** Creation times are RFC 3339 in UTC to the second, so their text sorts as they do. */
-function compareAge(a: Service, b: Service): number {
+function compareAge(a: Service | undefined, b: Service | undefined): number {
+  // One that has gone, and gives up its claims as soon as its turn comes.
+  if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined);
   const [first, second] = [a.metadata.creationTimestamp ?? "~", b.metadata.creationTimestamp ?? "~"];
   if (first !== second) return first < second ? -1 : 1;
   return keyOf(a) < keyOf(b) ? -1 : 1;
