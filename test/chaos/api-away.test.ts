@@ -13,7 +13,7 @@ const TARGETS = [VIP_HTTP, VIP_STREAM, VIP_DGRAM];
 /** From the server's coming back to its changes' being programmed. Clients wait longer and longer between attempts. */
 const CAUGHT_UP_WITHIN = 15_000;
 /** Of each absence. */
-const AWAY = (duration(9) * 1000) / 3;
+const AWAY = (duration(6) * 1000) / 3;
 
 test(
   "the API server stopped, killed, and away while the agent restarts: no request fails, and afterwards all is caught up with",
