@@ -6,6 +6,8 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { agentCommand } from "../src/cli/agent/command.ts";
+import { upCommand } from "../src/cli/up/command.ts";
 import { createAgentMetrics } from "../src/agent/metrics.ts";
 import { registerConnectionMetrics } from "../src/dataplane/connections/metrics.ts";
 import { AnswerCache } from "../src/dns/answer-cache.ts";
@@ -97,6 +99,42 @@ test("the reference of metrics names those of /metrics, and no other", async (t)
   const documented = [...reference.matchAll(/^\| `([a-z0-9_]+)`/gm)].map(([, name]) => name!);
   assert.ok(served.length > 20);
   assert.deepEqual(documented.toSorted(), served.toSorted());
+});
+
+/** Those who write Events. */
+const EVENT_WRITERS = /\bevents\.record\(|\bEventReport\b|\bagent\?\.report\(|\bHintsNews\b/;
+/** Reasons of Events are words like "PortNotServed"; these few literals look like them and are none. */
+const NO_REASON = /Error$|Allocation$/;
+
+test("the reference of errors has the reasons of all Events that are written, and no other", () => {
+  const src = join(ROOT, "src");
+  const written = readdirSync(src, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
+    .map((name) => readFileSync(join(src, name), "utf8"))
+    .filter((text) => EVENT_WRITERS.test(text))
+    .flatMap((text) => Array.from(text.matchAll(/"((?:[A-Z]+[a-z]+){2,})"/g), ([, word]) => word!))
+    .filter((word) => !NO_REASON.test(word));
+  const reference = readFileSync(join(ROOT, "docs/reference/errors.md"), "utf8");
+  const documented = tableAfter(reference, "## Events")
+    .slice(2)
+    .flatMap((line) => Array.from(line.split("|")[1]!.matchAll(/`(\w+)`/g), ([, reason]) => reason!));
+  assert.ok(documented.length > 10);
+  assert.deepEqual([...new Set(documented)].sort(), [...new Set(written)].sort());
+});
+
+test("the guides' tables of options name options that there are", () => {
+  const has = (name: string): boolean =>
+    [upCommand("0"), agentCommand("0")].some(({ options }) => options.some(({ long }) => long === name));
+  let seen = 0;
+  for (const guide of ["agent.md", "dns.md"])
+    for (const [, first = ""] of readFileSync(join(ROOT, "docs/guides", guide), "utf8").matchAll(
+      /^\| (`--.*?) \|/gm,
+    ))
+      for (const [name] of first.matchAll(/--[a-z-]+/g)) {
+        seen++;
+        assert.ok(has(name), `${guide} names ${name}, which neither up nor agent has`);
+      }
+  assert.ok(seen > 15, String(seen));
 });
 
 test("links in the documentation lead to files that are there", () => {
