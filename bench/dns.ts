@@ -12,11 +12,12 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ip } from "../src/base/ip.ts";
+import { freeUdpPort } from "../src/dataplane/userspace/loopback-peers.ts";
 import { AnswerCache } from "../src/dns/answer-cache.ts";
 import { Responder } from "../src/dns/responder.ts";
 import { startDnsServer } from "../src/dns/server.ts";
 import { service, testZone } from "../src/dns/zone-fixture.ts";
-import { dnsDaemon, dnsperf } from "../test/lab/dns.ts";
+import { dnsDaemon, dnsperf, unboundConfig } from "../test/lab/dns.ts";
 
 const SERVICES = 1000;
 const ROUNDS = 5;
@@ -66,33 +67,10 @@ async function ours(datagrams: "batch" | "single", what: string): Promise<Server
   };
 }
 
-/** A free port: unbound and Knot must be told one. */
-async function freePort(): Promise<number> {
-  const { createSocket } = await import("node:dgram");
-  const socket = createSocket("udp4").bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(resolve));
-  return port;
-}
-
 async function unbound(): Promise<Server> {
-  const port = await freePort();
-  const data = names.map(({ name, address }) => `  local-data: "${name}. 5 IN A ${address}"`);
-  const text = `server:
-  username: ""
-  chroot: ""
-  directory: "."
-  pidfile: ""
-  use-syslog: no
-  do-daemonize: no
-  num-threads: 1
-  interface: 127.0.0.1@${port}
-  local-zone: "cluster.local." static
-${data.join("\n")}
-remote-control:
-  control-enable: no
-`;
+  const port = await freeUdpPort("127.0.0.1");
+  const data = names.map(({ name, address }) => `local-data: "${name}. 5 IN A ${address}"`);
+  const text = unboundConfig(port, ["num-threads: 1", 'local-zone: "cluster.local." static', ...data]);
   const args = ["-c", CORE, "unbound", "-d", "-c", "unbound.conf"];
   const daemon = await dnsDaemon(
     "taskset",
@@ -105,7 +83,7 @@ remote-control:
 }
 
 async function knot(): Promise<Server> {
-  const port = await freePort();
+  const port = await freeUdpPort("127.0.0.1");
   const zone = `$ORIGIN cluster.local.
 @ 5 IN SOA ns root 1 7200 1800 86400 5
 @ 5 IN NS ns

@@ -8,9 +8,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempDisposable } from "node:fs/promises";
 import { type ClientHttp2Session, connect } from "node:http2";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { freeTcpPort } from "../src/dataplane/userspace/loopback-peers.ts";
 import { createMemoryStore } from "../src/store/memory/memory-store.ts";
 import { openSqliteStore } from "../src/store/sqlite/sqlite-store.ts";
 import type { Store } from "../src/store/store.ts";
@@ -155,8 +155,8 @@ function countEntries(reply: Buffer): number {
 
 /** An etcd of its own in `directory`, answering; undefined if it is not installed. */
 async function startEtcd(stack: AsyncDisposableStack, directory: string): Promise<Subject | undefined> {
-  const client = `http://127.0.0.1:${await freePort()}`;
-  const peer = `http://127.0.0.1:${await freePort()}`;
+  const client = `http://127.0.0.1:${await freeTcpPort("127.0.0.1")}`;
+  const peer = `http://127.0.0.1:${await freeTcpPort("127.0.0.1")}`;
   const options = {
     "data-dir": join(directory, "etcd"),
     "listen-client-urls": client,
@@ -205,14 +205,6 @@ async function connected(url: string): Promise<ClientHttp2Session> {
       await setTimeout(100);
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await server[Symbol.asyncDispose]();
-  return port;
 }
 
 function show(name: string, figures: Figures, against: Figures | undefined): void {

@@ -1,11 +1,19 @@
 /** Debian's DNS programs against our server: dig asks it, unbound resolves through it, dnsperf hurries it. */
 import assert from "node:assert/strict";
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
 import { test } from "node:test";
+import { freeUdpPort } from "../src/dataplane/userspace/loopback-peers.ts";
 import type { ServerAddress } from "../src/dns/resolv-conf.ts";
 import { service } from "../src/dns/zone-fixture.ts";
-import { type Daemon, dig, digStatus, dnsDaemon, dnsLab, dnsperf, needsPrograms } from "./lab/dns.ts";
+import {
+  type Daemon,
+  dig,
+  digStatus,
+  dnsDaemon,
+  dnsLab,
+  dnsperf,
+  needsPrograms,
+  unboundConfig,
+} from "./lab/dns.ts";
 
 const WEB = "web.default.svc.cluster.local";
 const DB = "db.default.svc.cluster.local";
@@ -60,41 +68,30 @@ test("dig sees the status and the flags that it should", { skip: needsPrograms("
     assert.equal((await digStatus(at, ...words.split(" "))).trim(), status, words);
 });
 
-async function freePort(): Promise<number> {
-  const socket = createSocket("udp4").bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(resolve));
-  return port;
-}
-
 /** unbound, with the cluster's zones forwarded to or stubbed at `ours`. */
 async function unbound(
   ours: ServerAddress,
   kind: "forward" | "stub",
   options: readonly string[],
 ): Promise<Daemon> {
-  const at = { address: "127.0.0.1", port: await freePort() };
+  const at = { address: "127.0.0.1", port: await freeUdpPort("127.0.0.1") };
   const zones = ["cluster.local.", "10.in-addr.arpa.", "d.f.ip6.arpa."];
-  const text = `server:
-  username: ""
-  chroot: ""
-  directory: "."
-  pidfile: ""
-  use-syslog: no
-  do-daemonize: no
-  interface: 127.0.0.1@${at.port}
-  access-control: 127.0.0.0/8 allow
-  do-not-query-localhost: no
-  module-config: "iterator"
-  qname-minimisation: ${kind === "stub" ? "yes" : "no"}
-  local-zone: "10.in-addr.arpa." nodefault
-  local-zone: "d.f.ip6.arpa." nodefault
-${options.map((option) => `  ${option}`).join("\n")}
-remote-control:
-  control-enable: no
-${zones.map((zone) => `${kind}-zone:\n  name: "${zone}"\n  ${kind}-addr: ${ours.address}@${ours.port}\n  ${kind}-no-cache: yes`).join("\n")}
-`;
+  const text = unboundConfig(
+    at.port,
+    [
+      "access-control: 127.0.0.0/8 allow",
+      "do-not-query-localhost: no",
+      'module-config: "iterator"',
+      `qname-minimisation: ${kind === "stub" ? "yes" : "no"}`,
+      'local-zone: "10.in-addr.arpa." nodefault',
+      'local-zone: "d.f.ip6.arpa." nodefault',
+      ...options,
+    ],
+    zones.map(
+      (zone) =>
+        `${kind}-zone:\n  name: "${zone}"\n  ${kind}-addr: ${ours.address}@${ours.port}\n  ${kind}-no-cache: yes`,
+    ),
+  );
   return dnsDaemon("unbound", ["-d", "-c", "unbound.conf"], at, { "unbound.conf": text }, "cluster.local");
 }
 
@@ -132,23 +129,14 @@ test(
   "names outside come through unbound, with its own cache between",
   { skip: needsPrograms("dig", "unbound") },
   async () => {
-    const at = { address: "127.0.0.1", port: await freePort() };
-    const text = `server:
-  username: ""
-  chroot: ""
-  directory: "."
-  pidfile: ""
-  use-syslog: no
-  do-daemonize: no
-  interface: 127.0.0.1@${at.port}
-  module-config: "iterator"
-  local-zone: "example.com." static
-  local-data: "www.example.com. 300 IN A 192.0.2.7"
-  local-data: "example.com. 300 IN SOA ns.example.com. root.example.com. 1 2 3 4 60"
-${Array.from({ length: 80 }, (_, i) => `  local-data: "big.example.com. 300 IN A 192.0.2.${i}"`).join("\n")}
-remote-control:
-  control-enable: no
-`;
+    const at = { address: "127.0.0.1", port: await freeUdpPort("127.0.0.1") };
+    const text = unboundConfig(at.port, [
+      'module-config: "iterator"',
+      'local-zone: "example.com." static',
+      'local-data: "www.example.com. 300 IN A 192.0.2.7"',
+      'local-data: "example.com. 300 IN SOA ns.example.com. root.example.com. 1 2 3 4 60"',
+      ...Array.from({ length: 80 }, (_, i) => `local-data: "big.example.com. 300 IN A 192.0.2.${i}"`),
+    ]);
     await using _upstream = await dnsDaemon(
       "unbound",
       ["-d", "-c", "unbound.conf"],

@@ -2,17 +2,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { test } from "node:test";
+import { freeTcpPort } from "../dataplane/userspace/loopback-peers.ts";
 import type { HealthCheck } from "../dataplane/health-check-ports.ts";
 import { createHealthCheckServers } from "./health-check-servers.ts";
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 async function ask(port: number): Promise<string> {
   const response = await fetch(`http://127.0.0.1:${port}/whatever`, { headers: { connection: "close" } });
@@ -40,7 +32,7 @@ function servers(healthy = (): boolean => true) {
 const of = (...ports: [number, HealthCheck][]): ReadonlyMap<number, HealthCheck> => new Map(ports);
 
 test("each port tells of its Service's endpoints here, and follows the Services", async () => {
-  const [first, second] = [await freePort(), await freePort()];
+  const [first, second] = [await freeTcpPort("127.0.0.1"), await freeTcpPort("127.0.0.1")];
   let healthy = true;
   using scope = servers(() => healthy);
   const { checks } = scope;

@@ -1,8 +1,7 @@
 /** Small HTTP servers of the node: health and metrics, answered in the network namespace that is programmed. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { formatIp, parseIp } from "../base/ip.ts";
-import { bindInNetns, bindToAllInNetns } from "../sys/netns-listener.ts";
+import { bindInNetns, bindToAllInNetns, listenOn } from "../sys/netns-listener.ts";
 
 /** What is answered. The body is JSON unless the headers say otherwise. */
 export interface HttpAnswer {
@@ -41,7 +40,7 @@ export async function listenHttp(
   const address = host === undefined ? undefined : parseIp(host);
   if (host !== undefined && address === undefined) throw new RangeError(`${host} is no IP address`);
   const fd = address === undefined ? bindToAllInNetns(netns, port) : bindInNetns(netns, address, port);
-  const bound = await listening(server, fd);
+  const bound = await listenOn(server, fd);
   return {
     port: bound.port,
     [Symbol.dispose]() {
@@ -49,16 +48,6 @@ export async function listenHttp(
       server.closeAllConnections();
     },
   };
-}
-
-async function listening(server: Server, fd: number): Promise<AddressInfo> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", reject);
-  // The descriptor is the server's from here on.
-  server.listen({ fd }, resolve);
-  await promise;
-  server.off("error", reject);
-  return server.address() as AddressInfo;
 }
 
 async function respond(request: IncomingMessage, response: ServerResponse, answer: Answer): Promise<void> {

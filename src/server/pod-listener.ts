@@ -6,12 +6,12 @@
  * API listens at the pods' own gateway too, an address of this node that only they use. It takes connections of pods
  * and of this node; others, who would have to make themselves a route to it, are closed before a word is said.
  */
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { type Cidr, cidrContains, formatIp, parseIp } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import { callInNetns } from "../sys/netns.ts";
-import { bindInNetns } from "../sys/netns-listener.ts";
+import { bindInNetns, listenOn } from "../sys/netns-listener.ts";
 
 export interface PodListenerOptions {
   /** An address of the node that pods reach: their gateway. */
@@ -40,7 +40,7 @@ export async function listenForPods(
     socket.destroy();
   });
   const fd = bindInNetns(netns, parseIp(host)!, port);
-  await listening(server, fd);
+  await listenOn(server, fd);
   server.on("error", (err) => log.error({ err }, "the listener for pods failed"));
   return {
     [Symbol.dispose]() {
@@ -48,14 +48,6 @@ export async function listenForPods(
       server.close();
     },
   };
-}
-
-async function listening(server: Server, fd: number): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", reject);
-  server.listen({ fd }, resolve);
-  await promise;
-  server.off("error", reject);
 }
 
 /** Whether it is an address of this node: as a client of its own Service it shows one of them. */

@@ -27,19 +27,21 @@ export interface BoundSocket {
 
 /**
  * A non-blocking socket bound to `address` and `port` (0: any free one); a stream does not listen yet. The caller owns
- * the descriptor. Throws SystemError (EADDRINUSE, EACCES, EADDRNOTAVAIL).
+ * the descriptor. With `bothFamilies`, "::" takes connections to IPv4 addresses too (RFC 3493 section 3.7). Throws
+ * SystemError (EADDRINUSE, EACCES, EADDRNOTAVAIL, EAFNOSUPPORT).
  */
 export function bindSocket(
   kind: "datagram" | "stream",
   address: Ip,
   port: number,
   netns?: string,
+  bothFamilies: boolean = false,
 ): BoundSocket {
   const domain = address.family === 4 ? libc.AF_INET : libc.AF_INET6;
   const type = (kind === "stream" ? libc.SOCK_STREAM : SOCK_DGRAM) | libc.SOCK_NONBLOCK | libc.SOCK_CLOEXEC;
   const fd = callInNetns(netns, () => libc.socket(domain, type, 0));
   try {
-    if (address.family === 6) libc.setSocketOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (address.family === 6) libc.setSocketOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, bothFamilies ? 0 : 1);
     // Connections of the one before may still be closing. Any free port must not be one that another socket is bound to.
     if (kind === "stream" && port !== 0) libc.setSocketOption(fd, libc.SOL_SOCKET, SO_REUSEADDR, 1);
     libc.bind(fd, socketAddress(address, port));

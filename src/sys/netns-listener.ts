@@ -1,34 +1,14 @@
-/**
- * A TCP socket bound inside a network namespace, for node:net's `listen({ fd })`: node binds by itself only after the
- * thread has come back from there (see netns-socket.ts).
- */
+/** TCP listeners of node's inside a network namespace, through sockets that are bound there (bound-socket.ts). */
+import type { AddressInfo, Server } from "node:net";
 import { formatIp, type Ip, parseIp } from "../base/ip.ts";
-import * as libc from "./libc.ts";
-import { callInNetns } from "./netns.ts";
-import { socketAddress } from "./netns-socket.ts";
-
-const SO_REUSEADDR = 2;
-const IPPROTO_IPV6 = 41;
-const IPV6_V6ONLY = 26;
+import { bindSocket } from "./bound-socket.ts";
 
 /**
- * The descriptor of a bound socket, which whoever listens on it closes. "::" takes connections to IPv4 addresses too
- * (RFC 3493 section 3.7). Throws SystemError (EADDRINUSE, EADDRNOTAVAIL, EACCES, EAFNOSUPPORT).
+ * The descriptor of a bound socket, which whoever listens on it closes. "::" takes connections to IPv4 addresses too.
+ * Throws SystemError (EADDRINUSE, EADDRNOTAVAIL, EACCES, EAFNOSUPPORT).
  */
 export function bindInNetns(netns: string | undefined, address: Ip, port: number): number {
-  const domain = address.family === 4 ? libc.AF_INET : libc.AF_INET6;
-  const type = libc.SOCK_STREAM | libc.SOCK_NONBLOCK | libc.SOCK_CLOEXEC;
-  const fd = callInNetns(netns, () => libc.socket(domain, type, 0));
-  try {
-    libc.setSocketOption(fd, libc.SOL_SOCKET, SO_REUSEADDR, 1);
-    if (address.family === 6)
-      libc.setSocketOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, formatIp(address) === "::" ? 0 : 1);
-    libc.bind(fd, socketAddress(address, port));
-    return fd;
-  } catch (error) {
-    libc.close(fd);
-    throw error;
-  }
+  return bindSocket("stream", address, port, netns, formatIp(address) === "::").fd;
 }
 
 /** {@link bindInNetns} to every address of the namespace, of both families where it has IPv6. */
@@ -40,4 +20,14 @@ export function bindToAllInNetns(netns: string | undefined, port: number): numbe
     if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") throw error;
     return bindInNetns(netns, parseIp("0.0.0.0")!, port);
   }
+}
+
+/** Lets `server` (of HTTP, too) listen on a bound socket, which is its own from here on. Rejects with listen(2)'s error. */
+export async function listenOn(server: Server, fd: number): Promise<AddressInfo> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", reject);
+  server.listen({ fd }, resolve);
+  await promise;
+  server.off("error", reject);
+  return server.address() as AddressInfo;
 }

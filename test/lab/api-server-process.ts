@@ -1,9 +1,9 @@
 /** The API in a process of its own that can be killed and started again at the same address. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
+import { freeTcpPort } from "../../src/dataplane/userspace/loopback-peers.ts";
 
 export class ApiServerProcess implements AsyncDisposable {
   readonly #dataDir: string;
@@ -20,7 +20,7 @@ export class ApiServerProcess implements AsyncDisposable {
 
   /** Starts it, at the address that it had before. Rejects if it ends before it answers. */
   async start(): Promise<void> {
-    if (this.#port === 0) this.#port = await freePort();
+    if (this.#port === 0) this.#port = await freeTcpPort("127.0.0.1");
     const program = join(import.meta.dirname, "api-server-child.ts");
     const child = spawn(process.execPath, [program, this.#dataDir, String(this.#port)], {
       stdio: ["pipe", "pipe", "inherit"],
@@ -53,14 +53,4 @@ export class ApiServerProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end("SIGKILL");
   }
-}
-
-/** A port that nobody listens on at present. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -80,6 +80,24 @@ export async function digStatus(
   return `${/status: (\w+)/.exec(stdout)?.[1]} ${/flags: ([a-z ]+)/.exec(stdout)?.[1]}`;
 }
 
+/** A configuration of unbound that needs nothing of the machine's: `lines` go into its server clause, `clauses` behind it. */
+export function unboundConfig(
+  port: number,
+  lines: readonly string[],
+  clauses: readonly string[] = [],
+): string {
+  const plain = [
+    'username: ""',
+    'chroot: ""',
+    'directory: "."',
+    'pidfile: ""',
+    "use-syslog: no",
+    "do-daemonize: no",
+  ];
+  const server = [...plain, `interface: 127.0.0.1@${port}`, ...lines].map((line) => `  ${line}`);
+  return ["server:", ...server, "remote-control:", "  control-enable: no", ...clauses, ""].join("\n");
+}
+
 /** dnsperf's own count of questions and answers for `seconds` of these "name type" lines. */
 export async function dnsperf(
   { address, port }: ServerAddress,

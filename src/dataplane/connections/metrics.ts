@@ -6,7 +6,7 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import { type Log, silentLog } from "../../base/log.ts";
 import type { ServiceTable } from "../table.ts";
-import { type ConnectionAccounting, createConnectionAccounting } from "./accounting.ts";
+import { type ConnectionAccounting, type Counts, createConnectionAccounting } from "./accounting.ts";
 import type { ConntrackTable } from "./conntrack-table.ts";
 
 /** The first so many Services that are seen with connections keep their names for as long as they exist. */
@@ -25,15 +25,6 @@ export interface ConnectionMetricsOptions {
   /** @default {500} */
   readonly maxServices?: number;
   readonly log?: Log;
-}
-
-interface Sums {
-  active: number;
-  opening: number;
-  opened: number;
-  closed: number;
-  packets: number;
-  bytes: number;
 }
 
 /** Adds the metrics to `registry`. Disposing closes the socket; the metrics then stand still. */
@@ -169,15 +160,15 @@ function sumsByService(
   accounting: ConnectionAccounting,
   labelled: Set<string>,
   maxServices: number,
-): Map<{ readonly namespace: string; readonly service: string }, Sums> {
-  const byService = new Map<string, Sums>();
+): Map<{ readonly namespace: string; readonly service: string }, Counts> {
+  const byService = new Map<string, Counts>();
   for (const { service, total } of accounting.ports()) {
     if (total.active + total.opening + total.opened + total.closed === 0 && !labelled.has(service)) continue;
     add(byService, service, total);
   }
   for (const service of labelled) if (!byService.has(service)) labelled.delete(service);
-  const sums = new Map<{ readonly namespace: string; readonly service: string }, Sums>();
-  const others = new Map<"others", Sums>();
+  const sums = new Map<{ readonly namespace: string; readonly service: string }, Counts>();
+  const others = new Map<"others", Counts>();
   for (const [key, total] of byService) {
     if (labelled.size < maxServices) labelled.add(key);
     const [namespace = "", service = ""] = key.split("/");
@@ -188,7 +179,7 @@ function sumsByService(
   return sums;
 }
 
-function add<K>(sums: Map<K, Sums>, key: K, more: Readonly<Sums>): void {
+function add<K>(sums: Map<K, Counts>, key: K, more: Readonly<Counts>): void {
   const sum = sums.get(key);
   if (sum === undefined) {
     const { active, opening, opened, closed, packets, bytes } = more;
