@@ -3,6 +3,8 @@ import type { Command } from "../../net/nftables/model.ts";
 import type { Ip } from "../../base/ip.ts";
 import { RouteSocket } from "../../net/rtnetlink/route-socket.ts";
 import { NetlinkError } from "../../sys/netlink-error.ts";
+import type { SyncReport } from "../dataplane.ts";
+import type { ServiceTable } from "../table.ts";
 import { ForeignChanges } from "./foreign-changes.ts";
 import { NetlinkPort } from "./netlink-port.ts";
 import { NftablesDataPlane } from "./nftables-data-plane.ts";
@@ -15,7 +17,7 @@ import { loopbackSetting } from "./loopback-routing.ts";
 import { FIRST_PICKER, pickerCommands } from "./pickers.ts";
 import { skeleton } from "./ruleset.ts";
 import { table as ourTable } from "./sets.ts";
-import { openTranslationAnchor } from "./translation-anchor.ts";
+import { TranslationAnchor } from "./translation-anchor.ts";
 
 export interface NftablesOptions extends NftablesDataPlaneOptions {
   /** The network namespace to program: a name in /run/netns or a path. @default {the calling thread's} */
@@ -52,10 +54,29 @@ export async function createNftablesDataPlane(
       loopback: loopbackSetting(options.netns),
       watch: (onChange: (what: string) => void) => ForeignChanges.open({ ...netns, ownPort, onChange }),
     };
-    if (options.anchor === true) stack.use(await openTranslationAnchor(options.netns));
-    return new NftablesDataPlane(parts, options, stack.move());
+    if (options.anchor !== true) return new NftablesDataPlane(parts, options, stack.move());
+    const anchor = stack.use(await TranslationAnchor.open(options.netns));
+    return new AnchoredDataPlane(anchor, parts, options, stack.move());
   } catch (error) {
     throw explain(error, "nftables cannot be used");
+  }
+}
+
+class AnchoredDataPlane extends NftablesDataPlane {
+  readonly #anchor: TranslationAnchor;
+
+  constructor(anchor: TranslationAnchor, ...rest: ConstructorParameters<typeof NftablesDataPlane>) {
+    super(...rest);
+    this.#anchor = anchor;
+  }
+
+  override async sync(table: ServiceTable): Promise<SyncReport> {
+    try {
+      this.#anchor.setRanges(table.ranges);
+    } catch (error) {
+      throw explain(error, "programming the anchor of connections");
+    }
+    return super.sync(table);
   }
 }
 
