@@ -26,6 +26,7 @@ import { createUpstream } from "../dns/upstream.ts";
 import { RouteSocket } from "../net/rtnetlink/route-socket.ts";
 import type { Registry } from "prom-client";
 import { openDnsClients, readHostNetworks } from "./dns-clients.ts";
+import { neededOfNamespace, neededOfPod, neededOfService, neededOfSlice } from "./dns-needed-fields.ts";
 import { DNS_SERVICE, publishDnsService } from "./dns-service.ts";
 
 const TRIGGER_TIME_ANNOTATION = "endpoints.kubernetes.io/last-change-trigger-time";
@@ -150,10 +151,10 @@ function followNames(
   counts: DnsMetrics,
   shared: { readonly client: Client; readonly signal: AbortSignal; readonly log: Log },
 ): Followed {
-  const services = startInformer({ ...shared, kind: serviceKind });
-  const slices = startInformer({ ...shared, kind: endpointSliceKind });
-  const pods = startInformer({ ...shared, kind: podKind });
-  const namespaces = startInformer({ ...shared, kind: namespaceKind });
+  const services = startInformer({ ...shared, kind: serviceKind, transform: neededOfService });
+  const slices = startInformer({ ...shared, kind: endpointSliceKind, transform: neededOfSlice });
+  const pods = startInformer({ ...shared, kind: podKind, transform: neededOfPod });
+  const namespaces = startInformer({ ...shared, kind: namespaceKind, transform: neededOfNamespace });
   services.addHandler({
     onAdd: (service) => names.setService(service),
     onUpdate: (service) => names.setService(service),

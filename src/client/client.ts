@@ -56,6 +56,11 @@ export interface WriteOptions {
  * With `subresource: "status"` a write touches status only.
  */
 export interface Client {
+  /**
+   * Whether the objects that come out are in this process's memory anyway, the server's: a part of one that is kept
+   * instead of it is then memory more, not less. @default {false}
+   */
+  readonly sharesObjects?: boolean;
   get<T extends KubeObject>(kind: Kind<T>, name: ObjectName): Promise<T>;
   list<T extends KubeObject>(kind: Kind<T>, query?: ListQuery): Promise<KubeList<T>>;
   /** Ends when the server ends it or `signal` aborts; throws ApiError with code 410 if the version is too old. */

@@ -19,6 +19,8 @@ export function createInProcessClient(registry: Registry, user: string | CallCon
   };
 
   return {
+    sharesObjects: true,
+
     get: <T extends KubeObject>(kind: Kind<T>, name: ObjectName) => registry.get(kind, name),
 
     async list<T extends KubeObject>(kind: Kind<T>, query: ListQuery = {}): Promise<KubeList<T>> {

@@ -100,6 +100,15 @@ test("what a transform leaves is all that is kept and handed out, and objects ar
   }
 });
 
+test("where objects are in memory anyway they are kept whole", async () => {
+  const api = createMemoryApi();
+  const whole = api.put(serviceKind, service("a", { app: "web" }));
+  const transform = ({ metadata: { name } }: Service): Service => ({ metadata: { name: name! } });
+  await using scope = informed(api, { client: { ...api, sharesObjects: true }, transform });
+  await scope.informer.synced;
+  assert.equal(scope.informer.get("default", "a"), whole);
+});
+
 test("a handler that comes late gets what is there, one that fails harms nobody, one disposed gets nothing", async () => {
   const api = createMemoryApi();
   api.put(serviceKind, service("a"));

@@ -38,7 +38,8 @@ export interface InformerOptions<T extends KubeObject, I extends string> {
   /** Between attempts while the server fails. */
   readonly backoff?: BackoffOptions;
   /**
-   * What is kept of an object, as soon as it is received: handlers get that too. Namespace, name and resourceVersion
+   * What is kept of an object, as soon as it is received, unless the client shares its objects: handlers get that too.
+   * Namespace, name and resourceVersion
    * are needed; without the uid, an object of the same name made anew in a gap is an update. @default {all}
    */
   readonly transform?: (object: T) => T;
@@ -80,7 +81,8 @@ export function startInformer<T extends KubeObject, I extends string = never>(
   options: InformerOptions<T, I>,
 ): Informer<T, I> {
   const { client, kind, signal, log = silentLog, pageSize = 500, shortWatch = 1000 } = options;
-  const { transform = (object) => object } = options;
+  const whole = (object: T): T => object;
+  const transform = client.sharesObjects === true ? whole : (options.transform ?? whole);
   const cache = new ObjectCache<T, I>(options.indexes ?? ({} as Record<I, IndexFunction<T>>));
   const handlers = new Set<InformerHandler<T>>();
   const synced = Promise.withResolvers<void>();
