@@ -57,6 +57,13 @@ export class FakePort implements NftablesPort, ConntrackPort {
     return this.#kernel.elements(set);
   }
 
+  visitElements(
+    set: Pick<SetDefinition, "family" | "table" | "name">,
+    visit: (elements: readonly SetElement[]) => void,
+  ): Promise<void> {
+    return this.#kernel.visitElements(set, visit);
+  }
+
   /** All of the family: a filter is a hint, which kernels before 5.8 do not take. */
   connections(family: ConntrackFamily, filter: ConnectionFilter): TrackedConnection[] {
     return this.#kernel

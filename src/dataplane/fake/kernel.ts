@@ -147,6 +147,13 @@ export class FakeKernel implements NftablesPort {
     return [...state.elements.values()];
   }
 
+  async visitElements(
+    set: Pick<SetDefinition, "family" | "table" | "name">,
+    visit: (elements: readonly SetElement[]) => void,
+  ): Promise<void> {
+    visit(this.elements(set));
+  }
+
   #tablesOf(family: Family): { table: Table; chains: Map<string, { chain: Chain }> }[] {
     return [...this.#ruleset.values()].filter(({ table }) => table.family === family);
   }

@@ -15,12 +15,13 @@ import {
   sharedPicker,
 } from "./pickers.ts";
 import type { Found } from "./plan.ts";
-import { commitPlan, planDelta } from "./plan.ts";
+import { commitPlan, planPorts } from "./plan.ts";
 import type { Programmed } from "./programmed.ts";
 import { nothingProgrammed, parseRanges } from "./programmed.ts";
 import { rangeElements } from "./ranges.ts";
 import { chains, constantElements, rules } from "./ruleset.ts";
 import { bridges, byPicker, sets, settings } from "./sets.ts";
+import { atOnce } from "./turns.ts";
 import type { FlowPort } from "./udp-flows.ts";
 import { removedPort } from "./udp-flows.ts";
 
@@ -45,16 +46,55 @@ export function desiredState(
   masquerade: readonly BridgePair[],
   kernel: KernelState | undefined,
 ): DesiredState {
+  return atOnce(planState(table, masquerade, kernel));
+}
+
+/** {@link desiredState} as work that can be left for a while. */
+export function* planState(
+  table: ServiceTable,
+  masquerade: readonly BridgePair[],
+  kernel: KernelState | undefined,
+): Generator<void, DesiredState> {
   const programmed = nothingProgrammed(table.ranges);
-  const found = kernel === undefined ? undefined : findIn(kernel);
-  const plan = planDelta(programmed, { set: [...table.ports.values()], remove: [] }, found);
+  const found = kernel === undefined ? undefined : yield* findIn(kernel);
+  const plan = yield* planPorts(programmed, table.ports, found);
+  yield;
   commitPlan(programmed, plan);
   for (const [name, number] of found?.pickers ?? []) {
     const picker = sharedPicker(name);
     if (picker !== undefined && !programmed.pickers.has(name))
       programmed.pickers.set(name, { number, picker });
   }
+  yield;
+  const elements = fixedElements(table, programmed, masquerade, settingElements(kernel));
+  addElements(
+    elements,
+    plan.commands.filter((command) => "set" in command && command.set.name !== byPicker.name),
+  );
+  return { programmed, sets, ...desiredRules(programmed), elements };
+}
 
+/** The chains that there should be, and their rules. */
+export function desiredRules(
+  programmed: Pick<Programmed, "pickers">,
+): Pick<DesiredState, "chains" | "rules"> {
+  const pickers = [...programmed.pickers];
+  return {
+    chains: [...chains, ...pickers.map(([, { picker }]) => pickerChain(picker))],
+    rules: new Map([
+      ...Map.groupBy(rules, (rule) => rule.chain),
+      ...pickers.map(([name, { picker }]) => [name, pickerRules(picker)] as const),
+    ]),
+  };
+}
+
+/** The elements of all sets that are not there because of a port. */
+export function fixedElements(
+  table: ServiceTable,
+  programmed: Programmed,
+  masquerade: readonly BridgePair[],
+  settingsOn: readonly SetElement[],
+): Map<string, SetElement[]> {
   const elements = new Map<string, SetElement[]>(sets.map((set) => [set.name, []]));
   const pods = parseRanges(table.podRanges ?? [], "pod range");
   const routed = parseRanges(table.routedRanges ?? [], "routed range");
@@ -64,25 +104,11 @@ export function desiredState(
     elements.set(`routed${version}`, rangeElements(routed, version));
   }
   elements.set(bridges.name, bridgeElements(masquerade));
-  elements.set(settings.name, settingElements(kernel));
+  elements.set(settings.name, [...settingsOn]);
   addElements(elements, constantElements);
-  const pickers = [...programmed.pickers].map(([name, one]) => ({ name, ...one }));
-  for (const { name, number } of pickers)
+  for (const [name, { number }] of programmed.pickers)
     addElements(elements, [byPickerCommand("add elements", name, number)]);
-  addElements(
-    elements,
-    plan.commands.filter((command) => "set" in command && command.set.name !== byPicker.name),
-  );
-  return {
-    programmed,
-    sets,
-    chains: [...chains, ...pickers.map(({ picker }) => pickerChain(picker))],
-    rules: new Map([
-      ...Map.groupBy(rules, (rule) => rule.chain),
-      ...pickers.map(({ name, picker }) => [name, pickerRules(picker)] as const),
-    ]),
-    elements,
-  };
+  return elements;
 }
 
 function addElements(into: Map<string, SetElement[]>, commands: readonly Command[]): void {
@@ -98,8 +124,8 @@ const KEY_LENGTHS = [
   [6, 24],
 ] as const;
 
-function findIn(kernel: KernelState): Found {
-  const slots = foundSlots(kernel);
+function* findIn(kernel: KernelState): Generator<void, Found> {
+  const slots = yield* foundSlots(kernel);
   return {
     slots: (key, external) => slots[external ? "external" : "all"].get(latin1(key)) ?? [],
     pickers: foundPickers(kernel),
@@ -108,11 +134,16 @@ function findIn(kernel: KernelState): Found {
 
 type Slots = Map<string, (string | undefined)[]>;
 
+/** Elements looked at before the work may be left for a while. */
+const ELEMENTS_AT_ONCE = 512;
+
 /** The endpoints that the kernel has, by slot, for each virtual port's key. */
-function foundSlots(kernel: KernelState): { all: Slots; external: Slots } {
+function* foundSlots(kernel: KernelState): Generator<void, { all: Slots; external: Slots }> {
   const found = { all: new Map(), external: new Map() } satisfies Record<string, Slots>;
+  let seen = 0;
   for (const [version, keyLength] of KEY_LENGTHS)
     for (const [key, endpoint] of kernel.elements.get(`endpoints${version}`) ?? []) {
+      if (++seen % ELEMENTS_AT_ONCE === 0) yield;
       const number = hostNumber(key.slice(keyLength));
       const external = number >= EXTERNAL_SLOTS;
       const slot = external ? number - EXTERNAL_SLOTS : number;

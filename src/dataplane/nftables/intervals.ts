@@ -6,17 +6,17 @@
 import type { SetElement } from "../../net/nftables/model.ts";
 import { elementKey, elementOfKey } from "./kernel-state.ts";
 
-export interface IntervalChanges {
+export interface ElementChanges {
   readonly remove: readonly SetElement[];
   readonly add: readonly SetElement[];
   /** Of the elements: those that are there and stay. */
   readonly kept: number;
-  /** Of the elements: those that are removed and added again, because their interval's other end changes. */
+  /** Of the elements: those that are removed and added again: with other data, or the other end of their interval. */
   readonly replaced: number;
 }
 
 /** From the elements that should be there and the texts (elementKey) of those that are. */
-export function intervalChanges(want: readonly SetElement[], have: Iterable<string>): IntervalChanges {
+export function intervalChanges(want: readonly SetElement[], have: Iterable<string>): ElementChanges {
   const wanted = intervals(want);
   const found = intervals([...have].map(elementOfKey));
   const remove = [...found].filter(([name]) => !wanted.has(name)).flatMap(([, elements]) => elements);

@@ -1,6 +1,6 @@
 /** Reads table `inet fairlead` back: its rules as values, its elements as text that can be compared. */
 import type { Chain, Rule, SetDefinition, SetElement, Table } from "../../net/nftables/model.ts";
-import { NetlinkError } from "../../sys/netlink-error.ts";
+import { NetlinkDumpInterruptedError, NetlinkError } from "../../sys/netlink-error.ts";
 import { latin1 } from "./keys.ts";
 import type { NftablesPort } from "./port.ts";
 import { table } from "./sets.ts";
@@ -22,12 +22,47 @@ export interface KernelState {
 
 /** Reads everything. Throws NetlinkError; NetlinkDumpInterruptedError if others keep changing it. */
 export function readKernelState(port: NftablesPort): KernelState {
+  const state = readStructure(port);
+  const elements = new Map<string, ElementTexts>();
+  for (const set of readableSets(state)) elements.set(set.name, readElements(port, set));
+  return { ...state, elements };
+}
+
+/**
+ * The same over many turns of the event loop. `check` is called with each, and may throw. If others commit meanwhile, what
+ * is read may be of several states; who writes on condition that the generation is as before does no harm.
+ */
+export async function readKernelStateInTurns(port: NftablesPort, check: () => void): Promise<KernelState> {
+  const state = readStructure(port);
+  const elements = new Map<string, ElementTexts>();
+  for (const set of readableSets(state)) {
+    for (let attempt = 1; ; attempt++) {
+      const texts: ElementTexts = new Map();
+      try {
+        await port.visitElements(set, (part) => {
+          check();
+          addTexts(texts, part);
+        });
+        elements.set(set.name, texts);
+        break;
+      } catch (error) {
+        if (isGone(error)) break;
+        if (!(error instanceof NetlinkDumpInterruptedError) || attempt === MAX_READS) throw error;
+      }
+    }
+  }
+  return { ...state, elements };
+}
+
+const MAX_READS = 3;
+
+/** Everything but elements. */
+export function readStructure(port: NftablesPort): Omit<KernelState, "elements"> {
   const { family, name } = table;
   const generation = port.generation();
   const found = port.tables(family).find((one) => one.name === name);
   const chains = new Map<string, Chain>();
   const sets = new Map<string, SetDefinition>();
-  const elements = new Map<string, ElementTexts>();
   let rules = new Map<string, Rule[]>();
   if (found !== undefined) {
     for (const chain of port.chains(family)) if (chain.table === name) chains.set(chain.name, chain);
@@ -35,14 +70,23 @@ export function readKernelState(port: NftablesPort): KernelState {
       orNothing(() => port.rules(family, name)),
       (rule) => rule.chain,
     );
-    for (const set of orNothing(() => port.sets(family, name))) {
-      sets.set(set.name, set);
-      // What packets write is nobody's to compare.
-      if (set.flags.dynamic !== true)
-        elements.set(set.name, elementTexts(orNothing(() => port.elements(set))));
-    }
+    for (const set of orNothing(() => port.sets(family, name))) sets.set(set.name, set);
   }
-  return { generation, table: found, chains, rules, sets, elements };
+  return { generation, table: found, chains, rules, sets };
+}
+
+/** What packets write is nobody's to compare. */
+function readableSets({ sets }: Pick<KernelState, "sets">): SetDefinition[] {
+  return [...sets.values()].filter(({ flags }) => flags.dynamic !== true);
+}
+
+export function readElements(port: NftablesPort, set: SetDefinition): ElementTexts {
+  const texts: ElementTexts = new Map();
+  addTexts(
+    texts,
+    orNothing(() => port.elements(set)),
+  );
+  return texts;
 }
 
 /** Nothing if the table or set went away meanwhile: the generation tells the writer. */
@@ -50,15 +94,17 @@ function orNothing<T>(read: () => T[]): T[] {
   try {
     return read();
   } catch (error) {
-    if (error instanceof NetlinkError && error.code === "ENOENT") return [];
+    if (isGone(error)) return [];
     throw error;
   }
 }
 
-function elementTexts(elements: readonly SetElement[]): ElementTexts {
-  const texts: ElementTexts = new Map();
+function isGone(error: unknown): boolean {
+  return error instanceof NetlinkError && error.code === "ENOENT";
+}
+
+function addTexts(texts: ElementTexts, elements: readonly SetElement[]): void {
   for (const element of elements) texts.set(elementKey(element), elementData(element));
-  return texts;
 }
 
 /** No byte is written as these. */

@@ -58,6 +58,11 @@ export class LoopbackRouting implements Disposable {
     if (this.#isMarked) this.#isOurs = true;
   }
 
+  /** What set `settings` should hold. */
+  elements(): SetElement[] {
+    return this.#isMarked ? [MARK] : [];
+  }
+
   /** Turns it on or off as `needed`. A machine that does not let us is told, and has all else. */
   update(needed: boolean): void {
     try {

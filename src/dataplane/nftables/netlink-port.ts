@@ -32,27 +32,36 @@ import { NetlinkError } from "../../sys/netlink-error.ts";
 import type { NetlinkMessage } from "../../sys/netlink-message.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "../../sys/netlink-socket.ts";
 import type { ConntrackPort, NftablesPort } from "./port.ts";
+import { TURN } from "./turns.ts";
 
 /** Deletions in one request, so that its answers fit the socket's buffer. */
 const MAX_DELETIONS = 1000;
 
 export class NetlinkPort implements NftablesPort, ConntrackPort, Disposable {
   readonly #socket: NetlinkSocket;
+  /** For what is read in turns: commits go on meanwhile. */
+  readonly #reader: NetlinkSocket;
+  readonly #sockets: DisposableStack;
   /** Batches are written into the same memory again and again: a change of one element allocates next to nothing. */
   readonly #writer = new NetlinkWriter(64 * 1024);
 
   /** `netns` is a name in /run/netns or a path; by default the calling thread's. Throws SystemError. */
   static async open(netns?: string): Promise<NetlinkPort> {
     const options = netns === undefined ? {} : { netns };
-    return new NetlinkPort(await NetlinkSocket.open(NETLINK_NETFILTER, options));
+    using stack = new DisposableStack();
+    const socket = stack.use(await NetlinkSocket.open(NETLINK_NETFILTER, options));
+    const reader = stack.use(await NetlinkSocket.open(NETLINK_NETFILTER, options));
+    return new NetlinkPort(socket, reader, stack.move());
   }
 
-  private constructor(socket: NetlinkSocket) {
+  private constructor(socket: NetlinkSocket, reader: NetlinkSocket, sockets: DisposableStack) {
     this.#socket = socket;
+    this.#reader = reader;
+    this.#sockets = sockets;
   }
 
   [Symbol.dispose](): void {
-    this.#socket[Symbol.dispose]();
+    this.#sockets.dispose();
   }
 
   commit(commands: readonly Command[], options: { readonly generation?: number } = {}): void {
@@ -92,6 +101,14 @@ export class NetlinkPort implements NftablesPort, ConntrackPort, Disposable {
 
   elements(set: Pick<SetDefinition, "family" | "table" | "name">): SetElement[] {
     return this.#socket.dump(dumpElements(set)).flatMap(decodeElements);
+  }
+
+  async visitElements(
+    set: Pick<SetDefinition, "family" | "table" | "name">,
+    visit: (elements: readonly SetElement[]) => void,
+    turn: number = TURN,
+  ): Promise<void> {
+    await this.#reader.scan(dumpElements(set), (message) => visit(decodeElements(message)), { turn });
   }
 
   connections(family: ConntrackFamily, filter: ConnectionFilter): Connection[] {

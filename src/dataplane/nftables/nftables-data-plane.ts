@@ -2,8 +2,9 @@
  * The nftables data plane: keeps table `inet fairlead` equal to what the service table says.
  *
  * Every call to the kernel is synchronous and answered within the call, so a change is one batch within one turn of the
- * event loop, and nothing of ours runs in between: no lock, no queue. What the kernel holds stays in force when this
- * process ends; the next one reads it back and writes the differences.
+ * event loop, and nothing of ours runs in between: no lock, no queue. Only reading everything back takes many turns:
+ * changes wait for that while nothing is known (sync), and overtake it otherwise (repair). What the kernel holds stays in
+ * force when this process ends; the next one reads it back and writes the differences.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Ip } from "../../base/ip.ts";
@@ -12,15 +13,21 @@ import type { Log } from "../../base/log.ts";
 import { silentLog } from "../../base/log.ts";
 import type { Command } from "../../net/nftables/model.ts";
 import type { RouteSocket } from "../../net/rtnetlink/route-socket.ts";
-import { NetlinkAnswerLostError, NetlinkError } from "../../sys/netlink-error.ts";
+import {
+  NetlinkAnswerLostError,
+  NetlinkDumpInterruptedError,
+  NetlinkError,
+} from "../../sys/netlink-error.ts";
 import type { DataPlane, SyncReport } from "../dataplane.ts";
 import { DataPlaneError } from "../dataplane.ts";
 import type { ServiceTable, TableDelta, VirtualPort, VirtualPortKey } from "../table.ts";
 import { virtualPortKey } from "../table.ts";
 import type { BridgePair } from "./bridges.ts";
 import { bridgeCommands } from "./bridges.ts";
-import { desiredState, removedPorts } from "./desired-state.ts";
-import { readKernelState } from "./kernel-state.ts";
+import type { DesiredState } from "./desired-state.ts";
+import { desiredState, fixedElements, planState, removedPorts } from "./desired-state.ts";
+import type { KernelState } from "./kernel-state.ts";
+import { readKernelState, readKernelStateInTurns } from "./kernel-state.ts";
 import type { LoopbackSetting } from "./loopback-routing.ts";
 import { LoopbackRouting } from "./loopback-routing.ts";
 import type { Plan } from "./plan.ts";
@@ -30,13 +37,16 @@ import type { Programmed } from "./programmed.ts";
 import { parseRanges } from "./programmed.ts";
 import type { MapFill, PacketCounters } from "./readings.ts";
 import { readCounters, readMapFill } from "./readings.ts";
-import { rebuild, reconcile } from "./reconcile.ts";
+import type { Reconciliation } from "./reconcile.ts";
+import { compare, rebuild, reconcile } from "./reconcile.ts";
 import { explain } from "./refusal.ts";
 import { ensureRoutes, removeRoutes } from "./route.ts";
 import { table as ourTable } from "./sets.ts";
+import { inTurns, OvertakenError } from "./turns.ts";
 import { portsToCut, UdpCuts } from "./udp-cuts.ts";
 import type { FlowPort } from "./udp-flows.ts";
 import { cutStaleFlows, isUdp } from "./udp-flows.ts";
+import { ExpectedElements, verify } from "./verification.ts";
 
 export interface NftablesDataPlaneOptions {
   /** What {@link NftablesDataPlaneControls.setMasqueradeBridges} would be told first. @default {none} */
@@ -79,6 +89,8 @@ export interface NftablesParts {
 
 /** A reader who is overtaken by others' commits this often writes without the condition that nobody did. */
 const MAX_READS = 5;
+/** Reading in turns that is overtaken this often is done at once instead. */
+const MAX_READS_IN_TURNS = 3;
 /** A change of more elements than this is made while nobody of us listens. */
 const MAX_HEARD = 2000;
 /** At most one repair in so many milliseconds, so that a fight over the table does not take the whole processor. */
@@ -103,6 +115,14 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
   #changes: ChangeWatch | undefined;
   /** What the generation is if nobody but us has committed since the table was read. */
   #generation = 0;
+  /** Grows with each change of ours, of the table or in the kernel: what was read before is overtaken. */
+  #changed = 0;
+  /** While what is programmed is verified. */
+  #expected: ExpectedElements | undefined;
+  /** The last of what is done one after the other: syncs and repairs. Never rejects. */
+  #last: Promise<unknown> = Promise.resolve();
+  /** Syncs that are not done. */
+  #syncs = 0;
   #timer: NodeJS.Timeout | undefined;
   #repairing: Promise<void> | undefined;
   #lastRepair = 0;
@@ -136,13 +156,22 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
 
   async sync(table: ServiceTable): Promise<SyncReport> {
     this.#table = { ...table, ports: new Map(table.ports) };
-    return this.#synchronise();
+    this.#programmed = undefined;
+    this.#syncs++;
+    try {
+      return await this.#inOrder(() => this.#synchronise());
+    } finally {
+      this.#syncs--;
+    }
   }
 
   async apply(delta: TableDelta): Promise<void> {
+    // Until everything is read back, nothing is known to change.
+    while (this.#syncs > 0) await this.#last;
     const table = this.#table;
     if (table === undefined) throw new DataPlaneError("apply() before sync(): nothing is known to change");
     const programmed = this.#programmed;
+    this.#changed++;
     if (programmed === undefined) {
       // The last reconciliation failed: only reading everything back tells what is there.
       merge(table.ports, delta);
@@ -155,7 +184,6 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
     const needsLoopback = nodePorts(programmed, plan) > 0;
     // Nothing is routed any more before nothing is guarded any more.
     if (!needsLoopback) this.#loopback?.update(false);
-    if (elementCount(plan.commands) > MAX_HEARD) this.#unwatch();
     if (plan.commands.length > 0 && !this.#commit(plan.commands)) {
       // Somebody has changed the table, so the plan was made on wrong grounds.
       this.#reconcile();
@@ -169,6 +197,8 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
 
   async setMasqueradeBridges(pairs: readonly BridgePair[]): Promise<void> {
     const wanted = structuredClone(pairs);
+    while (this.#syncs > 0) await this.#last;
+    this.#changed++;
     const commands = bridgeCommands(this.#bridges, wanted);
     if (this.#table === undefined || this.#programmed === undefined) {
       this.#bridges = wanted;
@@ -222,12 +252,79 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
     await this.#resources.disposeAsync();
   }
 
+  /** Does `work` when all that was to be done before is done. */
+  #inOrder<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = this.#last.then(work);
+    this.#last = done.then(
+      () => {},
+      // Whoever asked for it is told.
+      () => {},
+    );
+    return done;
+  }
+
   async #synchronise(): Promise<SyncReport> {
-    this.#unwatch();
-    const report = this.#reconcile();
-    if (await this.#watch()) return report;
-    const again = this.#reconcile();
+    if (this.#changes === undefined) await this.#watch();
+    const report = await this.#reconcileInTurns();
+    if (this.#changes !== undefined || (await this.#watch())) return report;
+    const again = await this.#reconcileInTurns();
     return { kept: again.kept, written: report.written + again.written };
+  }
+
+  /** Reads back, compares, writes the differences; how many. Throws DataPlaneError. */
+  async #verifyInTurns(): Promise<number> {
+    const [table, programmed] = [this.#table!, this.#programmed!];
+    const check = (): void => {
+      if (this.#closed || this.#programmed !== programmed) throw new OvertakenError();
+    };
+    const fixed = fixedElements(table, programmed, this.#bridges, this.#loopback?.elements() ?? []);
+    const expected = (this.#expected = new ExpectedElements(fixed));
+    const commit = (commands: readonly Command[], generation?: number): void =>
+      this.#transact(commands, generation);
+    try {
+      this.#generation = this.#kernel.generation();
+      if (this.#routes !== undefined) ensureRoutes(this.#routes, table.ranges.map(cidr));
+      const written = await verify({ kernel: this.#kernel, programmed, expected, commit, check });
+      if (written !== undefined) {
+        if (written > 0) this.#cutFlows([...programmed.ports.values()].filter(isUdp));
+        return written;
+      }
+    } catch (error) {
+      // Whoever overtook it has read everything back, or will.
+      if (error instanceof OvertakenError) return 0;
+      if (!(error instanceof NetlinkError || error instanceof NetlinkDumpInterruptedError)) throw error;
+      this.#log.warn({ err: error }, "table inet fairlead could not be verified; reading all of it back");
+    } finally {
+      this.#expected = undefined;
+    }
+    return (await this.#reconcileInTurns()).written;
+  }
+
+  /** As {@link #reconcile}, over many turns of the event loop, unless it is overtaken again and again. */
+  async #reconcileInTurns(): Promise<SyncReport> {
+    for (let attempt = 1; attempt <= MAX_READS_IN_TURNS; attempt++) {
+      const table = this.#table;
+      if (this.#closed || table === undefined)
+        throw new DataPlaneError("closed while services were programmed");
+      const changed = this.#changed;
+      const check = (): void => {
+        if (this.#closed || this.#table !== table || this.#changed !== changed) throw new OvertakenError();
+      };
+      try {
+        const kernel = await readKernelStateInTurns(this.#kernel, check);
+        const desired = await inTurns(planState(table, this.#bridges, kernel), check);
+        const changes = await inTurns(compare(desired, kernel), check);
+        check();
+        this.#generation = kernel.generation;
+        return this.#take(kernel, desired, changes, kernel.generation);
+      } catch (error) {
+        if (error instanceof OvertakenError || error instanceof NetlinkDumpInterruptedError) continue;
+        if (!(error instanceof NetlinkError)) throw explain(error, "programming table inet fairlead");
+        // Somebody committed since we read; or we do not understand what is there, and all is to be made anew.
+        if (error.code !== "ERESTART") break;
+      }
+    }
+    return this.#reconcile();
   }
 
   #unwatch(): void {
@@ -255,17 +352,11 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
     return this.#kernel.generation() === this.#generation;
   }
 
-  /** Reads back, compares, writes the differences. Throws DataPlaneError. */
+  /** Reads back, compares, writes the differences, in one turn. Throws DataPlaneError. */
   #reconcile(): SyncReport {
-    const table = this.#table!;
     this.#programmed = undefined;
     try {
-      const report = this.#reconcileTable(table);
-      const routes =
-        this.#routes === undefined
-          ? { kept: 0, written: 0 }
-          : ensureRoutes(this.#routes, table.ranges.map(cidr));
-      return { kept: report.kept + routes.kept, written: report.written + routes.written };
+      return this.#reconcileTable(this.#table!);
     } catch (error) {
       throw explain(error, "programming table inet fairlead");
     }
@@ -277,29 +368,41 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
       const kernel = readKernelState(this.#kernel);
       this.#generation = kernel.generation;
       const desired = desiredState(table, this.#bridges, kernel);
-      const { commands, kept, written } = isRefused ? rebuild(desired, kernel) : reconcile(desired, kernel);
+      const changes = isRefused ? rebuild(desired, kernel) : reconcile(desired, kernel);
       try {
-        if (commands.length > 0)
-          this.#transact(commands, attempt < MAX_READS ? kernel.generation : undefined);
+        return this.#take(kernel, desired, changes, attempt < MAX_READS ? kernel.generation : undefined);
       } catch (error) {
         if (!(error instanceof NetlinkError)) throw error;
         // ERESTART: somebody committed since we read.
         if (error.code === "ERESTART") continue;
         // Something in our table that we do not understand is in the way: all of it is made anew, once.
         if (isRefused || kernel.table === undefined)
-          throw explain(error, "programming table inet fairlead", commands);
+          throw explain(error, "programming table inet fairlead", changes.commands);
         this.#log.warn({ err: error }, "table inet fairlead could not be repaired; making it anew");
         isRefused = true;
-        continue;
       }
-      this.#programmed = desired.programmed;
-      if (written > 0) this.#log.info({ kept, written }, "programmed table inet fairlead");
-      this.#loopback?.adopt(kernel);
-      this.#loopback?.update(desired.programmed.counts.nodePorts.has("4"));
-      this.#cuts.clear();
-      this.#cutFlows([...desired.programmed.ports.values(), ...removedPorts(kernel, desired)].filter(isUdp));
-      return { kept, written };
     }
+  }
+
+  /** Writes the differences. */
+  #take(
+    kernel: KernelState,
+    desired: DesiredState,
+    { commands, kept, written }: Reconciliation,
+    generation: number | undefined,
+  ): SyncReport {
+    if (commands.length > 0) this.#transact(commands, generation);
+    this.#programmed = desired.programmed;
+    if (written > 0) this.#log.info({ kept, written }, "programmed table inet fairlead");
+    this.#loopback?.adopt(kernel);
+    this.#loopback?.update(desired.programmed.counts.nodePorts.has("4"));
+    this.#cuts.clear();
+    this.#cutFlows([...desired.programmed.ports.values(), ...removedPorts(kernel, desired)].filter(isUdp));
+    const routes =
+      this.#routes === undefined
+        ? { kept: 0, written: 0 }
+        : ensureRoutes(this.#routes, this.#table!.ranges.map(cidr));
+    return { kept: kept + routes.kept, written: written + routes.written };
   }
 
   /** Sends a plan; false if the kernel refused it because the table is not what we thought. */
@@ -315,8 +418,11 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
   }
 
   #transact(commands: readonly Command[], generation?: number): void {
+    this.#changed++;
+    if (this.#changes !== undefined && elementCount(commands) > MAX_HEARD) this.#unwatch();
     this.#kernel.commit(commands, generation === undefined ? {} : { generation });
     this.#generation++;
+    this.#expected?.record(commands);
   }
 
   /** A flow that cannot be cut must not undo a change that is in force: it is told, and tried again by the next sync. */
@@ -342,18 +448,29 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
   async #repairSoon(what: string): Promise<void> {
     const wait = this.#lastRepair + REPAIR_INTERVAL - performance.now();
     await delay(Math.max(0, Math.min(wait, REPAIR_INTERVAL)), undefined, { ref: false });
-    if (this.#closed || this.#table === undefined) return;
     try {
-      const { written } = await this.#synchronise();
+      const written = await this.#inOrder(() => this.#repairNow());
       if (written > 0) this.#log.warn({ written }, `${what}: repaired`);
     } catch (error) {
+      // Closed while it was read: the next process will.
+      if (this.#closed) return;
       this.#log.error({ err: error }, `${what}, and it could not be repaired`);
     }
     this.#lastRepair = performance.now();
   }
 
+  async #repairNow(): Promise<number> {
+    if (this.#closed || this.#table === undefined) return 0;
+    if (this.#programmed === undefined) return (await this.#synchronise()).written;
+    const written = await this.#verifyInTurns();
+    // What is large is written while nobody of us listens.
+    if (this.#changes !== undefined || (await this.#watch())) return written;
+    return written + (await this.#verifyInTurns());
+  }
+
   /** Repairs if somebody committed and we were not told, or if the last repair failed. */
   async #verify(): Promise<void> {
+    if (this.#syncs > 0) return;
     try {
       const generation = this.#kernel.generation();
       const isTold = generation === this.#generation || generation === this.#changes?.generation;

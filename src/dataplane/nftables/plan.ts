@@ -17,7 +17,7 @@ import { addressOf, allowedKeys, ipVersion, latin1Bytes, numberedKey, portKey } 
 import { byPickerCommand, EXTERNAL_SLOTS, FIRST_PICKER, NOBODY } from "./pickers.ts";
 import { pickerCommands, pickerName, pickerRules } from "./pickers.ts";
 import type { Counts, Programmed, ProgrammedPicker, ProgrammedPort } from "./programmed.ts";
-import { parseRanges } from "./programmed.ts";
+import { noCounts, parseRanges } from "./programmed.ts";
 import { loopbackRange, rangeElements } from "./ranges.ts";
 import type { IpVersion } from "./sets.ts";
 import { guarded, OURS, sets, setReference } from "./sets.ts";
@@ -48,6 +48,46 @@ export function planDelta(programmed: Programmed, delta: TableDelta, found?: Fou
   return planner.finish();
 }
 
+/** Ports planned, or described, before the work may be left for a while. */
+const PORTS_AT_ONCE = 32;
+
+/** {@link planDelta} for a table's worth of ports that are not programmed yet. */
+export function* planPorts(
+  programmed: Programmed,
+  ports: Iterable<readonly [VirtualPortKey, VirtualPort]>,
+  found?: Found,
+): Generator<void, Plan> {
+  const planner = new Planner(programmed, found);
+  let done = 0;
+  for (const [key, port] of ports) {
+    planner.set(key, port);
+    if (++done % PORTS_AT_ONCE === 0) yield;
+  }
+  return planner.finish();
+}
+
+/**
+ * Hands the elements that are there because of the programmed ports to `take`, as commands that add them; some of them
+ * more than once. Those of a port that is changed meanwhile are as they were or as they are.
+ */
+export function* describePorts(
+  programmed: Programmed,
+  take: (commands: readonly Command[]) => void,
+): Generator<void, void> {
+  // Of what is counted there is one element for all ports: here, one more for each part.
+  const uncounted = { ...programmed, counts: noCounts() };
+  let planner = new Planner(uncounted, undefined);
+  let done = 0;
+  for (const port of programmed.ports.values()) {
+    planner.describe(port);
+    if (++done % PORTS_AT_ONCE !== 0) continue;
+    take(planner.finish().commands);
+    planner = new Planner(uncounted, undefined);
+    yield;
+  }
+  take(planner.finish().commands);
+}
+
 /** Takes over what a plan did, after its commands were committed. */
 export function commitPlan(programmed: Programmed, plan: Plan): void {
   replace(programmed.ports, plan.ports);
@@ -72,7 +112,7 @@ class Planner {
   readonly #found: Found | undefined;
   readonly #ports = new Map<VirtualPortKey, ProgrammedPort | undefined>();
   readonly #pickers = new Map<string, ProgrammedPicker | undefined>();
-  readonly #counts: Counts = { self: new Map(), local: new Map(), nodePorts: new Map() };
+  readonly #counts: Counts = noCounts();
   readonly #newChains: Command[] = [];
   readonly #oldChains: Command[] = [];
   readonly #deleted = new Map<string, SetElement[]>();
@@ -98,6 +138,11 @@ class Planner {
     const next = this.#program(port, old);
     this.#change(old, next);
     this.#ports.set(tableKey, next);
+  }
+
+  /** Writes all elements of a port that is programmed. */
+  describe(port: ProgrammedPort): void {
+    this.#change(undefined, port);
   }
 
   finish(): Plan {

@@ -29,6 +29,15 @@ export interface NftablesPort {
   sets(family: Family, table: string): SetDefinition[];
   /** In no particular order. */
   elements(set: Pick<SetDefinition, "family" | "table" | "name">): SetElement[];
+  /**
+   * The same, part by part over many turns of the event loop; each part is `visit`'s own. One reading at a time. Throws
+   * what `visit` throws, and NetlinkDumpInterruptedError if anybody committed anything before the end.
+   */
+  visitElements(
+    set: Pick<SetDefinition, "family" | "table" | "name">,
+    visit: (elements: readonly SetElement[]) => void,
+    turn?: number,
+  ): Promise<void>;
 }
 
 export interface ConntrackPort {

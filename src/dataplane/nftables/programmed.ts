@@ -53,9 +53,13 @@ export function nothingProgrammed(ranges: readonly string[]): Programmed {
   return {
     ranges: parseRanges(ranges, "service range"),
     ports: new Map(),
-    counts: { self: new Map(), local: new Map(), nodePorts: new Map() },
+    counts: noCounts(),
     pickers: new Map(),
   };
+}
+
+export function noCounts(): Counts {
+  return { self: new Map(), local: new Map(), nodePorts: new Map() };
 }
 
 /** Throws DataPlaneError that says what it is that cannot be read. */

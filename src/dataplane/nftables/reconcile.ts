@@ -10,10 +10,12 @@ import type {
 } from "../../net/nftables/model.ts";
 import type { DesiredState } from "./desired-state.ts";
 import { intervalChanges } from "./intervals.ts";
+import type { ElementChanges } from "./intervals.ts";
 import { elementData, elementKey, elementOfKey } from "./kernel-state.ts";
-import type { KernelState } from "./kernel-state.ts";
+import type { ElementTexts, KernelState } from "./kernel-state.ts";
 import { chains as constantChains } from "./ruleset.ts";
 import { setReference, table } from "./sets.ts";
+import { atOnce } from "./turns.ts";
 
 export interface Reconciliation {
   /** To be sent as one batch; empty if all is right. */
@@ -26,6 +28,11 @@ export interface Reconciliation {
 
 /** Repairs what differs, in place. A table whose chains or sets are of another make is made anew instead. */
 export function reconcile(desired: DesiredState, kernel: KernelState): Reconciliation {
+  return atOnce(compare(desired, kernel));
+}
+
+/** {@link reconcile} as work that can be left for a while. */
+export function* compare(desired: DesiredState, kernel: KernelState): Generator<void, Reconciliation> {
   if (kernel.table === undefined || !isRepairable(desired, kernel)) return rebuild(desired, kernel);
   const steps = new Steps(1);
   // The order matters: rules name sets and chains, verdicts name chains, and nothing is deleted while it is named.
@@ -40,7 +47,16 @@ export function reconcile(desired: DesiredState, kernel: KernelState): Reconcili
   for (const chain of missingChains) steps.write({ op: "add chain", chain });
   for (const chain of extraChains) steps.prepare({ op: "flush chain", chain });
   reconcileRules(steps, desired, kernel);
-  for (const set of desired.sets) reconcileElements(steps, set, desired, kernel);
+  for (const set of desired.sets) {
+    const changes = yield* elementChanges(
+      set,
+      desired.elements.get(set.name) ?? [],
+      kernel.elements.get(set.name),
+    );
+    steps.keep(changes.kept);
+    steps.delete(set, changes.remove, changes.replaced);
+    steps.add(set, changes.add);
+  }
   for (const chain of extraChains) steps.write({ op: "delete chain", chain });
   for (const set of extraSets) steps.write({ op: "delete set", set });
   steps.keep(desired.chains.length - missingChains.length);
@@ -155,43 +171,36 @@ function withoutCount(expression: Expression): Expression {
   return expression.type === "counter" ? { type: "counter" } : expression;
 }
 
-function reconcileElements(
-  steps: Steps,
+/** Elements compared before the work may be left for a while. */
+const ELEMENTS_AT_ONCE = 512;
+
+/** What has to change in a set, from the elements that should be there and the texts of those that are. */
+export function* elementChanges(
   set: SetDefinition,
-  desired: DesiredState,
-  kernel: KernelState,
-): void {
+  want: readonly SetElement[],
+  have: ElementTexts = new Map(),
+): Generator<void, ElementChanges> {
   // Packets write these: nothing in them is wrong.
-  if (set.flags.dynamic === true) return;
-  const have = kernel.elements.get(set.name) ?? new Map<string, string>();
-  if (set.flags.interval === true && set.keyTypes.length === 1) {
-    const changes = intervalChanges(desired.elements.get(set.name) ?? [], have.keys());
-    steps.keep(changes.kept);
-    steps.delete(set, changes.remove, changes.replaced);
-    steps.add(set, changes.add);
-    return;
-  }
-  const missing: SetElement[] = [];
-  const wrong: SetElement[] = [];
-  let right = 0;
-  let replaced = 0;
-  const wanted = new Set<string>();
-  for (const element of desired.elements.get(set.name) ?? []) {
+  if (set.flags.dynamic === true) return { add: [], remove: [], kept: 0, replaced: 0 };
+  if (set.flags.interval === true && set.keyTypes.length === 1) return intervalChanges(want, have.keys());
+  const add: SetElement[] = [];
+  const remove: SetElement[] = [];
+  let kept = 0;
+  for (const [index, element] of want.entries()) {
+    if (index % ELEMENTS_AT_ONCE === 0) yield;
     const key = elementKey(element);
     const data = have.get(key);
-    wanted.add(key);
-    if (data === elementData(element)) {
-      right++;
+    if (data !== undefined && data === elementData(element)) {
+      kept++;
       continue;
     }
-    missing.push(element);
-    if (data === undefined) continue;
-    wrong.push(elementOfKey(key));
-    replaced++;
+    add.push(element);
+    if (data !== undefined) remove.push(elementOfKey(key));
   }
-  if (wanted.size !== right + replaced || have.size !== right + replaced)
-    for (const key of have.keys()) if (!wanted.has(key)) wrong.push(elementOfKey(key));
-  steps.keep(right);
-  steps.delete(set, wrong, replaced);
-  steps.add(set, missing);
+  const replaced = remove.length;
+  if (have.size > kept + replaced) {
+    const wanted = new Set(want.map(elementKey));
+    for (const key of have.keys()) if (!wanted.has(key)) remove.push(elementOfKey(key));
+  }
+  return { add, remove, kept, replaced };
 }
