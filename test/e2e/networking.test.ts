@@ -1,9 +1,12 @@
 /**
- * Upstream: test/e2e/network/{no_snat,service_cidrs,topology_hints,localhost_nodeports,networking}.go and
+ * Upstream: test/e2e/network/{no_snat,service_cidrs,topology_hints,localhost_nodeports,networking,service}.go and
  * test/e2e/common/node/pods.go: rows that need no cluster of their own. Each node is in a zone.
  */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import type { V1EndpointSlice, V1Service, V1ServiceCIDR } from "@kubernetes/client-node";
 import { eventually } from "../conformance/eventually.ts";
 import type { Wire } from "../conformance/resource.ts";
@@ -193,6 +196,40 @@ for (const host of ["127.0.0.1", "::1"]) {
     },
   );
 }
+
+/** Upstream looks with lsmod on the nodes: a kernel module that nobody needs is a surface for attacks. */
+test(
+  "[sig-network] SCTP should allow creating a basic SCTP service with pod and endpoints [LinuxOnly] [Serial]",
+  { skip },
+  async (t) => {
+    // A kernel without modules has none to load.
+    const modules = (): boolean =>
+      existsSync("/proc/modules") && /^sctp /m.test(readFileSync("/proc/modules", "utf8"));
+    const before = modules();
+    const ns = await cluster.namespace(t, "sctp");
+    const labels = { app: "hostport" };
+    const { spec } = await ns.service("sctp-endpoint-test", {
+      selector: labels,
+      ports: [{ protocol: "SCTP", port: 5060, targetPort: 5060 }],
+    });
+    const ports = [{ containerPort: 5060, protocol: "SCTP" }];
+    const [node] = cluster.nodes;
+    const pod = await ns.pause({ name: "pod1", node: node!, labels, container: { ports } });
+    const slices = ns.api.of<V1EndpointSlice>("discovery.k8s.io/v1", "endpointslices", ns.namespace);
+    await eventually("the pod is an endpoint", 3 * 60_000, async () => {
+      const { items } = await slices.list({ labelSelector: "kubernetes.io/service-name=sctp-endpoint-test" });
+      const found = items.flatMap((slice) => (slice.endpoints ?? []).flatMap(({ addresses }) => addresses));
+      return found.join() === pod.ip && items[0]!.ports![0]!.protocol === "SCTP" ? true : undefined;
+    });
+    // Not upstream's: it is programmed (its packets are sent in test/dataplane-nftables-balance.test.ts).
+    await eventually(`${spec!.clusterIP} leads to the pod`, 60_000, async () => {
+      const args = ["netns", "exec", node!.netns, "nft", "list", "ruleset"];
+      const { stdout } = await promisify(execFile)("ip", args);
+      return stdout.includes(`${spec!.clusterIP} . sctp . 5060`) ? true : undefined;
+    });
+    assert.equal(modules(), before, "the module was not loaded for it");
+  },
+);
 
 test("[sig-network] Networking should check kube-proxy urls", { skip }, async () => {
   for (const { netns } of cluster.nodes) {
