@@ -63,8 +63,11 @@ export interface AgentOptions {
   readonly watchList?: boolean;
   /** Between attempts while the server fails. */
   readonly serverBackoff?: BackoffOptions;
-  /** Nothing is programmed before it resolves: what is to be known of the node first. @default {at once} */
-  readonly after?: Promise<void>;
+  /**
+   * Called when the Services are known. Nothing is programmed before it resolves: what is to be known of the node first.
+   * @default {at once}
+   */
+  readonly after?: () => Promise<void>;
   readonly log?: Log;
   /** Stops the agent. The data plane is left as it is, and is not disposed. */
   readonly signal: AbortSignal;
@@ -292,7 +295,8 @@ export function startAgent(options: AgentOptions): Agent {
 
   async function run(): Promise<void> {
     try {
-      await Promise.all([services.synced, slices.synced, options.after]);
+      await Promise.all([services.synced, slices.synced]);
+      await options.after?.();
       known = true;
       schedule();
       await Promise.all([services.done, slices.done]);

@@ -81,8 +81,9 @@ export interface RunningNode {
 }
 
 /**
- * How long the first commit waits, in milliseconds, for what is to be known of the node: a restart with nothing
- * changed must write nothing, and a server or an engine that does not tell must not keep clients waiting.
+ * How long the first commit waits, in milliseconds from when the Services are known, for what is to be known of the
+ * node: a restart with nothing changed must write nothing, and a server or an engine that does not tell must not keep
+ * clients waiting.
  */
 const KNOWLEDGE_TIMEOUT = 3000;
 
@@ -203,11 +204,12 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
       nodeName,
       watchList: parts.watchList ?? false,
       ranges: { ranges: serviceRanges, ...podRanges.tables() },
-      after: waitAtMost(
-        Promise.all([ownNode.known, followed.known, containers.tellsNetworks && networksKnown.promise]),
-        KNOWLEDGE_TIMEOUT,
-        signal,
-      ),
+      after: () =>
+        waitAtMost(
+          Promise.all([ownNode.known, followed.known, containers.tellsNetworks && networksKnown.promise]),
+          KNOWLEDGE_TIMEOUT,
+          signal,
+        ),
       log,
       signal,
       onQueued(what) {

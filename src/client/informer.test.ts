@@ -204,6 +204,17 @@ test("a server that fails is tried again, and the sync comes when it works", asy
   assert.deepEqual(scope.seen, ["+a"]);
 });
 
+test("a server that one informer finds again is asked by the others at once", async () => {
+  const api = createMemoryApi();
+  api.put(serviceKind, service("a"));
+  api.fail(2);
+  await using patient = informed(api, { backoff: { initial: 60_000, limit: 60_000 } });
+  await until(() => api.calls.list === 1);
+  await using quick = informed(api);
+  await Promise.all([quick.informer.synced, patient.informer.synced]);
+  assert.deepEqual(patient.seen, ["+a"]);
+});
+
 test("a server that takes a WatchList for a plain watch is asked for a list instead", async () => {
   const api = createMemoryApi();
   api.put(serviceKind, service("a"));

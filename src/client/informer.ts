@@ -3,7 +3,8 @@
  *
  * After a cut the watch goes on from the last version seen; only when that version is too old (410) is everything
  * listed again, and what happened in the gap (deletions too) is found by comparing. Nothing is polled, and an event
- * reaches the handlers in the turn in which it arrives.
+ * reaches the handlers in the turn in which it arrives. A server that was away is found again by all informers of a
+ * client when it is by one.
  */
 import { ApiError } from "../api/api-error.ts";
 import type { Kind } from "../api/kind.ts";
@@ -98,6 +99,7 @@ export function startInformer<T extends KubeObject, I extends string = never>(
   let heardAt: number | undefined;
   /** The failure that was last logged; undefined: there is none. */
   let said: string | undefined;
+  const waiting = waitingOf(client);
   /** uids whose deletion by us the watch has not yet shown. */
   const forgotten = new Set<string>();
 
@@ -287,6 +289,7 @@ export function startInformer<T extends KubeObject, I extends string = never>(
   function sayRecovery(): void {
     if (said === undefined) return;
     said = undefined;
+    for (const tryNow of waiting) tryNow();
     log.info({ kind: kind.kind }, "following the server again");
   }
 
@@ -308,7 +311,11 @@ export function startInformer<T extends KubeObject, I extends string = never>(
           if (failures++ === 0) continue;
         } else sayFailure(error);
       }
-      await pause(backoffDelay(++failures, options.backoff), signal);
+      const over = new AbortController();
+      const tryNow = (): void => over.abort();
+      waiting.add(tryNow);
+      await pause(backoffDelay(++failures, options.backoff), AbortSignal.any([signal, over.signal]));
+      waiting.delete(tryNow);
     }
     synced.reject(signal.reason);
   }
@@ -354,6 +361,15 @@ export function startInformer<T extends KubeObject, I extends string = never>(
       remove(old);
     },
   };
+}
+
+/** What ends the pauses of informers that follow the same server: where one of them gets an answer again, all may. */
+const waitingByClient = new WeakMap<Client, Set<() => void>>();
+
+function waitingOf(client: Client): Set<() => void> {
+  let waiting = waitingByClient.get(client);
+  if (waiting === undefined) waitingByClient.set(client, (waiting = new Set()));
+  return waiting;
 }
 
 function isGone(error: unknown): boolean {
