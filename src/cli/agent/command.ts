@@ -187,11 +187,24 @@ async function runAgent(flags: AgentFlags, version: string): Promise<void> {
   if (!signal.aborted) process.stdout.write("ready\n");
   await Promise.race([stopRequested, node.failed]);
   await dns?.done;
-  if (options.cleanup && dns !== undefined) await withdrawDnsEndpoints(client, options.nodeName);
+  if (options.cleanup && dns !== undefined) await withdrawDns(client, options.nodeName, log);
   await node.stop(options.cleanup);
   await served;
   if (chosen.userspace?.isHandedOver !== true) return;
   const drain = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => drain.abort());
   await chosen.userspace.drained(AbortSignal.any([drain.signal, AbortSignal.timeout(LONGEST_DRAIN_MS)]));
+}
+
+/** Not for long, and whether the API server is there or not: what is in the kernel goes all the same. */
+async function withdrawDns(client: Client, nodeName: string, log: Log): Promise<void> {
+  const late = pause(WITHDRAWAL_TIMEOUT, new AbortController().signal).then(() => {
+    throw new Error(`no answer within ${WITHDRAWAL_TIMEOUT} ms`);
+  });
+  try {
+    await Promise.race([withdrawDnsEndpoints(client, nodeName), late]);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    log.warn({ why, node: nodeName }, "the DNS' endpoints of this node stay in the API: delete its EndpointSlices");
+  }
 }

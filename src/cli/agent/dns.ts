@@ -3,7 +3,7 @@ import type { Registry } from "prom-client";
 import { ClusterDnsError, startClusterDns } from "../../agent/cluster-dns.ts";
 import { ApiError } from "../../api/api-error.ts";
 import { serviceCIDRKind } from "../../api/servicecidr/kind.ts";
-import { pause } from "../../base/backoff.ts";
+import { backoffDelay, pause } from "../../base/backoff.ts";
 import { type Cidr, formatIp, parseCidr } from "../../base/ip.ts";
 import type { Log } from "../../base/log.ts";
 import type { Client } from "../../client/client.ts";
@@ -43,7 +43,7 @@ export async function startAgentDns(
   const { domain, ttl, listen, upstreams } = options.dns;
   const reach = dataPlane.name === "userspace" ? "loopback" : "bridge";
   try {
-    const serviceCidrs = await serviceRanges(client, options.serviceCidrs);
+    const serviceCidrs = await serviceRanges(options.serviceCidrs, parts);
     const dns = await startClusterDns(
       { clusterIP, domain, ttl, listen, upstreams, reach, nodeName, netns, serviceCidrs, clusterCidrs },
       { client, log, metrics: registry, signal },
@@ -67,7 +67,11 @@ export async function startAgentDns(
 }
 
 /** Those given, and the cluster's: addresses there are only ours to name. */
-async function serviceRanges(client: Client, given: readonly Cidr[]): Promise<Cidr[]> {
+async function serviceRanges(
+  given: readonly Cidr[],
+  { client, log, signal }: AgentDnsParts,
+): Promise<Cidr[]> {
+  for (let failures = 0; ;)
   try {
     const { items } = await client.list(serviceCIDRKind, {});
     return [
@@ -77,6 +81,9 @@ async function serviceRanges(client: Client, given: readonly Cidr[]): Promise<Ci
   } catch (error) {
     // Servers before Kubernetes 1.33 may not have the kind, or not tell us.
     if (error instanceof ApiError && (error.code === 404 || error.code === 403)) return [...given];
-    throw error;
+    if (signal.aborted || !(error instanceof ApiError) || (error.code < 500 && error.code !== 429)) throw error;
+    const delay = backoffDelay(++failures, { initial: 200, limit: 10_000 });
+    log.warn({ err: error, delay }, "DNS waits for the ServiceCIDRs, trying again");
+    await pause(delay, signal);
   }
 }

@@ -81,6 +81,11 @@ export class FakePort implements NftablesPort, ConntrackPort {
     }
   }
 
+  /** As Linux before 6.8. */
+  forgetMatching(): boolean {
+    return false;
+  }
+
   /** Calls `onChange` when somebody who does not use this port changes table `inet fairlead`. */
   watch(onChange: (what: string) => void): ChangeWatch {
     const kernel = this.#kernel;

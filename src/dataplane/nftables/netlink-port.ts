@@ -1,6 +1,11 @@
 /** nf_tables and conntrack of a network namespace, over a netlink socket. */
 import type { ConnectionFilter, Connection, ConntrackFamily } from "../../net/conntrack/model.ts";
-import { decodeConnection, deleteConnections, dumpConnections } from "../../net/conntrack/conntrack.ts";
+import {
+  decodeConnection,
+  deleteConnections,
+  deleteMatching,
+  dumpConnections,
+} from "../../net/conntrack/conntrack.ts";
 import {
   decodeChain,
   decodeElements,
@@ -42,6 +47,8 @@ export class NetlinkPort implements NftablesPort, ConntrackPort, Disposable {
   /** For what is read in turns: commits go on meanwhile. */
   readonly #reader: NetlinkSocket;
   readonly #sockets: DisposableStack;
+  /** Since Linux 6.8. */
+  #deletesMatching = true;
   /** Batches are written into the same memory again and again: a change of one element allocates next to nothing. */
   readonly #writer = new NetlinkWriter(64 * 1024);
 
@@ -124,6 +131,19 @@ export class NetlinkPort implements NftablesPort, ConntrackPort, Disposable {
           error instanceof NetlinkError && error.refusals.every(({ code }) => code === "ENOENT");
         if (!areGone) throw error;
       }
+    }
+  }
+
+  forgetMatching(filter: ConnectionFilter): boolean {
+    if (!this.#deletesMatching) return false;
+    try {
+      this.#socket.transact(deleteMatching(filter));
+      return true;
+    } catch (error) {
+      const isOld = error instanceof NetlinkError && error.refusals.every(({ code }) => code === "EINVAL");
+      if (!isOld) throw error;
+      this.#deletesMatching = false;
+      return false;
     }
   }
 }

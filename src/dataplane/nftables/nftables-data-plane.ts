@@ -143,7 +143,9 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
     this.#log = options.log ?? silentLog;
     this.#cuts = new UdpCuts(options.cutInterval ?? 0, (due) => {
       const ports = this.#programmed?.ports;
-      this.#cutFlows(Array.from(due, ([key, removed]) => ports?.get(key) ?? removed));
+      this.#cutFlows(
+        Array.from(due, ([key, removed]) => ({ ...(ports?.get(key) ?? removed), lost: removed.lost })),
+      );
     });
     this.#isLocal = parts.isLocal ?? (() => false);
     if (parts.loopback !== undefined)

@@ -45,6 +45,8 @@ export interface ConntrackPort {
   connections(family: ConntrackFamily, filter: ConnectionFilter): Connection[];
   /** Makes the kernel forget them. Those that are gone already are no error. */
   forget(connections: readonly Connection[]): void;
+  /** Forgets all that match, of IPv4 with both ends; false, and nothing is forgotten, if the kernel is too old for that. */
+  forgetMatching(filter: ConnectionFilter): boolean;
 }
 
 /** Hears what others commit in the namespace. */

@@ -61,7 +61,42 @@ test("flows are looked for where a port is new or somebody's endpoint is gone, n
   }
 });
 
-test("of many changes in a row the first is cut at once, the others together; none is forgotten at the end", ({ mock }) => {
+test("where flows may be stale is known of a port that was there, and adds up until they are cut", () => {
+  const key = virtualPortKey(port({}));
+  const programmed = nothingProgrammed([]);
+  const cut: (readonly string[] | undefined)[] = [];
+  using cuts = new UdpCuts(60_000, (ports) => {
+    const { lost } = ports.get(key)!;
+    cut.push(lost === undefined ? undefined : Array.from(lost, (slot) => slot.slice(0, 4)).sort());
+  });
+  const change = (...backends: VirtualPort["backends"]): void => {
+    const plan = planDelta(programmed, { set: [port({ backends })], remove: [] });
+    const ports = portsToCut(programmed, plan);
+    commitPlan(programmed, plan);
+    cuts.add(ports);
+  };
+  const [atA, atB] = ["\n\x01\0\x01", "\n\x01\0\x02"];
+  // There may have been flows to the address before it was a Service's.
+  change(a, b);
+  change(b);
+  change(a);
+  cuts.flush();
+  change(a, b);
+  change();
+  change(b);
+  cuts.flush();
+  assert.deepEqual(cut, [undefined, [atA, atB], [atA, atB]]);
+  const removal = planDelta(programmed, { set: [], remove: [key] });
+  cuts.add(portsToCut(programmed, removal));
+  commitPlan(programmed, removal);
+  change(b);
+  cuts.flush();
+  assert.deepEqual(cut.slice(3), [undefined], "removed and there again: anything may have come between");
+});
+
+test("of many changes in a row the first is cut at once, the others together; none is forgotten at the end", ({
+  mock,
+}) => {
   mock.timers.enable({ apis: ["setTimeout"] });
   const removed = removedPort(4, Buffer.from([10, 96, 0, 10, 17, 0, 0, 0, 0, 53, 0, 0]));
   const cut: string[] = [];

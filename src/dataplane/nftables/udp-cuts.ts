@@ -7,7 +7,7 @@ import type { VirtualPortKey } from "../table.ts";
 import type { Plan } from "./plan.ts";
 import type { Programmed } from "./programmed.ts";
 import type { FlowPort } from "./udp-flows.ts";
-import { isUdp, mayHaveStaleFlows, removedPort } from "./udp-flows.ts";
+import { isUdp, lostEnds, removedPort } from "./udp-flows.ts";
 
 /** UDP ports to look for, as they are if they are not programmed any more when that is done. */
 export type CutPorts = ReadonlyMap<VirtualPortKey, FlowPort>;
@@ -20,7 +20,9 @@ export function portsToCut(programmed: Programmed, plan: Plan): CutPorts {
     const { version, key: bytes } = port ?? before ?? {};
     if (version === undefined || bytes === undefined) continue;
     const removed = removedPort(version, bytes);
-    if (isUdp(removed) && mayHaveStaleFlows(before, port ?? removed)) ports.set(key, removed);
+    if (!isUdp(removed)) continue;
+    const lost = before === undefined ? undefined : lostEnds(before, port ?? removed);
+    if (lost === undefined || lost.size > 0) ports.set(key, { ...removed, lost });
   }
   return ports;
 }
@@ -40,7 +42,12 @@ export class UdpCuts implements Disposable {
 
   /** Cuts the flows of these now, or with those of other changes when the interval is over. */
   add(ports: CutPorts): void {
-    for (const [key, port] of ports) this.#due.set(key, port);
+    for (const [key, port] of ports) {
+      const due = this.#due.get(key);
+      const isAny = due !== undefined && (due.lost === undefined || port.lost === undefined);
+      const lost = isAny ? undefined : (due?.lost?.union(port.lost!) ?? port.lost);
+      this.#due.set(key, { ...port, lost });
+    }
     if (this.#due.size === 0 || this.#timer !== undefined) return;
     const wait = this.#last + this.#interval - performance.now();
     if (wait <= 0) this.flush();

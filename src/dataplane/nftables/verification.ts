@@ -11,13 +11,15 @@ import type { NftablesPort } from "./port.ts";
 import type { Programmed } from "./programmed.ts";
 import { elementChanges, reconcile } from "./reconcile.ts";
 import { setReference, sets } from "./sets.ts";
-import { atOnce, inTurns, TURN } from "./turns.ts";
+import { atOnce, inTurns } from "./turns.ts";
 
 /** What the sets should hold, also after commits of ours that are made while it is used. */
 export class ExpectedElements {
   readonly #sets = new Map<string, Map<string, SetElement>>(sets.map(({ name }) => [name, new Map()]));
   /** How many commits were recorded. */
   commits = 0;
+  /** The keys of one set that commits have written or deleted. */
+  #touched: { readonly set: string; readonly keys: Set<string> } | undefined;
 
   /** `fixed`: those that are there whatever the ports are. */
   constructor(fixed: ReadonlyMap<string, readonly SetElement[]>) {
@@ -42,6 +44,15 @@ export class ExpectedElements {
   record(commands: readonly Command[]): void {
     this.commits++;
     this.describe(commands);
+    for (const command of commands)
+      if ("elements" in command && command.set.name === this.#touched?.set)
+        for (const element of command.elements) this.#touched.keys.add(elementKey(element));
+  }
+
+  /** The keys in a set that commits of ours write or delete from now on, until this is called again. */
+  touched(set: SetDefinition): ReadonlySet<string> {
+    this.#touched = { set: set.name, keys: new Set() };
+    return this.#touched.keys;
   }
 
   #add(name: string, elements: readonly SetElement[]): void {
@@ -61,10 +72,11 @@ export interface VerificationParts {
 }
 
 /**
- * For how long a set is read in one turn, in milliseconds: the kernel marks what it reads as useless when anybody commits
- * meanwhile, so the more often that happened, the longer; in the end without a pause, so that it ends whatever the load.
+ * The kernel says of what it gives in parts that it may be incomplete when anybody commits meanwhile: elements can be passed
+ * over or come twice. So a set is read again; and after so many such readings it is right if each element was seen in one of
+ * them (or written by us meanwhile), and none that should not be there: then it ends whatever the load, and holds nobody up.
  */
-const READING_TURNS = [TURN, 3 * TURN, 9 * TURN, Number.POSITIVE_INFINITY];
+const MAX_READINGS = 4;
 
 /** A repair that is overtaken by others' commits this often is done whatever they did. */
 const MAX_READS = 5;
@@ -94,44 +106,36 @@ function isStructureRight(kernel: NftablesPort, programmed: Programmed): boolean
 }
 
 async function isRight(parts: VerificationParts, set: SetDefinition): Promise<boolean> {
-  for (const turn of READING_TURNS) {
-    const isSame = await isAsExpected(parts, set, turn);
-    if (isSame !== undefined) return isSame;
+  const touched = parts.expected.touched(set);
+  const seen = new Set<string>();
+  for (let reading = 1; reading <= MAX_READINGS; reading++) {
+    const { commits } = parts.expected;
+    const wanted = parts.expected.of(set);
+    const wrong: string[] = [];
+    let isWhole = true;
+    try {
+      await parts.kernel.visitElements(set, (elements) => {
+        parts.check();
+        for (const element of elements) {
+          const key = elementKey(element);
+          const want = wanted.get(key);
+          if (want !== undefined && sameData(want, element)) seen.add(key);
+          else wrong.push(key);
+        }
+      });
+      isWhole = parts.expected.commits === commits;
+    } catch (error) {
+      // Gone: reading it at once will tell.
+      if (error instanceof NetlinkError && error.code === "ENOENT") return false;
+      if (!(error instanceof NetlinkDumpInterruptedError)) throw error;
+      isWhole = false;
+    }
+    if (wrong.some((key) => !touched.has(key))) return false;
+    if (!isWhole && reading < MAX_READINGS) continue;
+    for (const key of wanted.keys()) if (!seen.has(key) && !touched.has(key)) return false;
+    return true;
   }
   return false;
-}
-
-/** Undefined if something was committed meanwhile. */
-async function isAsExpected(
-  { kernel, expected, check }: VerificationParts,
-  set: SetDefinition,
-  turn: number,
-): Promise<boolean | undefined> {
-  const { commits } = expected;
-  const wanted = expected.of(set);
-  let same = 0;
-  let others = 0;
-  try {
-    await kernel.visitElements(
-      set,
-      (elements) => {
-        check();
-        for (const element of elements) {
-          const want = wanted.get(elementKey(element));
-          if (want !== undefined && sameData(want, element)) same++;
-          else others++;
-        }
-      },
-      turn,
-    );
-  } catch (error) {
-    if (error instanceof NetlinkDumpInterruptedError) return undefined;
-    // Gone: the reading at once will tell.
-    if (error instanceof NetlinkError && error.code === "ENOENT") return false;
-    throw error;
-  }
-  if (expected.commits !== commits) return undefined;
-  return others === 0 && same === wanted.size;
 }
 
 function sameData(a: SetElement, b: SetElement): boolean {

@@ -4,7 +4,13 @@ import fc from "fast-check";
 import { hostU32, parseMessages } from "../../sys/netlink-message.ts";
 import { AttributeReader } from "../netlink/parser.ts";
 import { CTA, CTA_FILTER, IPCTNL_MSG_CT } from "./constants.ts";
-import { decodeConnection, deleteConnections, dumpConnections, isConnection } from "./conntrack.ts";
+import {
+  decodeConnection,
+  deleteConnections,
+  deleteMatching,
+  dumpConnections,
+  isConnection,
+} from "./conntrack.ts";
 import type { Connection, Tuple } from "./model.ts";
 import { ConntrackFamily } from "./model.ts";
 
@@ -59,16 +65,15 @@ test("deleting nothing is refused", () => {
   assert.throws(() => deleteConnections([]), RangeError);
 });
 
-/** The CTA_FILTER_ORIG_FLAGS of a dump; undefined if it asks for everything. */
-function filterFlags(request: Uint8Array): number | undefined {
+/** The CTA_FILTER_ORIG_FLAGS of a request, or its CTA_FILTER_REPLY_FLAGS; undefined if it is for everything. */
+function filterFlags(request: Uint8Array, which: number = CTA_FILTER.ORIG_FLAGS): number | undefined {
   const [message] = parseMessages(request);
   assert.equal(isConnection(message!), false);
   const attributes = new AttributeReader(message!.payload, 4);
   while (attributes.next())
     if (attributes.type === CTA.FILTER) {
       const inside = attributes.nested();
-      while (inside.next())
-        if (inside.type === CTA_FILTER.ORIG_FLAGS) return hostU32(inside.buffer, inside.start);
+      while (inside.next()) if (inside.type === which) return hostU32(inside.buffer, inside.start);
     }
   return undefined;
 }
@@ -91,4 +96,20 @@ test("a dump asks the kernel to compare only what it compares rightly", () => {
   ];
   for (const [request, flags] of rows) assert.equal(filterFlags(dumpConnections(...request)), flags);
   assert.throws(() => dumpConnections(ConntrackFamily.ipv4, { originalDestinationPort: 53 }), RangeError);
+});
+
+test("what is deleted unseen is said by both ends, and only for IPv4", () => {
+  const [vip, pod] = [Uint8Array.of(10, 96, 0, 10), Uint8Array.of(10, 1, 0, 1)];
+  const ends = { protocol: 17, originalDestination: vip, originalDestinationPort: 53, replySource: pod };
+  const request = deleteMatching({ ...ends, replySourcePort: 5353 });
+  assert.equal(parseMessages(request)[0]!.type & 0xff, IPCTNL_MSG_CT.DELETE);
+  assert.equal(filterFlags(request), 0x2a);
+  assert.equal(filterFlags(request, CTA_FILTER.REPLY_FLAGS), 0x19);
+  const { original, reply } = decodeConnection(parseMessages(request)[0]!);
+  assert.deepEqual([original.destination, original.destinationPort], [vip, 53]);
+  assert.deepEqual([reply.source, reply.sourcePort], [pod, 5353]);
+  const { replySource: _, ...half } = ends;
+  const wide = { ...ends, originalDestination: new Uint8Array(16), replySource: new Uint8Array(16) };
+  for (const filter of [{}, half, wide, { ...ends, zone: 1 }, { ...ends, status: 8 }])
+    assert.throws(() => deleteMatching(filter), RangeError);
 });

@@ -19,7 +19,8 @@ import {
   IPCTNL_MSG_CT,
   NFNL_SUBSYS_CTNETLINK,
 } from "./constants.ts";
-import type { ConnectionFilter, Connection, ConntrackFamily, Tuple } from "./model.ts";
+import type { ConnectionFilter, Connection, Tuple } from "./model.ts";
+import { ConntrackFamily } from "./model.ts";
 
 const NFGENMSG_LENGTH = 4;
 const IPPROTO_ICMP = 1;
@@ -42,40 +43,83 @@ function start(
  * Asks for the connections of a family that match `filter`: the answer holds at least those. The kernel compares
  * protocol, IPv4 destination and port since Linux 5.8, the status since 5.15, and the zone since 5.18; older ones answer
  * with more. IPv6
- * destinations it is not asked to compare: Linux 6.18 still gives those that do NOT match (the result of
+ * addresses it is not asked to compare: Linux 6.18 still gives those that do NOT match (the result of
  * ipv6_addr_cmp() is taken the wrong way round in ctnetlink_filter_match_tuple()). So compare again what comes.
  *
  * Throws RangeError for a port without a protocol.
  */
 export function dumpConnections(family: ConntrackFamily, filter: ConnectionFilter = {}): Uint8Array {
-  const { protocol, originalDestination, originalDestinationPort: port, zone } = filter;
-  if (port !== undefined && protocol === undefined)
-    throw new RangeError("a port is of a protocol: give the filter's protocol too");
   const writer = start(new NetlinkWriter(256), IPCTNL_MSG_CT.GET, NLM_F_DUMP, family);
-  if (zone !== undefined) writer.u16be(CTA.ZONE, zone);
+  if (filter.zone !== undefined) writer.u16be(CTA.ZONE, filter.zone);
   if (filter.status !== undefined)
     writer.u32be(CTA.STATUS, filter.status).u32be(CTA.STATUS_MASK, filter.status);
-  const ipv4 = originalDestination?.length === 4 ? originalDestination : undefined;
-  const flags =
-    (protocol === undefined ? 0 : CTA_FILTER_F.PROTO_NUM) |
-    (ipv4 === undefined ? 0 : CTA_FILTER_F.IP_DST) |
-    (port === undefined ? 0 : CTA_FILTER_F.PROTO_DST_PORT);
-  if (flags !== 0) {
-    writer.startNested(CTA.TUPLE_ORIG);
-    if (ipv4 !== undefined) writer.startNested(CTA_TUPLE.IP).bytes(CTA_IP.V4_DST, ipv4).endNested();
-    if (protocol !== undefined) {
+  encodeFilter(writer, filter);
+  return writer.endMessage().finish();
+}
+
+/**
+ * Asks to forget all IPv4 connections that match, without telling them first: Linux 6.8 and later; older ones refuse it
+ * with EINVAL, because the tuple is not whole. Throws RangeError if `filter` has anything but ends and their protocol.
+ */
+export function deleteMatching(filter: ConnectionFilter): Uint8Array {
+  if (filter.originalDestination?.length !== 4 || filter.replySource?.length !== 4)
+    throw new RangeError("the kernel compares IPv6 addresses the wrong way round: give both ends of IPv4");
+  if (filter.zone !== undefined || filter.status !== undefined)
+    throw new RangeError("only the ends of connections are compared");
+  const writer = start(new NetlinkWriter(256), IPCTNL_MSG_CT.DELETE, NLM_F_ACK, ConntrackFamily.ipv4);
+  encodeFilter(writer, filter);
+  return writer.endMessage().finish();
+}
+
+function encodeFilter(writer: NetlinkWriter, filter: ConnectionFilter): void {
+  const { protocol, originalDestinationPort, replySourcePort } = filter;
+  if ((originalDestinationPort ?? replySourcePort) !== undefined && protocol === undefined)
+    throw new RangeError("a port is of a protocol: give the filter's protocol too");
+  const ends = [
+    {
+      tuple: CTA.TUPLE_ORIG,
+      address: filter.originalDestination,
+      port: originalDestinationPort,
+      ip: CTA_IP.V4_DST,
+      proto: CTA_PROTO.DST_PORT,
+      ipFlag: CTA_FILTER_F.IP_DST,
+      protoFlag: CTA_FILTER_F.PROTO_DST_PORT,
+    },
+    {
+      tuple: CTA.TUPLE_REPLY,
+      address: filter.replySource,
+      port: replySourcePort,
+      ip: CTA_IP.V4_SRC,
+      proto: CTA_PROTO.SRC_PORT,
+      ipFlag: CTA_FILTER_F.IP_SRC,
+      protoFlag: CTA_FILTER_F.PROTO_SRC_PORT,
+    },
+  ] as const;
+  const flags = ends.map(({ tuple, address, port, ip, proto, ipFlag, protoFlag }) => {
+    const ipv4 = address?.length === 4 ? address : undefined;
+    // The protocol is compared once.
+    const isProtocol = protocol !== undefined && (tuple === CTA.TUPLE_ORIG || port !== undefined);
+    if (ipv4 === undefined && !isProtocol) return 0;
+    writer.startNested(tuple);
+    if (ipv4 !== undefined) writer.startNested(CTA_TUPLE.IP).bytes(ip, ipv4).endNested();
+    if (isProtocol) {
       writer.startNested(CTA_TUPLE.PROTO).u8(CTA_PROTO.NUM, protocol);
-      if (port !== undefined) writer.u16be(CTA_PROTO.DST_PORT, port);
+      if (port !== undefined) writer.u16be(proto, port);
       writer.endNested();
     }
     writer.endNested();
-    writer
-      .startNested(CTA.FILTER)
-      .u32(CTA_FILTER.ORIG_FLAGS, flags)
-      .u32(CTA_FILTER.REPLY_FLAGS, 0)
-      .endNested();
-  }
-  return writer.endMessage().finish();
+    return (
+      (ipv4 === undefined ? 0 : ipFlag) |
+      (isProtocol ? CTA_FILTER_F.PROTO_NUM : 0) |
+      (port === undefined ? 0 : protoFlag)
+    );
+  });
+  if (flags.every((bits) => bits === 0)) return;
+  writer
+    .startNested(CTA.FILTER)
+    .u32(CTA_FILTER.ORIG_FLAGS, flags[0]!)
+    .u32(CTA_FILTER.REPLY_FLAGS, flags[1]!)
+    .endNested();
 }
 
 /**

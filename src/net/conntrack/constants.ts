@@ -32,7 +32,13 @@ export const CTA_PROTO = {
 } as const;
 export const CTA_FILTER = { ORIG_FLAGS: 1, REPLY_FLAGS: 2 } as const;
 /** CTA_FILTER_F_*: what of a tuple is compared (net/netfilter/nf_conntrack_netlink.c). */
-export const CTA_FILTER_F = { IP_DST: 0x02, PROTO_NUM: 0x08, PROTO_DST_PORT: 0x20 } as const;
+export const CTA_FILTER_F = {
+  IP_SRC: 0x01,
+  IP_DST: 0x02,
+  PROTO_NUM: 0x08,
+  PROTO_SRC_PORT: 0x10,
+  PROTO_DST_PORT: 0x20,
+} as const;
 export const CTA_PROTOINFO = { TCP: 1, SCTP: 3 } as const;
 /** CTA_PROTOINFO_TCP_STATE and CTA_PROTOINFO_SCTP_STATE. */
 export const CTA_PROTOINFO_STATE = 1;

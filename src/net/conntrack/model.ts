@@ -33,12 +33,15 @@ export interface Connection {
   readonly timeout?: number;
 }
 
-/** Which connections to dump. What is absent matches everything. */
+/** Which connections are meant. What is absent matches everything. */
 export interface ConnectionFilter {
   readonly protocol?: number;
   /** Destination of the original direction, 4 or 16 bytes. */
   readonly originalDestination?: Uint8Array;
   readonly originalDestinationPort?: number;
+  /** Source of the reply direction: where the connection really ends. */
+  readonly replySource?: Uint8Array;
+  readonly replySourcePort?: number;
   readonly zone?: number;
   /** IPS_* bits that must all be set. */
   readonly status?: number;
