@@ -155,6 +155,36 @@ test(
   },
 );
 
+test(
+  "an agent that is to clean up does so while the API server is away, its DNS too",
+  { skip: needsNetns() },
+  async () => {
+    await using stack = new AsyncDisposableStack();
+    const dataDir = await mkdtemp(join(tmpdir(), "fairlead-agent-"));
+    stack.defer(() => rm(dataDir, { recursive: true }));
+    const { name: netns } = stack.use(await host());
+    const api = stack.use(new ApiServerProcess(dataDir));
+    await api.start();
+    const args = [
+      "agent",
+      "--kubeconfig",
+      api.kubeconfig,
+      "--netns",
+      netns,
+      "--node-name",
+      NODE,
+      "--cleanup",
+    ];
+    const dns = ["--dns-ip", "10.96.0.10", "--dns-listen", "192.0.2.1"];
+    const agent = stack.use(await fairleadUntilReady([...args, ...dns, "--dataplane", "nftables"]));
+    await api.end("SIGKILL");
+    const { code, stderr } = await agent.end("SIGTERM");
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /cannot be reached.*the EndpointSlices of this node's DNS stay in the API/);
+    assert.throws(() => nft(netns, "list table inet fairlead"), /No such file or directory/);
+  },
+);
+
 test("kube-proxy's rules are found, of each mode and family", { skip: needsNetns() }, async () => {
   using netns = testNetns("proxy");
   assert.deepEqual(await findKubeProxyRules(netns.name), []);

@@ -9,7 +9,10 @@ import { findKubeProxyRules } from "../../agent/foreign-proxy.ts";
 import { createAgentMetrics } from "../../agent/metrics.ts";
 import { serveNode } from "../../agent/serve-node.ts";
 import { startNode } from "../../agent/start-node.ts";
+import { pause } from "../../base/backoff.ts";
 import { formatIp } from "../../base/ip.ts";
+import type { Log } from "../../base/log.ts";
+import type { Client } from "../../client/client.ts";
 import { createHttpClient } from "../../client/http.ts";
 import { loadKubeconfig } from "../../client/kubeconfig.ts";
 import { type AgentDns, startAgentDns } from "./dns.ts";
@@ -107,6 +110,8 @@ Examples:
 
 /** How long connections through the proxy are served on at most when another agent has taken over. */
 const LONGEST_DRAIN_MS = 3_600_000;
+/** How long an API server may take for what is said to it at the end, milliseconds. */
+const WITHDRAWAL_TIMEOUT = 2000;
 
 async function runAgent(flags: AgentFlags, version: string): Promise<void> {
   const options = parseAgentOptions(flags);
@@ -198,13 +203,19 @@ async function runAgent(flags: AgentFlags, version: string): Promise<void> {
 
 /** Not for long, and whether the API server is there or not: what is in the kernel goes all the same. */
 async function withdrawDns(client: Client, nodeName: string, log: Log): Promise<void> {
-  const late = pause(WITHDRAWAL_TIMEOUT, new AbortController().signal).then(() => {
-    throw new Error(`no answer within ${WITHDRAWAL_TIMEOUT} ms`);
+  const done = new AbortController();
+  const late = pause(WITHDRAWAL_TIMEOUT, done.signal).then(() => {
+    if (!done.signal.aborted) throw new Error(`no answer within ${WITHDRAWAL_TIMEOUT} ms`);
   });
   try {
     await Promise.race([withdrawDnsEndpoints(client, nodeName), late]);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    log.warn({ why, node: nodeName }, "the DNS' endpoints of this node stay in the API: delete its EndpointSlices");
+    log.warn(
+      { why, node: nodeName },
+      "the EndpointSlices of this node's DNS stay in the API until it starts again",
+    );
+  } finally {
+    done.abort();
   }
 }
