@@ -72,18 +72,19 @@ async function serviceRanges(
   { client, log, signal }: AgentDnsParts,
 ): Promise<Cidr[]> {
   for (let failures = 0; ;)
-  try {
-    const { items } = await client.list(serviceCIDRKind, {});
-    return [
-      ...given,
-      ...items.flatMap(({ spec }) => (spec?.cidrs ?? []).flatMap((text) => parseCidr(text) ?? [])),
-    ];
-  } catch (error) {
-    // Servers before Kubernetes 1.33 may not have the kind, or not tell us.
-    if (error instanceof ApiError && (error.code === 404 || error.code === 403)) return [...given];
-    if (signal.aborted || !(error instanceof ApiError) || (error.code < 500 && error.code !== 429)) throw error;
-    const delay = backoffDelay(++failures, { initial: 200, limit: 10_000 });
-    log.warn({ err: error, delay }, "DNS waits for the ServiceCIDRs, trying again");
-    await pause(delay, signal);
-  }
+    try {
+      const { items } = await client.list(serviceCIDRKind, {});
+      return [
+        ...given,
+        ...items.flatMap(({ spec }) => (spec?.cidrs ?? []).flatMap((text) => parseCidr(text) ?? [])),
+      ];
+    } catch (error) {
+      // Servers before Kubernetes 1.33 may not have the kind, or not tell us.
+      if (error instanceof ApiError && (error.code === 404 || error.code === 403)) return [...given];
+      if (signal.aborted || !(error instanceof ApiError) || (error.code < 500 && error.code !== 429))
+        throw error;
+      const delay = backoffDelay(++failures, { initial: 200, limit: 10_000 });
+      log.warn({ err: error, delay }, "DNS waits for the ServiceCIDRs, trying again");
+      await pause(delay, signal);
+    }
 }
