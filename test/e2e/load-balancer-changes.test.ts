@@ -82,9 +82,11 @@ for (const [transport, ip] of [
       service = await ns.services.change(name, ({ spec }) => void (spec!.ports![0]!.port = 81));
       assert.equal(nodePortOf(service), second);
       assert.equal(service.status!.loadBalancer!.ingress![0]!.ip, ip);
-      await expectHosts(client, lb(81), [server.name], how);
-      await expectUnreachable(client, lb(80), how);
-      await expectHosts(client, atNode(second), [server.name], how);
+      await Promise.all([
+        expectHosts(client, lb(81), [server.name], how),
+        expectUnreachable(client, lb(80), how),
+        expectHosts(client, atNode(second), [server.name], how),
+      ]);
 
       // Without pods it is refused, as opposed to not answered: that is how clients know at once.
       await ns.delete(server);
@@ -100,8 +102,10 @@ for (const [transport, ip] of [
       });
       assert.equal(service.spec!.ports![0]!.nodePort, undefined);
       assert.deepEqual(service.status!.loadBalancer, {});
-      await expectUnreachable(client, atNode(second), how);
-      await expectUnreachable(client, lb(81), how);
+      await Promise.all([
+        expectUnreachable(client, atNode(second), how),
+        expectUnreachable(client, lb(81), how),
+      ]);
     },
   );
 
