@@ -92,6 +92,30 @@ test("each pod that looks like a provider and is none is told why", () => {
     assert.equal(reportService(service, { ...nothing, pods: [candidate] }).notProviders[0]?.why, why);
 });
 
+test("a Service without any endpoint says what it waits for", () => {
+  const empty = (spec: NonNullable<Service["spec"]>): string =>
+    plain(
+      statusText([reportService({ metadata: service.metadata, spec }, nothing)], {
+        wide: false,
+        node: undefined,
+      }),
+    );
+  const ports = [{ port: 80 }];
+  assert.match(
+    empty({ selector: { app: "web", tier: "a" }, ports }),
+    /^ {2}nobody {5}no pod in namespace default has app=web,tier=a$/m,
+  );
+  assert.match(
+    empty({ ports }),
+    /^ {2}nobody {5}it has no selector, and no EndpointSlice or Endpoints was written for it$/m,
+  );
+  assert.doesNotMatch(empty({ type: "ExternalName", externalName: "example.com" }), /nobody/);
+  assert.equal(
+    reportService(service, { ...nothing, pods: [pod("p", { tier: "web" }, running)] }).whyEmpty,
+    undefined,
+  );
+});
+
 test("endpoints are counted once over all slices, with the pod behind each", () => {
   const slice = (endpoints: EndpointSlice["endpoints"]): EndpointSlice => ({
     metadata: { namespace: "default", labels: { "kubernetes.io/service-name": "web" } },

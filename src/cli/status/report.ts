@@ -57,6 +57,8 @@ export interface ServiceReport {
   readonly total: number;
   readonly endpoints: readonly EndpointReport[];
   readonly notProviders: readonly NonProvider[];
+  /** Why there is no endpoint, as a sentence, where no pod that looks like one says it; undefined if there are some. */
+  readonly whyEmpty: string | undefined;
   /** Sentences: annotations that cannot be read, ports that another Service has, Warning Events. */
   readonly problems: readonly string[];
 }
@@ -84,6 +86,8 @@ export function reportService(service: Service, cluster: Cluster): ServiceReport
   const endpoints = reportEndpoints(service, own, cluster.node);
   const { type = "ClusterIP", ports = [] } = spec;
   const isOutside = type === "NodePort" || type === "LoadBalancer" || (spec.externalIPs ?? []).length > 0;
+  const notProviders = spec.selector ? nonProviders(service, spec.selector, cluster.pods) : [];
+  const isEmpty = endpoints.length === 0 && notProviders.length === 0;
   return {
     namespace,
     name,
@@ -109,9 +113,18 @@ export function reportService(service: Service, cluster: Cluster): ServiceReport
     ready: endpoints.filter(({ state }) => state === "ready").length,
     total: endpoints.length,
     endpoints,
-    notProviders: spec.selector ? nonProviders(service, spec.selector, cluster.pods) : [],
+    notProviders,
+    whyEmpty: isEmpty ? whyEmpty(service) : undefined,
     problems: problemsOf(service, own, cluster),
   };
+}
+
+function whyEmpty({ metadata, spec = {} }: Service): string | undefined {
+  if (spec.type === "ExternalName") return undefined;
+  const wanted = Object.entries(spec.selector ?? {});
+  return wanted.length === 0
+    ? "it has no selector, and no EndpointSlice or Endpoints was written for it"
+    : `no pod in namespace ${metadata.namespace} has ${wanted.map((pair) => pair.join("=")).join(",")}`;
 }
 
 function portText(port: ServicePort): string {

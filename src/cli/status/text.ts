@@ -65,11 +65,12 @@ function policies({ internalTrafficPolicy, externalTrafficPolicy }: ServiceRepor
 }
 
 function detail(report: ServiceReport, view: StatusView): string {
-  const { namespace, name, endpoints, notProviders, problems } = report;
+  const { namespace, name, endpoints, notProviders, whyEmpty, problems } = report;
   const lines = [
     ...settings(report, view).map((line) => `  ${line}`),
     ...endpointLines(endpoints, view),
     ...notProviders.map(({ pod, why }) => `  ${styleText("red", "no       ")}  pod ${pod} ${why}`),
+    ...(whyEmpty === undefined ? [] : [`  ${styleText("red", "nobody   ")}  ${whyEmpty}`]),
     ...problems.map((problem) => `  ${styleText("red", "problem  ")}  ${problem}`),
   ];
   return lines.length === 0 ? "" : `${namespace}/${name}\n${lines.join("\n")}\n`;

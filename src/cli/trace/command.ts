@@ -85,7 +85,9 @@ async function trace(text: string, flags: TraceFlags): Promise<void> {
   };
   const nodeAddresses = isHere && flags.netns !== undefined ? own : desired.nodeAddresses;
   const targets: readonly AddressTarget[] =
-    target.kind === "address" ? [target] : addressesOf(target, table.ports.values(), nodeAddresses);
+    target.kind === "address"
+      ? [target]
+      : addressesOf(target, table.ports.values(), nodeAddresses, desired.services);
   const meant = targets.filter(
     ({ address }) => isOfFamily(address, from.source) || target.kind === "address",
   );

@@ -3,6 +3,7 @@ import { SERVICE_RANGES_ANNOTATION, ZONE_LABEL } from "../../agent/node.ts";
 import { endpointSliceKind } from "../../api/endpointslice/kind.ts";
 import { nodeKind } from "../../api/node/kind.ts";
 import { serviceKind } from "../../api/service/kind.ts";
+import type { Service } from "../../api/service/type.ts";
 import type { Client } from "../../client/client.ts";
 import { OURS_SELECTOR } from "../../dataplane/service-ports.ts";
 import { createServiceTracker } from "../../dataplane/service-table.ts";
@@ -14,6 +15,7 @@ export interface DesiredTable {
   /** The Node that it is for; undefined if there is none. */
   readonly node: string | undefined;
   readonly nodeAddresses: readonly string[];
+  readonly services: readonly Service[];
 }
 
 /**
@@ -52,5 +54,5 @@ export async function desiredTable(
   );
   const podRanges = [...new Set([...clusterCidrs, ...podCidrs])];
   const table = { ports: tracker.ports, ranges: [...new Set(ranges)], podRanges, routedRanges: clusterCidrs };
-  return { table, node: name, nodeAddresses: addresses };
+  return { table, node: name, nodeAddresses: addresses, services: services.items };
 }

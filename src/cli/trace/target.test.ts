@@ -68,5 +68,20 @@ test("a Service is all of its addresses, its node ports at this node's", () => {
     () => found("web:https"),
     /Service default\/web has no such port; it has http\/TCP, dns\/UDP/,
   );
-  assert.throws(() => found("gone"), /Service default\/gone has no virtual address/);
+  const services = [
+    {
+      metadata: { namespace: "default", name: "out" },
+      spec: { type: "ExternalName", externalName: "example.com" },
+    },
+    { metadata: { namespace: "default", name: "db" }, spec: { clusterIP: "None" } },
+  ] as const;
+  for (const [text, why] of [
+    ["gone", /^there is no Service default\/gone, or it is left to another proxy$/],
+    ["out", /^Service default\/out has no virtual address: it is a name in DNS for example\.com$/],
+    ["db", /^Service default\/db has no virtual address: it is headless, and its name in DNS leads to/],
+  ] as const) {
+    const target = parseTarget(text);
+    assert.ok(target.kind === "service");
+    assert.throws(() => addressesOf(target, ports, ["192.0.2.1"], services), { message: why });
+  }
 });

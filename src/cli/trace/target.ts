@@ -1,5 +1,5 @@
 /** The target of a trace, as written on the command line: an address and port, or a Service. */
-import type { Protocol } from "../../api/service/type.ts";
+import type { Protocol, Service } from "../../api/service/type.ts";
 import { formatIp, parseIp } from "../../base/ip.ts";
 import type { VirtualPort } from "../../dataplane/table.ts";
 import { isNodePort } from "../../dataplane/table.ts";
@@ -65,6 +65,7 @@ export function addressesOf(
   target: ServiceTarget,
   ports: Iterable<VirtualPort>,
   nodeAddresses: readonly string[],
+  services: readonly Service[] = [],
 ): AddressTarget[] {
   const own = [...ports].filter(({ service }) => service === target.service);
   const found = own.filter(
@@ -79,10 +80,17 @@ export function addressesOf(
     return at === undefined ? [] : [{ kind: "address", address: at, port: port.port, protocol }];
   });
   if (addresses.length > 0) return addresses;
-  if (own.length === 0)
-    throw new UserError(
-      `Service ${target.service} has no virtual address: there is none of that name, or it is headless or an ExternalName`,
-    );
+  if (own.length === 0) throw new UserError(noAddress(target.service, services));
   const names = own.map(({ portName, port, protocol }) => `${portName || port}/${protocol}`);
   throw new UserError(`Service ${target.service} has no such port; it has ${[...new Set(names)].join(", ")}`);
+}
+
+function noAddress(key: string, services: readonly Service[]): string {
+  const spec = services.find(({ metadata }) => `${metadata.namespace}/${metadata.name}` === key)?.spec;
+  if (spec === undefined) return `there is no Service ${key}, or it is left to another proxy`;
+  if (spec.type === "ExternalName")
+    return `Service ${key} has no virtual address: it is a name in DNS for ${spec.externalName}`;
+  return spec.clusterIP === "None"
+    ? `Service ${key} has no virtual address: it is headless, and its name in DNS leads to its endpoints themselves`
+    : `Service ${key} has no virtual address and port yet`;
 }
