@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs";
 import { arch, cpus, release, totalmem } from "node:os";
 import { ApiError } from "../api/api-error.ts";
 import { nodeKind } from "../api/node/kind.ts";
-import type { Node, NodeAddress } from "../api/node/type.ts";
+import type { Node } from "../api/node/type.ts";
 import type { Client } from "../client/client.ts";
+import { nodeAddressList } from "./node-addresses.ts";
 
 /** Node annotation: the ranges of virtual addresses that its data plane answers for, comma-separated. */
 export const SERVICE_RANGES_ANNOTATION = "fairlead.dev/service-ranges";
@@ -51,10 +52,6 @@ export async function registerNode(client: Client, description: NodeDescription)
 function nodeOf(description: NodeDescription, now: Date): Node {
   const time = `${now.toISOString().slice(0, 19)}Z`;
   const machine = arch() === "x64" ? "amd64" : arch();
-  const addresses: NodeAddress[] = [
-    ...description.addresses.map((address) => ({ type: "InternalIP" as const, address })),
-    { type: "Hostname", address: description.name },
-  ];
   return {
     metadata: {
       name: description.name,
@@ -71,7 +68,7 @@ function nodeOf(description: NodeDescription, now: Date): Node {
         ? {}
         : { podCIDR: description.podCidrs[0], podCIDRs: [...description.podCidrs] },
     status: {
-      addresses,
+      addresses: nodeAddressList(description.addresses, description.name),
       // Nothing is kept back from pods.
       capacity: machineResources(),
       allocatable: machineResources(),

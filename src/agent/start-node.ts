@@ -17,6 +17,7 @@ import type { ChosenDataPlane } from "./choose-data-plane.ts";
 import { createHealthCheckServers } from "./health-check-servers.ts";
 import type { AgentMetrics } from "./metrics.ts";
 import { registerNode } from "./node.ts";
+import { keepNodeAddresses } from "./node-addresses.ts";
 import { keepNodeLease } from "./node-lease.ts";
 import { followOwnNode } from "./own-node.ts";
 import { createProxyHealth, type ProxyHealth } from "./proxy-health.ts";
@@ -123,15 +124,14 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
   const { runtime, podCidrs } = containers;
   checkRanges(serviceCidrs, podCidrs.map(cidr));
   podRanges.set("own", podCidrs);
-  let leaseKept = Promise.resolve();
+  const nodeKept: Promise<void>[] = [];
   if (options.register) {
-    const found = machineAddresses(netns);
+    const ownAddresses = (): string[] => machineAddresses(netns);
     await untilAnswered(
       () =>
         registerNode(client, {
           name: nodeName,
-          // One that nobody else can reach has its loopback at least.
-          addresses: options.nodeAddresses ?? (found.length > 0 ? found : ["127.0.0.1"]),
+          addresses: options.nodeAddresses ?? ownAddresses(),
           podCidrs,
           zone: options.zone,
           serviceRanges: dataPlane === undefined ? [] : serviceRanges,
@@ -141,7 +141,9 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
       log,
       signal,
     );
-    leaseKept = keepNodeLease({ client, nodeName, log, signal });
+    nodeKept.push(keepNodeLease({ client, nodeName, log, signal }));
+    if (options.nodeAddresses === undefined)
+      nodeKept.push(keepNodeAddresses({ client, nodeName, read: ownAddresses, log, signal }));
   }
 
   const containersSynced = Promise.withResolvers<void>();
@@ -158,7 +160,7 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
     silence: () => agent?.silence(),
     onAnswer: (path, code) => metrics.healthAnswered(path, code),
   });
-  const under: Promise<void>[] = [containersDone, leaseKept];
+  const under: Promise<void>[] = [containersDone, ...nodeKept];
   if (dataPlane !== undefined) {
     const ownNode = followOwnNode({
       client,
