@@ -442,16 +442,18 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
 
   /** After a change by somebody else: soon, but not again and again. Several changes are repaired at once. */
   #repair(what: string): void {
-    this.#repairing ??= this.#repairSoon(what).finally(() => {
-      this.#repairing = undefined;
-    });
+    this.#repairing ??= this.#repairSoon(what);
   }
 
   async #repairSoon(what: string): Promise<void> {
     const wait = this.#lastRepair + REPAIR_INTERVAL - performance.now();
     await delay(Math.max(0, Math.min(wait, REPAIR_INTERVAL)), undefined, { ref: false });
     try {
-      const written = await this.#inOrder(() => this.#repairNow());
+      const written = await this.#inOrder(() => {
+        // A change from now on may be of what is read already: it is repaired after this.
+        this.#repairing = undefined;
+        return this.#repairNow();
+      });
       if (written > 0) this.#log.warn({ written }, `${what}: repaired`);
     } catch (error) {
       // Closed while it was read: the next process will.
