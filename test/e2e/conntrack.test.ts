@@ -30,12 +30,12 @@ const INTERVAL = 2;
 const skip = needsNetns();
 const cluster: LabCluster = skip === false ? await startCluster() : undefined!;
 
-/** Asks from one source port until `host` answers; how many milliseconds that took. */
-async function untilFrom(client: UdpClient, host: string): Promise<number> {
+/** Asks from one source port until the answer is `host`; how many milliseconds that took. */
+async function untilFrom(client: UdpClient, host: string, what = "hostname"): Promise<number> {
   const begun = performance.now();
   for (;;) {
     // The time-out is short: a datagram that went nowhere, or whose answer did, is not waited for.
-    const { said } = await client.ask("hostname", 5);
+    const { said } = await client.ask(what, 5);
     if (said === host) return performance.now() - begun;
     assert.ok(performance.now() - begun < 3 * 60_000, `${host} never answered`);
     await setTimeout(INTERVAL);
@@ -125,6 +125,38 @@ test(
     await ns.running("pod-server-1", false);
     assert.notEqual((await udp.ask("hostname", 200)).error, undefined);
     await untilFrom(udp, server.metadata!.name!);
+  },
+);
+
+test(
+  "[sig-network] Conntrack should be able to cleanup conntrack entries when UDP service target port changes for a NodePort service",
+  { skip },
+  async (t) => {
+    const ns = await cluster.namespace(t, "conntrack");
+    const labels = { "test-server": "conntrack" };
+    const { spec } = await ns.service("svc-udp", {
+      type: "NodePort",
+      selector: labels,
+      ports: [{ name: "udp", protocol: "UDP", port: 80, targetPort: 8081 }],
+    });
+    const client = await ns.pause({ name: "pod-client", node: cluster.nodes[0]! });
+    const server = await ns.netexec({
+      name: "pod-server-1",
+      labels,
+      node: cluster.nodes[1]!,
+      udpPorts: [8081, 8082],
+    });
+    const targets = [
+      { host: spec!.clusterIP!, port: 80 },
+      { host: cluster.nodes[0]!.host.address4, port: spec!.ports![0]!.nodePort! },
+    ];
+    using stack = new DisposableStack();
+    const flows = targets.map((to, i) => stack.use(new UdpClient(client.netns, to, SOURCE_PORT + i)));
+    for (const flow of flows) await untilFrom(flow, "8081", "port");
+    await ns.services.change("svc-udp", (service) => void (service.spec!.ports![0]!.targetPort = 8082));
+    // The pod still listens at the old one, and only new flows would find the new one.
+    for (const flow of flows) await untilFrom(flow, "8082", "port");
+    await expectHosts(client, targets[0]!, [server.name], { transport: "UDP" });
   },
 );
 

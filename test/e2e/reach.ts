@@ -107,6 +107,9 @@ export async function expectReachable(
   );
 }
 
+/** As long as a drop is waited for; what answers does so within milliseconds. */
+const SILENCE = 500;
+
 /** Nobody answers. */
 export async function expectUnreachable(
   from: From,
@@ -117,7 +120,7 @@ export async function expectUnreachable(
     `${show(target, transport)} not reachable from ${from.name}`,
     limit,
     async () => {
-      const [outcome] = await ask(from, target, 1, { transport });
+      const [outcome] = await ask(from, target, 1, { transport, timeout: SILENCE });
       return [outcome!.error ?? "answered"];
     },
     ([seen]) => seen !== "answered",

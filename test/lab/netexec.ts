@@ -2,7 +2,8 @@
  * What the pods of tests run: the part of Kubernetes' agnhost that its network tests ask for, `agnhost netexec`
  * (test/images/agnhost/netexec). `node netexec.ts --http-port 8080,8081 --udp-port 8081`; -1: none.
  *
- * HTTP: /hostname, /clientip, /echo?msg=, /healthz, /header?key=, /shutdown, /exit?code=. UDP: hostname, clientip, echo TEXT.
+ * HTTP: /hostname, /clientip, /echo?msg=, /healthz, /header?key=, /shutdown, /exit?code=. UDP: hostname, clientip, echo TEXT,
+ * and, which agnhost has not, port: the one that the datagram came to.
  * With `--udp-listen-addresses` it answers datagrams from the address that they came to: a socket of any address answers from
  * the one that the route back prefers, which on a node is often another. With `--delay-shutdown N` it goes on for N seconds after SIGTERM.
  */
@@ -68,6 +69,7 @@ function serveUdp(address: string, port: number): void {
       hostname,
       clientip: hostPort(from.address, from.port),
       echo: rest.join(" "),
+      port: String(port),
     };
     // As agnhost: what it does not know it does not answer.
     const answer = answers[command.toLowerCase()];
