@@ -45,5 +45,7 @@ test("with root: in network namespaces, which are gone afterwards", { skip: need
 
 test("without root: on addresses of 127/8", async () => {
   const result = check(await runFairlead(["demo", "--json", "--exit"], { unprivileged: true }));
-  assert.match(result.virtualIP, /^127\.96\./);
+  // Apart from 127.96.0.0/16 and 127.244.0.0/24, which a `fairlead up` on this machine may use.
+  const second = Number(result.virtualIP.split(".")[1]);
+  assert.ok(result.virtualIP.startsWith("127.") && second >= 128 && second < 228, result.virtualIP);
 });

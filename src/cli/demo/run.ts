@@ -55,7 +55,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
       dataplane: network === undefined ? "userspace" : "nftables",
       nodeName: "demo",
       logLevel: "warn",
-      ...(network === undefined ? {} : { netns: network.node }),
+      ...(network === undefined ? apart() : { netns: network.node }),
     }),
     { version: options.version, log, signal: stopped.signal },
   );
@@ -78,10 +78,11 @@ export async function runDemo(options: DemoOptions): Promise<void> {
 
   const victim = Object.keys(names)[1]!;
   step(`4. Killing ${names[victim]} (${victim}) with SIGKILL, and ${REQUESTS} requests more`);
-  const gone = waitForEndpoints(fairlead.client, BACKENDS - 1);
   const killedAt = performance.now();
-  await killBackend(fairlead.client, names[victim]!);
-  await gone;
+  await Promise.all([
+    waitForEndpoints(fairlead.client, BACKENDS - 1),
+    killBackend(fairlead.client, names[victim]!),
+  ]);
   // The API says it; what counts for connections is the data plane.
   await fairlead.untilProgrammed((table) => backendsOf(table, virtualIP).length < BACKENDS);
   say(`   out of the Service after ${(performance.now() - killedAt).toFixed(1)} ms`);
@@ -93,6 +94,12 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   await stack.disposeAsync();
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   if (before.failed + afterKill.failed > 0) process.exitCode = 1;
+}
+
+/** Loopback addresses apart from those of a `fairlead up` on this machine, whose ports the demo's backends could not have. */
+function apart(): { serviceCidr: string; podCidr: string } {
+  const second = 128 + 2 * Math.floor(Math.random() * 50);
+  return { serviceCidr: `127.${second}.0.0/16`, podCidr: `127.${second + 1}.0.0/24` };
 }
 
 function backendsOf({ ports }: ServiceTable, virtualIP: string): readonly Backend[] {
