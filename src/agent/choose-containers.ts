@@ -6,6 +6,7 @@ import type { Client } from "../client/client.ts";
 import { createDockerRuntime } from "../containers/docker/runtime.ts";
 import { createProcessRuntime } from "../containers/process/runtime.ts";
 import type { ContainerRuntime } from "../containers/runtime.ts";
+import type { ServiceTable, VirtualPort } from "../dataplane/table.ts";
 import type { MasqueradeBridges } from "./choose-data-plane.ts";
 
 /** "auto": Docker if its engine answers, else processes that we run. */
@@ -47,6 +48,8 @@ export interface ChosenContainers {
   readonly tellsNetworks: boolean;
   /** Tells of all ranges of virtual addresses when they have changed. */
   setServiceRanges(ranges: readonly string[]): void;
+  /** The table may have other virtual ports outside of the ranges; it is asked later, and not each time. */
+  tableChanged(table: () => ServiceTable): void;
   /** Takes everything back; after the runtime's run() has ended. */
   cleanup(): Promise<void>;
 }
@@ -65,6 +68,7 @@ export async function chooseContainers(
       gateways: [],
       tellsNetworks: false,
       setServiceRanges() {},
+      tableChanged() {},
       cleanup: async () => {},
     };
   if (choice === "process") return processes(parts, "");
@@ -91,12 +95,21 @@ export async function chooseContainers(
       gateways: [],
       tellsNetworks: docker.hasReach,
       setServiceRanges: (ranges) => docker.setServiceRanges(ranges),
+      tableChanged: (table) => docker.outsidePortsChanged(() => outsidePorts(table())),
       cleanup: () => docker.cleanup(),
     };
   } catch (error) {
     if (choice === "docker") throw error;
     return processes(parts, `; no Docker: ${(error as Error).message}`);
   }
+}
+
+/** In order of their keys. */
+function outsidePorts({ ports }: ServiceTable): Pick<VirtualPort, "address" | "protocol" | "port">[] {
+  return [...ports]
+    .filter(([, { type = "ClusterIP" }]) => type !== "ClusterIP")
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, { address, protocol, port }]) => ({ address, protocol, port }));
 }
 
 async function processes(parts: ContainersParts, why: string): Promise<ChosenContainers> {
@@ -122,6 +135,7 @@ async function processes(parts: ContainersParts, why: string): Promise<ChosenCon
     tellsNetworks: false,
     // Our own bridge keeps nothing apart.
     setServiceRanges() {},
+    tableChanged() {},
     cleanup: () => runtime.cleanup(),
   };
 }

@@ -225,6 +225,8 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
       onFailed: () => metrics.failed(),
       onProgrammed(what) {
         metrics.programmed(what);
+        const from = agent;
+        if (from !== undefined) containers.tableChanged(() => from.table());
         programmed.resolve();
         programmed = Promise.withResolvers<void>();
       },

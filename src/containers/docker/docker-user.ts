@@ -1,18 +1,20 @@
 /**
- * The one rule that we keep in a table of somebody else's: it lets connections to virtual addresses pass between
- * Docker's networks, which Docker isolates from each other.
+ * The rules that we keep in a table of somebody else's: they let connections to virtual addresses pass between Docker's
+ * networks, which Docker isolates from each other, and from outside to containers that publish nothing.
  *
  * A packet that any base chain drops is dropped, whatever our own table says, so the only place for an exception is
  * the chain DOCKER-USER, which Docker makes for that and never writes to. It is changed through iptables, because a
  * rule of nft's own kind in there would make Docker's own iptables calls fail.
  */
 import { execFile } from "node:child_process";
-import { parseCidr } from "../../base/ip.ts";
 import { callInNetns } from "../../sys/netns.ts";
+import { type OutsidePort, passages } from "./passages.ts";
 
 export interface DockerUserOptions {
   /** The ranges of virtual addresses: "10.96.0.0/16". */
   readonly serviceRanges: readonly string[];
+  /** Virtual ports that are not in these ranges. @default {not known: rules of ours for such ports stay} */
+  readonly outsidePorts?: readonly OutsidePort[];
   /** Ranges that there were: a family that has none any more may still have rules of ours. @default {[]} */
   readonly formerRanges?: readonly string[];
   /** The namespace of the engine's networks. @default {the caller's} */
@@ -39,53 +41,65 @@ const PROGRAMS: Readonly<Record<Family, readonly string[]>> = {
   6: ["ip6tables", "ip6tables-nft", "ip6tables-legacy"],
 };
 
-/** Both directions of a connection that was translated and that was made to `range`. */
-function ruleFor(range: string): string[] {
-  const match = ["-m", "conntrack", "--ctstate", "DNAT", "--ctorigdst", range];
+const PASSAGE = /--ctstate DNAT (.+) -m comment/;
+
+/** The passages to ports outside of the service ranges that rules of ours are for. */
+function portsIn(listing: string): string[] {
+  return listing
+    .split("\n")
+    .filter((line) => line.includes(`"${COMMENT}"`))
+    .map((line) => PASSAGE.exec(line)?.[1] ?? "")
+    .filter((passage) => passage.includes("--ctorigdstport"));
+}
+
+/** Both directions of a connection that was translated and that was made to what `passage` says. */
+function ruleFor(passage: string): string[] {
+  const match = ["-m", "conntrack", "--ctstate", "DNAT", ...passage.split(" ")];
   return match.concat("-m", "comment", "--comment", COMMENT, "-j", "ACCEPT");
 }
 
 export interface RuleChange {
   /** Numbers of rules to delete, the last first, so that the others keep theirs. */
   readonly remove: readonly number[];
-  /** Ranges whose rule is to be put in front. */
+  /** Passages whose rule is to be put in front. */
   readonly insert: readonly string[];
 }
 
 /**
- * What is to be done to a chain listed by `iptables -S` so that each range has one rule of ours that is reached.
+ * What is to be done to a chain listed by `iptables -S` so that each passage has one rule of ours that is reached.
  * Rules of others in front of ours stay there (they are the user's own policy), unless one of them ends the chain for
  * every packet.
  */
-export function planRules(listing: string, ranges: readonly string[]): RuleChange {
+export function planRules(listing: string, wanted: ReadonlySet<string>): RuleChange {
   const lines = listing.split("\n").filter((line) => line.startsWith(`-A ${CHAIN} `));
   const end = lines.findIndex((line) => /^-A \S+ -j \S+$/.test(line));
   const remove: number[] = [];
   const present = new Set<string>();
   for (const [i, line] of lines.entries()) {
     if (!line.includes(`"${COMMENT}"`)) continue;
-    const range = /--ctorigdst (\S+)/.exec(line)?.[1] ?? "";
-    const isRight = ranges.includes(range) && !present.has(range) && (end < 0 || i < end);
-    if (isRight) present.add(range);
+    const passage = PASSAGE.exec(line)?.[1] ?? "";
+    const isRight = wanted.has(passage) && !present.has(passage) && (end < 0 || i < end);
+    if (isRight) present.add(passage);
     else remove.unshift(i + 1);
   }
-  return { remove, insert: ranges.filter((range) => !present.has(range)) };
+  return { remove, insert: [...wanted.difference(present)] };
 }
 
-/** Makes the rule be there, for the ranges of each family. Throws if iptables refuses. */
+/** Makes the rules be there, for the ranges and ports of each family. Throws if iptables refuses. */
 export async function assertDockerUser({
   serviceRanges,
+  outsidePorts,
   formerRanges = [],
   netns,
 }: DockerUserOptions): Promise<DockerUserState> {
   let state: DockerUserState = "absent";
   for (const family of [4, 6] as const) {
-    const isOfFamily = (range: string): boolean => parseCidr(range)?.base.family === family;
-    const ranges = serviceRanges.filter(isOfFamily);
-    const concerned = ranges.length > 0 || formerRanges.some(isOfFamily);
+    const wanted = new Set(passages(family, serviceRanges, outsidePorts ?? []));
+    const concerned = wanted.size > 0 || passages(family, formerRanges, []).length > 0;
     const found = concerned ? await findChain(family, netns) : undefined;
     if (found === undefined) continue;
-    const changed = await apply(found, planRules(found.listing, ranges), netns);
+    if (outsidePorts === undefined) for (const passage of portsIn(found.listing)) wanted.add(passage);
+    const changed = await apply(found, planRules(found.listing, wanted), netns);
     if (changed || state === "absent") state = changed ? "written" : "kept";
   }
   return state;
@@ -95,7 +109,7 @@ export async function assertDockerUser({
 export async function removeDockerUser(netns: string | undefined): Promise<void> {
   for (const family of [4, 6] as const) {
     const found = await findChain(family, netns);
-    if (found !== undefined) await apply(found, planRules(found.listing, []), netns);
+    if (found !== undefined) await apply(found, planRules(found.listing, new Set()), netns);
   }
 }
 
@@ -120,7 +134,7 @@ async function apply(
   netns: string | undefined,
 ): Promise<boolean> {
   // In front first: between the two there is one rule too many, not one too few.
-  for (const range of change.insert) await must(program, ["-I", CHAIN, "1", ...ruleFor(range)], netns);
+  for (const passage of change.insert) await must(program, ["-I", CHAIN, "1", ...ruleFor(passage)], netns);
   const shift = change.insert.length;
   for (const number of change.remove) await must(program, ["-D", CHAIN, String(number + shift)], netns);
   return change.insert.length + change.remove.length > 0;

@@ -1,5 +1,5 @@
 /**
- * Keeps the way open from every container to every virtual address: the rule in DOCKER-USER, and hairpin on the ports
+ * Keeps the way open from every container to every virtual address: the rules in DOCKER-USER, and hairpin on the ports
  * of Docker's bridges. Looked at when the engine was connected, when containers come and go, when somebody changes
  * iptables, and every ten seconds; what is missing is put back.
  */
@@ -25,8 +25,9 @@ import {
   removeDockerUser,
 } from "./docker-user.ts";
 import type { Engine } from "./engine.ts";
+import type { OutsidePort } from "./passages.ts";
 
-export interface ReachOptions extends DockerUserOptions {
+export interface ReachOptions extends Omit<DockerUserOptions, "outsidePorts"> {
   /** Milliseconds between looks at what nobody told of. @default 10000 */
   readonly interval?: number;
   /**
@@ -66,9 +67,13 @@ export class EngineReach {
   #said = "";
   #wake: (() => void) | undefined;
   #ranges: readonly string[];
-  /** All that there have been. */
+  /** All that there have been, and everything of a family that has had ports outside. */
   readonly #everRanges = new Set<string>();
-  #stale = { rule: true, ports: true };
+  /** Tells of the virtual ports outside of the ranges, once they are known. */
+  #outsidePorts: (() => readonly OutsidePort[]) | undefined;
+  /** Those that were last looked at, as JSON. */
+  #outside = "";
+  #stale = { rule: true, ports: true, outside: false };
 
   constructor(options: ReachOptions, log: Log) {
     this.#options = options;
@@ -95,9 +100,16 @@ export class EngineReach {
     this.#wake?.();
   }
 
+  /** The virtual ports outside of the ranges may have changed: `ports` is asked at the next look, not for each change. */
+  outsidePortsChanged(ports: () => readonly OutsidePort[]): void {
+    this.#outsidePorts = ports;
+    this.#stale.outside = true;
+    this.#wake?.();
+  }
+
   /** The engine answers again: it may have made its rules and bridges anew. */
   engineConnected(): void {
-    this.#stale = { rule: true, ports: true };
+    this.#stale.rule = this.#stale.ports = true;
     this.#wake?.();
   }
 
@@ -121,7 +133,8 @@ export class EngineReach {
       await this.#look(engine, routes);
       this.#looked.resolve();
       await this.#sleep(MIN_INTERVAL, signal);
-      if (!this.#stale.rule && !this.#stale.ports) await this.#sleep(interval, signal, true);
+      const { rule, ports, outside } = this.#stale;
+      if (!rule && !ports && !outside) await this.#sleep(interval, signal, true);
     }
   }
 
@@ -135,10 +148,11 @@ export class EngineReach {
   }
 
   async #look(engine: Engine, routes: RouteSocket): Promise<void> {
-    const { rule, ports } = this.#stale;
-    this.#stale = { rule: false, ports: false };
+    const { rule, ports, outside } = this.#stale;
+    this.#stale = { rule: false, ports: false, outside: false };
     try {
-      if (rule) await this.#assertRule(engine);
+      if (rule || (outside && JSON.stringify(this.#outsidePorts?.()) !== this.#outside))
+        await this.#assertRule(engine);
       if (ports) await this.#lookAtBridges(engine, routes);
     } catch (err) {
       this.#say("error", () =>
@@ -153,12 +167,18 @@ export class EngineReach {
   async #assertRule(engine: Engine): Promise<void> {
     const { netns } = this.#options;
     const ranges = this.#ranges;
+    const outsidePorts = this.#outsidePorts?.();
+    this.#outside = outsidePorts === undefined ? "" : JSON.stringify(outsidePorts);
+    for (const { address } of outsidePorts ?? [])
+      this.#everRanges.add(address.includes(":") ? "::/0" : "0.0.0.0/0");
     const state: DockerUserState = await assertDockerUser({
       serviceRanges: ranges,
+      ...(outsidePorts !== undefined && { outsidePorts }),
       formerRanges: [...this.#everRanges],
       ...(netns !== undefined && { netns }),
     });
-    if (state === "written") this.#log.info({ ranges }, "put the rule into DOCKER-USER");
+    if (state === "written")
+      this.#log.info({ ranges, ports: outsidePorts?.length }, "brought the rules in DOCKER-USER up to date");
     if (state !== "absent") return this.#say("present", () => {});
     const { FirewallBackend } = await engine.info();
     const isNftables = FirewallBackend?.Driver?.startsWith("nftables") === true;
@@ -220,7 +240,7 @@ export class EngineReach {
         resolve();
       };
       const timer = setTimeout(() => {
-        if (wakeable) this.#stale = { rule: true, ports: true };
+        if (wakeable) this.#stale = { rule: true, ports: true, outside: false };
         finish();
       }, milliseconds);
       signal.addEventListener("abort", finish, { once: true });

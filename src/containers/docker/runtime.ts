@@ -14,6 +14,7 @@ import type { ContainerRuntime } from "../runtime.ts";
 import { engineAddress, type EngineEnvironment } from "./engine-address.ts";
 import { type Engine, openEngine } from "./engine.ts";
 import { EngineWatch } from "./engine-watch.ts";
+import type { OutsidePort } from "./passages.ts";
 import { EngineReach, type PodNetworks } from "./reach.ts";
 import type { PodContext } from "./pod-of.ts";
 import { PodWriter } from "./pod-writer.ts";
@@ -70,6 +71,11 @@ export interface DockerRuntime extends ContainerRuntime {
   readonly hasReach: boolean;
   /** The ranges of virtual addresses have changed. Nothing where there were no `serviceRanges` at the start. */
   setServiceRanges(ranges: readonly string[]): void;
+  /**
+   * Virtual ports outside of the ranges may have changed: the way to these is kept open too. `ports` is asked when that is
+   * looked after next, for all of them in a stable order.
+   */
+  outsidePortsChanged(ports: () => readonly OutsidePort[]): void;
   /** Takes back what was put into the kernel for `serviceRanges`. After run() has ended. The Pods stay. */
   cleanup(): Promise<void>;
 }
@@ -126,6 +132,10 @@ class Mirror implements DockerRuntime {
 
   setServiceRanges(ranges: readonly string[]): void {
     this.#reach?.setServiceRanges(ranges);
+  }
+
+  outsidePortsChanged(ports: () => readonly OutsidePort[]): void {
+    this.#reach?.outsidePortsChanged(ports);
   }
 
   async cleanup(): Promise<void> {

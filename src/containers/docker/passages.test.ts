@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type OutsidePort, passages } from "./passages.ts";
+
+/** "192.0.2.1|TCP|80" */
+const ports = (...keys: string[]): OutsidePort[] =>
+  keys.map((key) => {
+    const [address, protocol, port] = key.split("|") as [string, "TCP" | "UDP" | "SCTP", string];
+    return { address, protocol, port: Number(port) };
+  });
+
+test("what passes, as iptables lists it", () => {
+  const ranges = ["10.96.0.0/16", "198.51.100.1/32", "fd00:96::/112", "fd00::1/128"];
+  const outside = ports(
+    "0.0.0.0|TCP|30081",
+    "0.0.0.0|TCP|30080",
+    "0.0.0.0|TCP|30090",
+    "0.0.0.0|UDP|30080",
+    "192.0.2.1|TCP|443",
+    "192.0.2.1|TCP|80",
+    "192.0.2.2|SCTP|443",
+    "::|TCP|30080",
+    "2001:db8::1|TCP|80",
+  );
+  assert.deepEqual(passages(4, ranges, outside), [
+    "--ctorigdst 10.96.0.0/16",
+    "--ctorigdst 198.51.100.1",
+    "--ctproto 132 --ctorigdst 192.0.2.2 --ctorigdstport 443",
+    "--ctproto 17 --ctorigdstport 30080",
+    "--ctproto 6 --ctorigdst 192.0.2.1 --ctorigdstport 443",
+    "--ctproto 6 --ctorigdst 192.0.2.1 --ctorigdstport 80",
+    "--ctproto 6 --ctorigdstport 30080:30081",
+    "--ctproto 6 --ctorigdstport 30090",
+  ]);
+  assert.deepEqual(passages(6, ranges, outside), [
+    "--ctorigdst fd00:96::/112",
+    "--ctorigdst fd00::1",
+    "--ctproto 6 --ctorigdst 2001:db8::1 --ctorigdstport 80",
+    "--ctproto 6 --ctorigdstport 30080",
+  ]);
+});

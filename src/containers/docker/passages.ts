@@ -1,0 +1,53 @@
+/**
+ * What may pass Docker's isolation, as matches of iptables' conntrack module on where a connection was made to, before it
+ * was translated. Exact for what lies outside of the service ranges: an address there may be this host's own, where Docker
+ * publishes ports of containers, and those stay isolated as Docker wants them.
+ */
+import { type IpFamily, parseCidr, parseIp } from "../../base/ip.ts";
+import { isNodePort, type VirtualPort } from "../../dataplane/table.ts";
+
+/** A virtual port outside of the service ranges: a node port, or one on an address that a Service has besides. */
+export type OutsidePort = Pick<VirtualPort, "address" | "protocol" | "port">;
+
+/** IPPROTO_*, as `--ctproto` is listed. */
+const NUMBER = { TCP: 6, UDP: 17, SCTP: 132 } as const;
+
+/**
+ * The matches for one family, written exactly as `iptables -S` lists them, so that rules can be compared as text. Adjacent
+ * ports of an address and protocol are one match.
+ */
+export function passages(
+  family: IpFamily,
+  serviceRanges: readonly string[],
+  outsidePorts: readonly OutsidePort[],
+): string[] {
+  const ranges = serviceRanges
+    .filter((range) => parseCidr(range)?.base.family === family)
+    .map((range) => `--ctorigdst ${range.replace(family === 4 ? /\/32$/ : /\/128$/, "")}`);
+  const portsOf = new Map<string, number[]>();
+  for (const port of outsidePorts) {
+    if (parseIp(port.address)?.family !== family) continue;
+    const to = isNodePort(port) ? "" : ` --ctorigdst ${port.address}`;
+    const key = `--ctproto ${NUMBER[port.protocol]}${to}`;
+    const ports = portsOf.get(key);
+    if (ports === undefined) portsOf.set(key, [port.port]);
+    else ports.push(port.port);
+  }
+  const exact = [...portsOf].flatMap(([key, ports]) =>
+    runsOf(ports).map(
+      ([first, last]) => `${key} --ctorigdstport ${first === last ? first : `${first}:${last}`}`,
+    ),
+  );
+  return [...ranges, ...exact.sort()];
+}
+
+/** First and last of each run of consecutive numbers. */
+function runsOf(numbers: readonly number[]): [first: number, last: number][] {
+  const runs: [number, number][] = [];
+  for (const number of numbers.toSorted((a, b) => a - b)) {
+    const run = runs.at(-1);
+    if (run !== undefined && number <= run[1] + 1) run[1] = number;
+    else runs.push([number, number]);
+  }
+  return runs;
+}
