@@ -243,6 +243,44 @@ describe("Services whose endpoints are Docker's containers", { skip: needsDocker
     assert.match(await ask(outside.name, NODE, NODE_PORT), /^web-/, "the other one's port is as it was");
   });
 
+  test("Docker from 28 on, which drops what comes to a container from another bridge, answers too", async () => {
+    const links = callInNetns(engine.netns, () =>
+      execFileSync("ip", ["-br", "-4", "addr"], { encoding: "utf8" }),
+    );
+    for (const [name, gateway] of [
+      ["web-1", "10.92.1.254"],
+      ["web-2", "10.92.1.254"],
+      ["apart", "10.92.2.254"],
+    ] as const) {
+      const bridge = links
+        .split("\n")
+        .find((line) => line.includes(` ${gateway}/`))!
+        .split(" ")[0]!;
+      const rule = ["-d", addresses.get(name)!, "!", "-i", bridge, "-j", "DROP"];
+      callInNetns(engine.netns, () =>
+        execFileSync("iptables", ["-w", "-t", "raw", "-A", "PREROUTING", ...rule]),
+      );
+    }
+    const netns = await engine.netnsOf("apart");
+    const cluster = await kube("get", "service", "web", "-o", "jsonpath={.spec.clusterIP}");
+    assert.equal(
+      await ask(netns, cluster, 80),
+      TIME_OUT,
+      "not known yet: Docker adds these with a container",
+    );
+    await runContainer("one-more", "net-b");
+    for (const [host, port] of [
+      [cluster, 80],
+      [NODE, NODE_PORT],
+    ] as const)
+      assert.match(await untilAnswered(() => ask(netns, host, port)), /^web-[12] 10\.92\.1\.254$/, host);
+    assert.match(
+      await ask(outside.name, NODE, NODE_PORT),
+      new RegExp(` ${OUTSIDE}$`),
+      "outside keeps its address",
+    );
+  });
+
   const rules = (): string[] =>
     callInNetns(engine.netns, () =>
       execFileSync("iptables", ["-w", "-S", "DOCKER-USER"], { encoding: "utf8" }),

@@ -92,13 +92,20 @@ function isOn(setting: string, netns: string | undefined): boolean {
 
 /**
  * The pairs of interfaces, in and out, between which connections must be masqueraded. Without br_netfilter the answer
- * of a provider to a client on the same bridge goes straight to the client, past the translation of its address.
+ * of a provider to a client on the same bridge goes straight to the client, past the translation of its address. Where
+ * Docker drops what containers of one bridge send to the addresses of another's (`apart`), answers can only go to the host.
  */
 export function masqueradeBridges(
   bridges: readonly DockerBridge[],
   netfilter: BridgeNetfilter,
+  apart: boolean = false,
 ): (readonly [input: string, output: string])[] {
-  return netfilter.ipv4 && netfilter.ipv6 ? [] : bridges.map(({ name }) => [name, name] as const);
+  const past = netfilter.ipv4 && netfilter.ipv6 ? [] : bridges.map(({ name }) => [name, name] as const);
+  if (!apart) return past;
+  const between = bridges.flatMap(({ name: input }) =>
+    bridges.filter(({ name }) => name !== input).map(({ name: output }) => [input, output] as const),
+  );
+  return [...past, ...between];
 }
 
 /**

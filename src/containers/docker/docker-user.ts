@@ -6,8 +6,7 @@
  * the chain DOCKER-USER, which Docker makes for that and never writes to. It is changed through iptables, because a
  * rule of nft's own kind in there would make Docker's own iptables calls fail.
  */
-import { execFile } from "node:child_process";
-import { callInNetns } from "../../sys/netns.ts";
+import { findChain, type FoundChain, must } from "./iptables.ts";
 import { type OutsidePort, passages } from "./passages.ts";
 
 export interface DockerUserOptions {
@@ -32,14 +31,6 @@ export type DockerUserState =
 export const CHAIN = "DOCKER-USER";
 /** By this comment we know our rules, of other ranges and earlier versions too. */
 const COMMENT = "fairlead: connections to virtual addresses";
-
-type Family = 4 | 6;
-
-/** Docker takes whichever `iptables` is first on its path; where there are two kinds, the chain is in the one it took. */
-const PROGRAMS: Readonly<Record<Family, readonly string[]>> = {
-  4: ["iptables", "iptables-nft", "iptables-legacy"],
-  6: ["ip6tables", "ip6tables-nft", "ip6tables-legacy"],
-};
 
 const PASSAGE = /--ctstate DNAT (.+) -m comment/;
 
@@ -96,7 +87,7 @@ export async function assertDockerUser({
   for (const family of [4, 6] as const) {
     const wanted = new Set(passages(family, serviceRanges, outsidePorts ?? []));
     const concerned = wanted.size > 0 || passages(family, formerRanges, []).length > 0;
-    const found = concerned ? await findChain(family, netns) : undefined;
+    const found = concerned ? await findChain(family, "filter", CHAIN, netns) : undefined;
     if (found === undefined) continue;
     if (outsidePorts === undefined) for (const passage of portsIn(found.listing)) wanted.add(passage);
     const changed = await apply(found, planRules(found.listing, wanted), netns);
@@ -108,24 +99,9 @@ export async function assertDockerUser({
 /** Takes all our rules away. */
 export async function removeDockerUser(netns: string | undefined): Promise<void> {
   for (const family of [4, 6] as const) {
-    const found = await findChain(family, netns);
+    const found = await findChain(family, "filter", CHAIN, netns);
     if (found !== undefined) await apply(found, planRules(found.listing, new Set()), netns);
   }
-}
-
-interface FoundChain {
-  readonly program: string;
-  readonly listing: string;
-}
-
-async function findChain(family: Family, netns: string | undefined): Promise<FoundChain | undefined> {
-  for (const program of PROGRAMS[family]) {
-    const result = await run(program, ["-S", CHAIN], netns);
-    if (result.ok) return { program, listing: result.stdout };
-    if (!result.missing && !/No chain|does not exist|incompatible/i.test(result.stderr))
-      throw new Error(`${program} -S ${CHAIN} failed: ${result.stderr.trim()}`);
-  }
-  return undefined;
 }
 
 async function apply(
@@ -140,30 +116,15 @@ async function apply(
   return change.insert.length + change.remove.length > 0;
 }
 
-async function must(program: string, args: readonly string[], netns: string | undefined): Promise<void> {
-  const result = await run(program, args, netns);
-  if (!result.ok) throw new Error(`${program} ${args.join(" ")} failed: ${result.stderr.trim()}`);
-}
-
-interface Result {
-  readonly ok: boolean;
-  /** There is no such program. */
-  readonly missing: boolean;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** With -w: waits for whoever else is changing iptables, at most 5 seconds. */
-function run(program: string, args: readonly string[], netns: string | undefined): Promise<Result> {
-  const path = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
-  const options = { env: { ...process.env, PATH: path }, timeout: 10_000 };
-  return new Promise((resolve) => {
-    // The child is started inside the call, and stays in the namespace.
-    callInNetns(netns, () => {
-      execFile(program, ["-w", "5", ...args], options, (error, stdout, stderr) => {
-        const missing = (error as NodeJS.ErrnoException | null)?.code === "ENOENT";
-        resolve({ ok: error === null, missing, stdout, stderr: stderr || (error?.message ?? "") });
-      });
-    });
-  });
+/**
+ * Whether Docker drops what is addressed to a container and does not come from its own bridge, before any translation: newer
+ * ones do (28 and on; 28.0 for published ports only, which is no harm), unless direct routing is allowed (moby, bridge/internal/iptabler/endpoint.go). That takes the answers of containers on
+ * one network to those on another, too.
+ */
+export async function dropsDirectAccess(netns: string | undefined): Promise<boolean> {
+  for (const family of [4, 6] as const) {
+    const found = await findChain(family, "raw", "PREROUTING", netns);
+    if (found !== undefined && /^-A PREROUTING -d \S+ ! -i \S+ -j DROP$/m.test(found.listing)) return true;
+  }
+  return false;
 }

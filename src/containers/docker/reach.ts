@@ -22,6 +22,7 @@ import {
   assertDockerUser,
   type DockerUserOptions,
   type DockerUserState,
+  dropsDirectAccess,
   removeDockerUser,
 } from "./docker-user.ts";
 import type { Engine } from "./engine.ts";
@@ -200,7 +201,7 @@ export class EngineReach {
     if (netfilter.ipv4 || netfilter.ipv6)
       for (const index of enableHairpin(routes, bridges)) this.#hairpins.add(index);
     this.#tellNetworks(bridges, routes);
-    const pairs = masqueradeBridges(bridges, netfilter);
+    const pairs = masqueradeBridges(bridges, netfilter, await dropsDirectAccess(this.#options.netns));
     const text = JSON.stringify(pairs);
     if (text === this.#pairs) return;
     this.#pairs = text;
