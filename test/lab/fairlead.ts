@@ -7,6 +7,9 @@ import { callInNetns } from "../../src/sys/netns.ts";
 
 const BIN = join(import.meta.dirname, "../../bin/fairlead");
 
+/** Milliseconds after which one that does not stop is killed. */
+const LONGEST_STOP = 10_000;
+
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Without the capabilities that programming the kernel needs, as a user who is not root. */
@@ -90,8 +93,12 @@ export async function fairleadUntilReady(args: readonly string[], options: RunOp
     stdout,
     stderr,
     end,
+    // As a user stops it, so that --cleanup takes away what it made, also when the test has failed.
     async [Symbol.asyncDispose]() {
-      if (child.exitCode === null && child.signalCode === null) await end("SIGKILL");
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const patience = setTimeout(() => child.kill("SIGKILL"), LONGEST_STOP);
+      await end("SIGTERM");
+      clearTimeout(patience);
     },
   };
 }
