@@ -92,16 +92,24 @@ function synced(agent: Up): { kept: number; written: number } {
   return JSON.parse(line!) as { kept: number; written: number };
 }
 
+/** A host in a namespace and, elsewhere, an API server that runs. `stack` owns both, and the server's data. */
+async function hostAndApi(
+  stack: AsyncDisposableStack,
+): Promise<{ readonly dataDir: string; readonly netns: string; readonly api: ApiServerProcess }> {
+  const dataDir = await mkdtemp(join(tmpdir(), "fairlead-agent-"));
+  stack.defer(() => rm(dataDir, { recursive: true }));
+  const { name: netns } = stack.use(await host());
+  const api = stack.use(new ApiServerProcess(dataDir));
+  await api.start();
+  return { dataDir, netns, api };
+}
+
 test(
   "traffic does not need the API server, and an agent that comes back writes nothing",
   { skip: needsNetns() },
   async () => {
     await using stack = new AsyncDisposableStack();
-    const dataDir = await mkdtemp(join(tmpdir(), "fairlead-agent-"));
-    stack.defer(() => rm(dataDir, { recursive: true }));
-    const { name: netns } = stack.use(await host());
-    const api = stack.use(new ApiServerProcess(dataDir));
-    await api.start();
+    const { dataDir, netns, api } = await hostAndApi(stack);
     const client = stack.use(createHttpClient(await loadKubeconfig({ path: api.kubeconfig })));
     await client.create(serviceKind, service);
     await client.create(endpointSliceKind, slice("10.1.0.1"));
@@ -160,11 +168,7 @@ test(
   { skip: needsNetns() },
   async () => {
     await using stack = new AsyncDisposableStack();
-    const dataDir = await mkdtemp(join(tmpdir(), "fairlead-agent-"));
-    stack.defer(() => rm(dataDir, { recursive: true }));
-    const { name: netns } = stack.use(await host());
-    const api = stack.use(new ApiServerProcess(dataDir));
-    await api.start();
+    const { netns, api } = await hostAndApi(stack);
     const args = [
       "agent",
       "--kubeconfig",

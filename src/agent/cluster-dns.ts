@@ -3,7 +3,7 @@
  * Service that leads there.
  */
 import { endpointSliceKind } from "../api/endpointslice/kind.ts";
-import type { EndpointSlice } from "../api/endpointslice/type.ts";
+import { type EndpointSlice, TRIGGER_TIME_ANNOTATION } from "../api/endpointslice/type.ts";
 import type { KubeObject } from "../api/meta/type.ts";
 import { namespaceKind } from "../api/namespace/kind.ts";
 import { podKind } from "../api/pod/kind.ts";
@@ -29,7 +29,6 @@ import { openDnsClients, readHostNetworks } from "./dns-clients.ts";
 import { neededOfNamespace, neededOfPod, neededOfService, neededOfSlice } from "./dns-needed-fields.ts";
 import { DNS_SERVICE, publishDnsService } from "./dns-service.ts";
 
-const TRIGGER_TIME_ANNOTATION = "endpoints.kubernetes.io/last-change-trigger-time";
 const RESOLV_CONF = "/etc/resolv.conf";
 const DNS_PORT = 53;
 /** Where it listens if it may not, or need not, listen on 53. */

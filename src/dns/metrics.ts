@@ -1,5 +1,6 @@
 /** What the server counts, by CoreDNS' names with our own first word (plugin/metrics, cache, forward, kubernetes). */
-import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { Counter, Histogram, type Registry } from "prom-client";
+import { readGauge } from "../base/read-gauge.ts";
 import { rcodeName, Type } from "../net/dns/constants.ts";
 import type { AnswerCache } from "./answer-cache.ts";
 import type { Transport } from "./responder.ts";
@@ -100,9 +101,11 @@ export class DnsMetrics {
       counter("fairlead_dns_cache_misses_total", "Names outside that were not in the cache.", [], (counter) =>
         counter.inc(cache.misses),
       );
-      registry.registerMetric(gauge("fairlead_dns_cache_entries", "Answers in the cache.", () => cache.size));
+      registry.registerMetric(
+        readGauge("fairlead_dns_cache_entries", "Answers in the cache.", () => cache.size),
+      );
     }
-    registry.registerMetric(gauge("fairlead_dns_records", "Records of the cluster.", records));
+    registry.registerMetric(readGauge("fairlead_dns_records", "Records of the cluster.", records));
     this.#forward = new Histogram({
       name: "fairlead_dns_forward_request_duration_seconds",
       help: "Seconds that a resolver took for an answer, by its address and the answer's rcode.",
@@ -118,15 +121,4 @@ export class DnsMetrics {
       registers,
     });
   }
-}
-
-function gauge(name: string, help: string, read: () => number): Gauge {
-  return new Gauge({
-    name,
-    help,
-    registers: [],
-    collect() {
-      this.set(read());
-    },
-  });
 }

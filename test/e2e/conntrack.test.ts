@@ -62,6 +62,16 @@ const CASES: readonly Case[] = [
   { title: "for a ClusterIP service and client is hostNetwork", hostNetwork: true },
 ];
 
+/** Service svc-udp of the pods with `labels`: port 80, which they serve at 8081. */
+function udpService(
+  ns: ClusterPods,
+  labels: Record<string, string>,
+  spec: object = {},
+): ReturnType<ClusterPods["service"]> {
+  const ports = [{ name: "udp", protocol: "UDP" as const, port: 80, targetPort: 8081 }];
+  return ns.service("svc-udp", { selector: labels, ports, ...spec });
+}
+
 for (const { title, spec, nodePort, sameNode, hostNetwork } of CASES)
   test(
     `[sig-network] Conntrack should be able to preserve UDP traffic when server pod cycles ${title}`,
@@ -71,11 +81,7 @@ for (const { title, spec, nodePort, sameNode, hostNetwork } of CASES)
       const [clientNode, otherNode] = cluster.nodes;
       const serverNode = sameNode === true ? clientNode! : otherNode!;
       const labels = { "test-server": "conntrack" };
-      const { spec: made } = await ns.service("svc-udp", {
-        selector: labels,
-        ports: [{ name: "udp", protocol: "UDP", port: 80, targetPort: 8081 }],
-        ...spec,
-      });
+      const { spec: made } = await udpService(ns, labels, spec);
       const client = await ns.pause({
         name: "pod-client",
         node: clientNode!,
@@ -106,11 +112,7 @@ test(
   async (t) => {
     const ns = await cluster.namespace(t, "conntrack");
     const labels = { "test-server": "conntrack" };
-    const { spec } = await ns.service("svc-udp", {
-      type: "NodePort",
-      selector: labels,
-      ports: [{ name: "udp", protocol: "UDP", port: 80, targetPort: 8081 }],
-    });
+    const { spec } = await udpService(ns, labels, { type: "NodePort" });
     const client = await ns.pause({ name: "pod-client", node: cluster.nodes[0]! });
     const target = { host: cluster.nodes[0]!.host.address4, port: spec!.ports![0]!.nodePort! };
     using udp = new UdpClient(client.netns, target, SOURCE_PORT);
@@ -134,11 +136,7 @@ test(
   async (t) => {
     const ns = await cluster.namespace(t, "conntrack");
     const labels = { "test-server": "conntrack" };
-    const { spec } = await ns.service("svc-udp", {
-      type: "NodePort",
-      selector: labels,
-      ports: [{ name: "udp", protocol: "UDP", port: 80, targetPort: 8081 }],
-    });
+    const { spec } = await udpService(ns, labels, { type: "NodePort" });
     const client = await ns.pause({ name: "pod-client", node: cluster.nodes[0]! });
     const server = await ns.netexec({
       name: "pod-server-1",

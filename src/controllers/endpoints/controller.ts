@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { endpointsKind } from "../../api/endpoints/kind.ts";
 import type { Endpoints } from "../../api/endpoints/type.ts";
 import type { Pod } from "../../api/pod/type.ts";
+import { TRIGGER_TIME_ANNOTATION } from "../../api/endpointslice/type.ts";
 import type { Service } from "../../api/service/type.ts";
 import { keyOf, splitKey } from "../../client/object-key.ts";
 import {
@@ -12,7 +13,7 @@ import {
   isNamespaceTerminating,
   createControllerQueue,
 } from "../controller.ts";
-import { HEADLESS_LABEL, TRIGGER_TIME_ANNOTATION } from "../endpointslice/slice.ts";
+import { HEADLESS_LABEL } from "../endpointslice/slice.ts";
 import { podsOf, servicesOf } from "../informers.ts";
 import { isHeadless, sameAsEndpoint, wantsEndpoints } from "../pod-endpoint.ts";
 import { sameLabels } from "../same-labels.ts";

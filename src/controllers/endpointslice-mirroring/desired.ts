@@ -1,6 +1,10 @@
 /** Which slices Endpoints that somebody made by hand should have: pure. */
 import type { Endpoint, EndpointPort } from "../../api/endpointslice/type.ts";
-import { MANAGED_BY_LABEL, SERVICE_NAME_LABEL } from "../../api/endpointslice/type.ts";
+import {
+  MANAGED_BY_LABEL,
+  SERVICE_NAME_LABEL,
+  TRIGGER_TIME_ANNOTATION,
+} from "../../api/endpointslice/type.ts";
 import type { EndpointAddress, Endpoints, EndpointsPort } from "../../api/endpoints/type.ts";
 import type { Service } from "../../api/service/type.ts";
 import { formatIp } from "../../base/ip.ts";
@@ -21,10 +25,7 @@ export const MAX_ENDPOINTS_PER_SUBSET = 1000;
 const SKIP_MIRROR_LABEL = "endpointslice.kubernetes.io/skip-mirror";
 const LEADER_ANNOTATION = "control-plane.alpha.kubernetes.io/leader";
 /** Of no use to whoever reads a slice (endpointslicemirroring utils.go). */
-const LEFT_OUT_ANNOTATIONS = [
-  "endpoints.kubernetes.io/last-change-trigger-time",
-  "kubectl.kubernetes.io/last-applied-configuration",
-];
+const LEFT_OUT_ANNOTATIONS = [TRIGGER_TIME_ANNOTATION, "kubectl.kubernetes.io/last-applied-configuration"];
 
 /** Whether the slices of a Service are to be made from its Endpoints: only if nothing else makes them. */
 export function isMirrored(

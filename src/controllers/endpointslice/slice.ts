@@ -6,6 +6,7 @@ import {
   type EndpointSlice,
   MANAGED_BY_LABEL,
   SERVICE_NAME_LABEL,
+  TRIGGER_TIME_ANNOTATION,
 } from "../../api/endpointslice/type.ts";
 import { WEIGHTS_ANNOTATION, weightsText } from "../../api/endpointslice/weights.ts";
 import type { OwnerReference } from "../../api/meta/type.ts";
@@ -15,7 +16,6 @@ import { isHeadless } from "../pod-endpoint.ts";
 /** What the controller of selectors writes in the managed-by label: slices of other managers are never touched. */
 export const ENDPOINTSLICE_CONTROLLER = "endpointslice-controller.k8s.io";
 export const HEADLESS_LABEL = "service.kubernetes.io/headless";
-export const TRIGGER_TIME_ANNOTATION = "endpoints.kubernetes.io/last-change-trigger-time";
 
 /** The most that generateName leaves room for: names have 253 characters, 5 of them random. */
 const LONGEST_PREFIX = 253 - 5;

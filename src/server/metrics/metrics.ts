@@ -1,5 +1,6 @@
 /** /metrics: what this server counts, and what node knows of the process, in Prometheus' text format. */
-import { collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { collectDefaultMetrics, Registry } from "prom-client";
+import { readGauge } from "../../base/read-gauge.ts";
 import type { KindCatalog } from "../../api/kind-catalog.ts";
 import type { Store } from "../../store/store.ts";
 import type { Request, Response } from "../http/exchange.ts";
@@ -23,10 +24,10 @@ export function createMetrics(
   const register = new Registry();
   const requests = createRequestMetrics(register, catalog);
   register.registerMetric(
-    gauge("fairlead_store_revision", "Commits of the store since it was made.", () => store.revision),
+    readGauge("fairlead_store_revision", "Commits of the store since it was made.", () => store.revision),
   );
   register.registerMetric(
-    gauge(
+    readGauge(
       "fairlead_store_compacted_revision",
       "The commit up to which the store has forgotten what was before.",
       () => store.compactedRevision,
@@ -52,15 +53,4 @@ export function createMetrics(
       };
     },
   };
-}
-
-function gauge(name: string, help: string, read: () => number): Gauge {
-  return new Gauge({
-    name,
-    help,
-    registers: [],
-    collect() {
-      this.set(read());
-    },
-  });
 }
