@@ -7,6 +7,7 @@ import { type EndpointSlice, TRIGGER_TIME_ANNOTATION } from "../api/endpointslic
 import type { KubeObject } from "../api/meta/type.ts";
 import { namespaceKind } from "../api/namespace/kind.ts";
 import { podKind } from "../api/pod/kind.ts";
+import type { Pod } from "../api/pod/type.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import type { Service } from "../api/service/type.ts";
 import type { Cidr } from "../base/ip.ts";
@@ -15,6 +16,7 @@ import { type Log, silentLog } from "../base/log.ts";
 import type { Client } from "../client/client.ts";
 import { type Informer, startInformer } from "../client/informer.ts";
 import { AnswerCache } from "../dns/answer-cache.ts";
+import { BareNames } from "../dns/bare-names.ts";
 import { ClusterZone } from "../dns/cluster-zone.ts";
 import { Forwarder } from "../dns/forwarder.ts";
 import { DnsMetrics } from "../dns/metrics.ts";
@@ -95,8 +97,9 @@ export async function startClusterDns(
     reverseRanges: serviceCidrs,
     nameServer: DNS_SERVICE,
   });
+  const bareNames = new BareNames(names);
   const counts = new DnsMetrics();
-  const informers = followNames(names, counts, { client, signal, log });
+  const informers = followNames(names, bareNames, counts, { client, signal, log });
   await Promise.all(informers.all.map(async ({ synced }) => synced));
 
   const own = new Set([clusterIP, ...addresses.map(formatIp)]);
@@ -108,7 +111,8 @@ export async function startClusterDns(
   const upstream = createUpstream({ servers, onAttempt: (...attempt) => counts.forwarded(...attempt) });
   const forwarder = new Forwarder({ upstream, cache });
   // Seconds since 1970 grow faster than changes are made, so that a restart does not go back.
-  const responder = new Responder(names, { firstSerial: Math.floor(Date.now() / 1000) }, cache);
+  const firstSerial = Math.floor(Date.now() / 1000);
+  const responder = new Responder(names, { firstSerial, bareNames }, cache);
   if (metrics !== undefined) counts.register(metrics, { cache, records: () => names.zone.size });
 
   const clients = stack.use(await openDnsClients(netns, clusterCidrs));
@@ -147,6 +151,7 @@ interface Followed {
 
 function followNames(
   names: ClusterZone,
+  bareNames: BareNames,
   counts: DnsMetrics,
   shared: { readonly client: Client; readonly signal: AbortSignal; readonly log: Log },
 ): Followed {
@@ -181,10 +186,17 @@ function followNames(
     },
     onDelete: (slice) => names.removeSlice(slice),
   });
+  const setPod = (pod: Pod): void => {
+    names.setPod(pod);
+    bareNames.setPod(pod);
+  };
   pods.addHandler({
-    onAdd: (pod) => names.setPod(pod),
-    onUpdate: (pod) => names.setPod(pod),
-    onDelete: (pod) => names.removePod(pod),
+    onAdd: setPod,
+    onUpdate: setPod,
+    onDelete(pod) {
+      names.removePod(pod);
+      bareNames.removePod(pod);
+    },
   });
   namespaces.addHandler({
     onAdd: (namespace) => names.addNamespace(namespace),

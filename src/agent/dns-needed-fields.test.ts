@@ -75,6 +75,13 @@ test("what objects are told apart by stays, and who wrote what goes", () => {
     metadata: identity,
     status: {},
   });
+  const annotations = { "fairlead.dev/container-name": "Db_1", other: "x" };
+  const onHost = { containers: [{ name: "db" }], hostNetwork: true };
+  assert.deepEqual(neededOfPod({ metadata: { ...metadata, annotations }, spec: onHost }), {
+    metadata: { ...identity, annotations: { "fairlead.dev/container-name": "Db_1" } },
+    spec: { containers: [], hostNetwork: true },
+    status: {},
+  });
   assert.deepEqual(neededOfService(service({})).spec, { ports: [{ name: "sql", port: 5432 }] });
   assert.deepEqual(neededOfSlice(slice).metadata, {
     ...identity,

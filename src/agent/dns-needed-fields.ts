@@ -1,10 +1,12 @@
 /**
  * What the names need of objects: a node that serves the cluster's DNS keeps all its Pods, which are mostly about other
- * things. Whoever reads another field for the names (src/dns/service-records.ts, dns-service.ts) keeps it here too.
+ * things. Whoever reads another field for the names (src/dns/service-records.ts, bare-names.ts, dns-service.ts) keeps it
+ * here too.
  */
 import { type EndpointSlice, TRIGGER_TIME_ANNOTATION } from "../api/endpointslice/type.ts";
 import type { KubeObject, ObjectMeta } from "../api/meta/type.ts";
 import type { Namespace } from "../api/namespace/type.ts";
+import { CONTAINER_NAME_ANNOTATION } from "../api/pod/container-annotation.ts";
 import type { Pod } from "../api/pod/type.ts";
 import type { Service } from "../api/service/type.ts";
 
@@ -14,8 +16,14 @@ export function neededOfNamespace(object: Namespace): Namespace {
 
 export function neededOfPod(pod: Pod): Pod {
   const { phase, podIP, podIPs } = pod.status ?? {};
+  const container = pod.metadata.annotations?.[CONTAINER_NAME_ANNOTATION];
+  const isNamed = container !== undefined && container !== pod.metadata.name;
   return {
-    metadata: identity(pod),
+    metadata: {
+      ...identity(pod),
+      ...(isNamed && { annotations: { [CONTAINER_NAME_ANNOTATION]: container } }),
+    },
+    ...(pod.spec?.hostNetwork === true && { spec: { containers: [], hostNetwork: true } }),
     status: {
       ...(phase !== undefined && { phase }),
       ...(podIPs !== undefined && { podIPs }),

@@ -32,6 +32,15 @@ export interface Answer {
   readonly chain: readonly ResourceRecord[];
 }
 
+/** What there is of one name. */
+export interface NameRecords {
+  /** Of any type. */
+  readonly hasRecords: boolean;
+  /** The zone that the name is in; undefined: none of ours. */
+  readonly apex: Apex | undefined;
+  ofType(type: number): readonly ResourceRecord[];
+}
+
 export interface AnswerParts {
   readonly zone: Zone;
   readonly domain: NameKey;
@@ -75,13 +84,18 @@ export class AnswerCompiler {
     return made;
   }
 
-  #make(name: NameKey, node: ZoneNode, type: number): Answer | undefined {
+  /** As `answer`, of records that are kept nowhere: nor is their answer. */
+  answerOnce(name: NameKey, records: NameRecords, type: number): Answer | undefined {
+    return this.#make(name, records, type);
+  }
+
+  #make(name: NameKey, node: NameRecords, type: number): Answer | undefined {
     const { zone } = this.#parts;
     const writer = this.#writer;
     const answers: ResourceRecord[] = [];
     const chain: ResourceRecord[] = [];
     const seen = new Set([name]);
-    let at: ZoneNode | undefined = node;
+    let at: NameRecords | undefined = node;
     let owner = name;
     let outside: NameKey | undefined;
     let rcode: number = Rcode.NOERROR;
@@ -141,8 +155,8 @@ export class AnswerCompiler {
     };
   }
 
-  #records(name: NameKey, node: ZoneNode, type: number): readonly ResourceRecord[] {
-    if (type === Type.ANY) return node.records.size === 0 ? [] : [anyRecord(name)];
+  #records(name: NameKey, node: NameRecords, type: number): readonly ResourceRecord[] {
+    if (type === Type.ANY) return node.hasRecords ? [anyRecord(name)] : [];
     if (type === Type.SOA && node.apex?.name === name) return [this.soa(node.apex)];
     return node.ofType(type);
   }

@@ -18,7 +18,7 @@ import {
   serviceRecords,
   sliceRecords,
 } from "./service-records.ts";
-import { recordIdentity, Zone } from "./zone.ts";
+import { recordIdentity, Zone, type ZoneNode } from "./zone.ts";
 
 /** Of the specification that the names follow. */
 const SCHEMA_VERSION = "1.1.0";
@@ -35,6 +35,8 @@ export interface ClusterZoneOptions {
   /** The Service that we are, for NS and SOA. @default {kube-dns in kube-system} */
   readonly nameServer?: { readonly namespace: string; readonly name: string };
 }
+
+const NO_RECORDS: Pick<ZoneNode, "ofType"> = { ofType: () => [] };
 
 interface Entry {
   readonly record: ResourceRecord;
@@ -87,6 +89,13 @@ export class ClusterZone {
     this.#services.delete(key);
     this.#put(`service ${key}`, []);
     this.#renewSlices(key);
+  }
+
+  /** The records of a Service's own name, if there is such a Service; a headless one without endpoints has none. */
+  serviceNamed(namespace: string, label: string): Pick<ZoneNode, "ofType"> | undefined {
+    if (!this.#services.has(keyText(namespace, label))) return undefined;
+    const name = serviceName(this.domain, namespace, label);
+    return (name === undefined ? undefined : this.zone.node(name)) ?? NO_RECORDS;
   }
 
   setSlice(slice: EndpointSlice): void {

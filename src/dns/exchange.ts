@@ -6,7 +6,7 @@ import { type Log, silentLog } from "../base/log.ts";
 import { MAX_MESSAGE, Rcode } from "../net/dns/constants.ts";
 import type { Forwarder } from "./forwarder.ts";
 import type { DnsMetrics } from "./metrics.ts";
-import { ELSEWHERE, type Responder, type Transport } from "./responder.ts";
+import { BY_CLIENT, ELSEWHERE, type Responder, type Transport } from "./responder.ts";
 
 export interface ExchangeParts {
   readonly responder: Responder;
@@ -42,8 +42,8 @@ export class Exchange {
   }
 
   /**
-   * Answers the first `length` bytes of `message` into `out`: returns the answer's length, 0 for none, or LATER. Then
-   * `later` is called, which gives the client's name and what to do with the answer, and `message` is copied.
+   * Answers the first `length` bytes of `message` into `out`: returns the answer's length, 0 for none, or LATER, for
+   * which `message` is copied. `later` gives the client's address, and what to do with an answer that comes later.
    */
   take(
     message: Buffer,
@@ -54,7 +54,9 @@ export class Exchange {
     later: () => { readonly client: string; readonly reply: (answer: Buffer) => void },
   ): number {
     const { responder, forwarder, metrics } = this.#parts;
-    const answered = responder.respond(message, length, out, transport, mayRecurse);
+    let answered = responder.respond(message, length, out, transport, mayRecurse);
+    if (answered === BY_CLIENT)
+      answered = responder.respondTo(later().client, message, out, transport, mayRecurse);
     if (answered > 0) metrics?.answered(transport, responder.query.type, responder.rcode);
     else if (answered === 0) metrics?.dropped(transport);
     if (answered !== ELSEWHERE || forwarder === undefined) return Math.max(0, answered);

@@ -8,6 +8,7 @@ import type { NameKey } from "../net/dns/name.ts";
 import { Query, SILENCE, writeOpt } from "../net/dns/query.ts";
 import { type Answer, AnswerCompiler, anyRecord, copyAnswer, NegativeRecord } from "./answer.ts";
 import type { ClusterZone } from "./cluster-zone.ts";
+import { type BareNames, isBare } from "./bare-names.ts";
 import { type Apex, isMetaType, type Zone } from "./zone.ts";
 import { MessageWriter } from "../net/dns/message-writer.ts";
 
@@ -15,6 +16,8 @@ export type Transport = "udp" | "tcp";
 
 /** The answer has to come from somewhere else: `Responder.query` says of what, `outside` of which name. */
 export const ELSEWHERE = -1;
+/** The answer depends on who asks: `Responder.respondTo` gives it. */
+export const BY_CLIENT = -2;
 
 /** What is known of names outside. */
 export interface OutsideCache {
@@ -30,6 +33,8 @@ export interface ResponderOptions {
   readonly udpPayload?: number;
   /** The SOA's serial at the start; later than at the last start. */
   readonly firstSerial: number;
+  /** What names of one label mean to whom. Absent: they are outside. */
+  readonly bareNames?: BareNames;
 }
 
 export class Responder {
@@ -46,6 +51,7 @@ export class Responder {
   readonly #negatives = new Map<Apex, NegativeRecord>();
   readonly #udpPayload: number;
   readonly #cache: OutsideCache | undefined;
+  readonly #bareNames: BareNames | undefined;
 
   /** Without a cache, names outside are refused. */
   constructor(names: ClusterZone, options: ResponderOptions, cache?: OutsideCache) {
@@ -54,13 +60,14 @@ export class Responder {
     this.#zone = zone;
     this.#udpPayload = options.udpPayload ?? SAFE_UDP_PAYLOAD;
     this.#cache = cache;
+    this.#bareNames = options.bareNames;
     const { firstSerial } = options;
     this.#compiler = new AnswerCompiler({ zone, domain, nameServer, ttl, firstSerial });
   }
 
   /**
    * Answers the first `length` bytes of `message` into `out`, which holds the largest answer of the transport. Returns
-   * the answer's length; 0 if none may be sent; or ELSEWHERE. `mayRecurse`: names outside are looked up for the client.
+   * the answer's length; 0 if none may be sent; ELSEWHERE; or BY_CLIENT. `mayRecurse`: names outside are looked up for the client.
    */
   respond(message: Buffer, length: number, out: Buffer, transport: Transport, mayRecurse: boolean): number {
     const { query } = this;
@@ -74,27 +81,46 @@ export class Responder {
     const node = this.#zone.node(query.key);
     if (node !== undefined) {
       const answer = this.#compiler.answer(query.key, node, type);
-      if (answer !== undefined) {
-        if (
-          answer.outside !== undefined &&
-          mayRecurse &&
-          (query.flags & Flag.RD) !== 0 &&
-          this.#cache !== undefined
-        ) {
-          this.outside = answer.outside;
-          this.chain = answer.chain;
-          return ELSEWHERE;
-        }
-        const reserved = query.hasEdns ? OPT_LENGTH : 0;
-        const end = copyAnswer(answer, message, query.questionEnd, out, limit, reserved);
-        return this.#finish(message, out, end, out.readUInt16BE(2), mayRecurse);
-      }
+      if (answer !== undefined) return this.#give(answer, message, out, limit, mayRecurse);
       if (node.apex !== undefined) return this.#deny(message, out, node.apex, Rcode.NOERROR, mayRecurse);
     } else {
       const apex = this.#zone.apexOf(query.key);
       if (apex !== undefined) return this.#deny(message, out, apex, Rcode.NXDOMAIN, mayRecurse);
     }
+    if (this.#bareNames !== undefined && isBare(query.key)) return BY_CLIENT;
     return this.#outside(message, out, limit, mayRecurse);
+  }
+
+  /**
+   * Answers `message`, for which `respond` said BY_CLIENT just now, to the client with this address: its length, or
+   * ELSEWHERE. A name that means something to the client is never looked for outside: types that it has not are absent.
+   */
+  respondTo(client: string, message: Buffer, out: Buffer, transport: Transport, mayRecurse: boolean): number {
+    const { query } = this;
+    const limit = this.limit(query, transport);
+    const records = this.#bareNames?.find(client, query.key);
+    if (records === undefined) return this.#outside(message, out, limit, mayRecurse);
+    const answer = this.#compiler.answerOnce(query.key, records, query.type);
+    if (answer !== undefined) return this.#give(answer, message, out, limit, mayRecurse);
+    writeHeader(message, out, query.questionEnd);
+    return this.#finish(message, out, query.questionEnd, Flag.QR | Flag.AA, mayRecurse);
+  }
+
+  #give(answer: Answer, message: Buffer, out: Buffer, limit: number, mayRecurse: boolean): number {
+    const { query } = this;
+    if (
+      answer.outside !== undefined &&
+      mayRecurse &&
+      (query.flags & Flag.RD) !== 0 &&
+      this.#cache !== undefined
+    ) {
+      this.outside = answer.outside;
+      this.chain = answer.chain;
+      return ELSEWHERE;
+    }
+    const reserved = query.hasEdns ? OPT_LENGTH : 0;
+    const end = copyAnswer(answer, message, query.questionEnd, out, limit, reserved);
+    return this.#finish(message, out, end, out.readUInt16BE(2), mayRecurse);
   }
 
   /** How long an answer may be. */

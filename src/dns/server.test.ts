@@ -170,7 +170,9 @@ test("TCP: a connection without a whole question is closed, however slowly it dr
   t.after(() => clearInterval(drip));
   socket.write(Buffer.from([0x10, 0]));
   const began = performance.now();
-  await once(socket, "close");
+  // What drips in as it is closed is answered with a reset.
+  socket.on("error", () => {});
+  await new Promise((resolve) => socket.once("close", resolve));
   assert.ok(performance.now() - began < 2000);
 });
 

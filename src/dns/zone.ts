@@ -33,8 +33,12 @@ export class ZoneNode {
     this.apex = apex;
   }
 
+  get hasRecords(): boolean {
+    return this.records.size > 0;
+  }
+
   get isEmpty(): boolean {
-    return this.records.size === 0 && this.references === 0;
+    return !this.hasRecords && this.references === 0;
   }
 
   /** The records of one type, or none. */

@@ -11,7 +11,7 @@ export const NETWORK_LABEL = "fairlead.dev/network";
 
 /** Annotations of a Pod: which container it is (its id is what the two are matched by), and under which name. */
 export const CONTAINER_ID_ANNOTATION = "fairlead.dev/container-id";
-export const CONTAINER_NAME_ANNOTATION = "fairlead.dev/container-name";
+export { CONTAINER_NAME_ANNOTATION } from "../../api/pod/container-annotation.ts";
 /** The network that the Pod's address is of; absent while it has none. */
 export const NETWORK_ANNOTATION = "fairlead.dev/network";
 /** JSON, from the key of each label of the container that the Pod cannot have to the reason. */
