@@ -1,0 +1,12 @@
+/** How a Network and the container engine's network of it are called. */
+
+/** The tenant that Contiv's names leave out. */
+const DEFAULT_NAMESPACE = "default";
+
+/**
+ * The name of the engine's network: "net" in the namespace `default`, else "net/namespace" (Contiv's
+ * netplugin, drivers: the tenant after a slash). No name of an object has a slash, so each name is one Network's.
+ */
+export function dockerNetworkName(namespace: string, name: string): string {
+  return namespace === DEFAULT_NAMESPACE ? name : `${name}/${namespace}`;
+}
