@@ -7,6 +7,7 @@ import { endpointSliceKind } from "../api/endpointslice/kind.ts";
 import { type EndpointSlice, MANAGED_BY_LABEL, SERVICE_NAME_LABEL } from "../api/endpointslice/type.ts";
 import type { Kind } from "../api/kind.ts";
 import type { KubeObject } from "../api/meta/type.ts";
+import type { Network } from "../api/network/type.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import type { Service, ServicePort } from "../api/service/type.ts";
 import { formatIp, type Ip } from "../base/ip.ts";
@@ -14,6 +15,7 @@ import { type Log, silentLog } from "../base/log.ts";
 import { createWorkQueue } from "../base/workqueue.ts";
 import type { Client } from "../client/client.ts";
 import type { Informer } from "../client/informer.ts";
+import { dnsAddresses, withDnsAddresses } from "./dns-addresses.ts";
 
 /** Kubernetes' own name for it, whatever serves it: everybody looks for this one. */
 export const DNS_SERVICE = { namespace: "kube-system", name: "kube-dns" } as const;
@@ -30,6 +32,8 @@ export interface DnsServiceOptions {
   readonly client: Client;
   readonly services: Informer<Service>;
   readonly slices: Informer<EndpointSlice>;
+  /** Containers on them find the DNS at an address of the network's own. Absent: the server has no such kind. */
+  readonly networks?: Informer<Network>;
   readonly clusterIP: string;
   /** Where the server listens, at most one of each IP family, the Service's own first. */
   readonly listeners: readonly DnsListener[];
@@ -81,6 +85,15 @@ export function publishDnsService(options: DnsServiceOptions): {
       onDelete: (object) => isOurs(object) && add(),
     });
   const handlers = [follow(services, isService), follow(slices, isSlice)];
+  const { networks } = options;
+  if (networks !== undefined) {
+    const look = (): void => {
+      // Of what is not listed yet nobody can say that it is gone.
+      if (networks.hasSynced) add();
+    };
+    handlers.push(networks.addHandler({ onAdd: look, onUpdate: look, onDelete: look }));
+    networks.synced.then(add, () => undefined);
+  }
   add();
   const done = (async () => {
     if (!signal.aborted)
@@ -160,7 +173,8 @@ async function putService(options: DnsServiceOptions, mayReplace: boolean): Prom
     const metadata = { namespace, name, labels };
     try {
       services.observe(await client.create(serviceKind, { metadata, spec: { ...spec, ipFamilyPolicy } }));
-      return true;
+      // Which IP families it has got, and so which addresses it may have, the answer says.
+      return await putService(options, mayReplace);
     } catch (error) {
       // Another node was faster: what it made is looked at like any other.
       if (error instanceof ApiError && error.reason === "AlreadyExists")
@@ -168,16 +182,22 @@ async function putService(options: DnsServiceOptions, mayReplace: boolean): Prom
       throw error;
     }
   }
-  const { spec } = current;
+  const { networks } = options;
+  const addressed =
+    networks?.hasSynced === true
+      ? withDnsAddresses(current, dnsAddresses(networks.list().values()))
+      : current;
+  const { spec } = addressed;
   const isRight =
+    addressed === current &&
     spec?.type === "ClusterIP" &&
-    Object.entries(labels).every(([key, value]) => current?.metadata.labels?.[key] === value) &&
+    Object.entries(labels).every(([key, value]) => addressed.metadata.labels?.[key] === value) &&
     samePorts(spec.ports ?? [], ports);
   if (isRight) return true;
-  const metadata = { ...current.metadata, labels: { ...current.metadata.labels, ...labels } };
+  const metadata = { ...addressed.metadata, labels: { ...addressed.metadata.labels, ...labels } };
   const { nodePort: _none, ...rest } = { nodePort: undefined, ...spec };
   services.observe(
-    await client.update(serviceKind, { ...current, metadata, spec: { ...rest, type: "ClusterIP", ports } }),
+    await client.update(serviceKind, { ...addressed, metadata, spec: { ...rest, type: "ClusterIP", ports } }),
   );
   return true;
 }
