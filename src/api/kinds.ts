@@ -23,6 +23,7 @@ import type { Kind } from "./kind.ts";
 import { leaseKind } from "./lease/kind.ts";
 import { localSubjectAccessReviewKind } from "./localsubjectaccessreview/kind.ts";
 import { namespaceKind } from "./namespace/kind.ts";
+import { networkKind } from "./network/kind.ts";
 import { nodeKind } from "./node/kind.ts";
 import { podKind } from "./pod/kind.ts";
 import { podTemplateKind } from "./podtemplate/kind.ts";
@@ -73,4 +74,6 @@ export const kinds: readonly Kind[] = [
   clusterRoleKind,
   roleBindingKind,
   roleKind,
+  // After the Services: a namespace that goes is emptied in this order, and a Network stays while it has Services.
+  networkKind,
 ];
