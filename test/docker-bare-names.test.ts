@@ -1,0 +1,117 @@
+/**
+ * Names of one label for containers of a real Docker engine, as Contiv's users know them: a Service and a container of the
+ * asker's own tenant, asked of the DNS directly and through Docker's resolver.
+ */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { DockerEngine, needsDocker } from "./lab/docker-engine.ts";
+import { fairleadUp, type Up } from "./lab/fairlead.ts";
+import { kubectl } from "./lab/kubectl.ts";
+
+const DNS = "10.96.0.10";
+/** Without a search list: that of the machine would be tried first. */
+const OPTIONS = [`--dns=${DNS}`, "--dns-search=."];
+
+describe("names of one label in Docker's containers", { skip: needsDocker() }, () => {
+  const directory = mkdtempSync(join(tmpdir(), "fltest-bare-names-"));
+  const kubeconfig = join(directory, "kubeconfig");
+  let engine: DockerEngine;
+  let up: Up;
+
+  const kube = (...args: string[]): Promise<string> => kubectl(kubeconfig, args, { netns: engine.netns });
+  const createService = (namespace: string, clusterIP: string): Promise<string> =>
+    kube(
+      "-n",
+      namespace,
+      "create",
+      "service",
+      "clusterip",
+      "app-svc",
+      "--tcp=8080:80",
+      `--clusterip=${clusterIP}`,
+    );
+
+  async function run(name: string, network: string, namespace: string): Promise<string> {
+    await engine.run({
+      name,
+      network,
+      labels: { "fairlead.dev/namespace": namespace },
+      options: OPTIONS,
+      command: ["sleep", "3600"],
+    });
+    return engine.address(name, network);
+  }
+
+  /** The addresses of the name; none if there is no such name. */
+  async function lookUp(container: string, name: string): Promise<string[]> {
+    const text = await engine
+      .docker("exec", container, "/bin/busybox", "nslookup", name)
+      // It ends with 1 where one of A and AAAA has no answer.
+      .catch((error: { stdout: string }) => error.stdout);
+    return [...text.matchAll(/^Address: (\S+)$/gm)].map(([, found]) => found!);
+  }
+
+  async function untilLookUp(container: string, name: string, wanted: readonly string[]): Promise<void> {
+    const deadline = performance.now() + 10_000;
+    for (;;) {
+      const found = await lookUp(container, name);
+      if (found.join() === wanted.join()) return;
+      if (performance.now() > deadline) assert.deepEqual(found, wanted, `${container} asks for ${name}`);
+    }
+  }
+
+  before(async () => {
+    engine = await DockerEngine.start();
+    await engine.createNetwork("net-a", "10.92.1.0/24", "10.92.1.254");
+    await engine.createNetwork("net-b", "10.92.2.0/24", "10.92.2.254");
+    const flags = {
+      "--data-dir": directory,
+      "--bind": "127.0.0.1:6443",
+      "--kubeconfig": kubeconfig,
+      "--containers": "docker",
+      "--dataplane": "nftables",
+      "--node-name": "n1",
+      // Nobody is there: names outside are not known.
+      "--dns-upstream": "127.0.0.1:5399",
+    };
+    up = await fairleadUp(Object.entries(flags).flat(), {
+      netns: engine.netns,
+      env: { DOCKER_HOST: engine.dockerHost },
+    });
+    await kube("create", "namespace", "blue");
+    await createService("default", "10.96.0.103");
+    await createService("blue", "10.96.0.203");
+  });
+
+  after(async () => {
+    await up?.[Symbol.asyncDispose]();
+    await engine?.[Symbol.asyncDispose]();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  test("a Service's name is that of the asker's tenant, on Docker's own network and through its resolver", async () => {
+    await run("on-bridge", "bridge", "default");
+    await run("on-a", "net-a", "default");
+    await run("blue-on-a", "net-a", "blue");
+    await run("blue-on-bridge", "bridge", "blue");
+    for (const client of ["on-bridge", "on-a"]) await untilLookUp(client, "app-svc", ["10.96.0.103"]);
+    for (const client of ["blue-on-bridge", "blue-on-a"])
+      await untilLookUp(client, "app-svc", ["10.96.0.203"]);
+    assert.deepEqual(await lookUp("on-a", "APP-svc"), ["10.96.0.103"]);
+    await kube("-n", "blue", "delete", "service", "app-svc");
+    await untilLookUp("blue-on-a", "app-svc", []);
+    assert.deepEqual(await lookUp("on-a", "app-svc"), ["10.96.0.103"]);
+  });
+
+  test("a container's name on another network, in its own tenant alone, while it runs", async () => {
+    const address = await run("Db_1", "net-b", "default");
+    for (const client of ["on-bridge", "on-a"]) await untilLookUp(client, "Db_1", [address]);
+    assert.deepEqual(await lookUp("on-a", "db_1"), [address]);
+    assert.deepEqual(await lookUp("blue-on-a", "Db_1"), []);
+    await engine.docker("kill", "Db_1");
+    await untilLookUp("on-a", "Db_1", []);
+  });
+});
