@@ -3,9 +3,14 @@ import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { test, type TestContext } from "node:test";
+import { ApiError } from "../api/api-error.ts";
 import { endpointSliceKind } from "../api/endpointslice/kind.ts";
+import { networkKind } from "../api/network/kind.ts";
+import type { Network } from "../api/network/type.ts";
+import { failure } from "../api/status-errors.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import { cidr, ip } from "../base/ip.ts";
+import { type Log, silentLog } from "../base/log.ts";
 import { createMemoryApi, type MemoryApi } from "../client/memory-api.ts";
 import { readMessage } from "../net/dns/message.ts";
 import { questionMessage } from "../net/dns/query.ts";
@@ -26,6 +31,7 @@ async function lab(
   t: TestContext,
   api: MemoryApi = createMemoryApi(),
   nodeName: string = "node-1",
+  log: Log = silentLog,
 ): Promise<Lab> {
   const stop = new AbortController();
   const dns = await startClusterDns(
@@ -39,7 +45,7 @@ async function lab(
       serviceCidrs: [cidr("10.96.0.0/16")],
       upstreams: [],
     },
-    { client: api, signal: stop.signal },
+    { client: api, log, signal: stop.signal },
   );
   const socket = createSocket("udp4");
   t.after(async () => {
@@ -130,6 +136,50 @@ test("the Service kube-dns and its slice are made once, and again when they are 
 
   await withdrawDnsService(api);
   await until(() => api.all(serviceKind).length === 1);
+});
+
+test("each Network's DNS address leads to the server while the Network is there", async (t) => {
+  const { api } = await lab(t);
+  const addresses = (): string => String(api.all(serviceKind)[0]?.spec?.externalIPs);
+  const until = async (wanted: readonly string[]): Promise<void> => {
+    const end = performance.now() + 5000;
+    while (addresses() !== wanted.join()) {
+      assert.ok(performance.now() < end, addresses());
+      await turn();
+    }
+  };
+  const network = (name: string, subnet: string): Network => ({
+    metadata: { namespace: "default", name },
+    spec: { subnet },
+  });
+  api.put(networkKind, network("contiv-net", "10.1.1.0/24"));
+  await until(["10.1.1.2"]);
+  const current = await api.get(serviceKind, KUBE_DNS);
+  const externalIPs = ["192.0.2.1", ...(current.spec?.externalIPs ?? [])];
+  await api.update(serviceKind, { ...current, spec: { ...current.spec, externalIPs } });
+  api.put(networkKind, network("client-net", "11.1.1.0/24"));
+  await until(["192.0.2.1", "10.1.1.2", "11.1.1.2"]);
+  api.remove(networkKind, { namespace: "default", name: "contiv-net" });
+  await until(["192.0.2.1", "11.1.1.2"]);
+  api.remove(serviceKind, KUBE_DNS);
+  await until(["11.1.1.2"]);
+});
+
+test("a server that tells nobody of Networks, or has none, has names all the same; nothing is logged", async (t) => {
+  for (const [reason, code] of [
+    ["Forbidden", 403],
+    ["NotFound", 404],
+  ] as const) {
+    const refusal = new ApiError(failure(code, reason, "networks"));
+    const api = createMemoryApi();
+    const list: MemoryApi["list"] = (kind, query) =>
+      kind.kind === "Network" ? Promise.reject(refusal) : api.list(kind, query);
+    const said: unknown[] = [];
+    const log = { ...silentLog, warn: (...what: unknown[]) => said.push(what) };
+    const { ask } = await lab(t, { ...api, list }, "node-1", log);
+    assert.equal((await ask("kube-dns.kube-system.svc.cluster.local. A")).length, 2);
+    assert.deepEqual(said, []);
+  }
 });
 
 test("servers of several nodes are endpoints of one Service, each for its own node first", async (t) => {

@@ -6,6 +6,8 @@ import { endpointSliceKind } from "../api/endpointslice/kind.ts";
 import { type EndpointSlice, TRIGGER_TIME_ANNOTATION } from "../api/endpointslice/type.ts";
 import type { KubeObject } from "../api/meta/type.ts";
 import { namespaceKind } from "../api/namespace/kind.ts";
+import { networkKind } from "../api/network/kind.ts";
+import type { Network } from "../api/network/type.ts";
 import { podKind } from "../api/pod/kind.ts";
 import type { Pod } from "../api/pod/type.ts";
 import { serviceKind } from "../api/service/kind.ts";
@@ -28,7 +30,13 @@ import { createUpstream } from "../dns/upstream.ts";
 import { RouteSocket } from "../net/rtnetlink/route-socket.ts";
 import type { Registry } from "prom-client";
 import { openDnsClients, readHostNetworks } from "./dns-clients.ts";
-import { neededOfNamespace, neededOfPod, neededOfService, neededOfSlice } from "./dns-needed-fields.ts";
+import {
+  neededOfNamespace,
+  neededOfNetwork,
+  neededOfPod,
+  neededOfService,
+  neededOfSlice,
+} from "./dns-needed-fields.ts";
 import { DNS_SERVICE, publishDnsService } from "./dns-service.ts";
 
 const RESOLV_CONF = "/etc/resolv.conf";
@@ -101,6 +109,8 @@ export async function startClusterDns(
   const counts = new DnsMetrics();
   const informers = followNames(names, bareNames, counts, { client, signal, log });
   await Promise.all(informers.all.map(async ({ synced }) => synced));
+  // Another's server has no such kind, or does not let us see it: then there are no such addresses, and nothing to say.
+  const networks = startInformer<Network>({ client, kind: networkKind, signal, transform: neededOfNetwork });
 
   const own = new Set([clusterIP, ...addresses.map(formatIp)]);
   const isOwn = ({ address }: ServerAddress): boolean =>
@@ -129,6 +139,7 @@ export async function startClusterDns(
     client,
     services: informers.services,
     slices: informers.slices,
+    networks,
     clusterIP,
     listeners: running,
     nodeName,
@@ -137,7 +148,7 @@ export async function startClusterDns(
   });
   const owned = stack.move();
   const done = (async () => {
-    await Promise.all([unpublished, ...informers.all.map(({ done }) => done)]);
+    await Promise.all([unpublished, networks.done, ...informers.all.map(({ done }) => done)]);
     await owned.disposeAsync();
   })();
   return { description: describe(options, running), servers: running, published, done };

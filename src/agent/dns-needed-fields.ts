@@ -1,17 +1,26 @@
 /**
  * What the names need of objects: a node that serves the cluster's DNS keeps all its Pods, which are mostly about other
- * things. Whoever reads another field for the names (src/dns/service-records.ts, bare-names.ts, dns-service.ts) keeps it
- * here too.
+ * things. Whoever reads another field for the names (src/dns/service-records.ts, bare-names.ts, src/agent/dns-*.ts) keeps
+ * it here too.
  */
 import { type EndpointSlice, TRIGGER_TIME_ANNOTATION } from "../api/endpointslice/type.ts";
 import type { KubeObject, ObjectMeta } from "../api/meta/type.ts";
 import type { Namespace } from "../api/namespace/type.ts";
 import { CONTAINER_NAME_ANNOTATION } from "../api/pod/container-annotation.ts";
+import type { Network } from "../api/network/type.ts";
 import type { Pod } from "../api/pod/type.ts";
 import type { Service } from "../api/service/type.ts";
 
 export function neededOfNamespace(object: Namespace): Namespace {
   return { metadata: identity(object) };
+}
+
+export function neededOfNetwork(network: Network): Network {
+  const { deletionTimestamp } = network.metadata;
+  return {
+    metadata: { ...identity(network), ...(deletionTimestamp !== undefined && { deletionTimestamp }) },
+    ...(network.spec !== undefined && { spec: network.spec }),
+  };
 }
 
 export function neededOfPod(pod: Pod): Pod {
