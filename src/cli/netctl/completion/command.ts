@@ -1,0 +1,42 @@
+/** `netctl completion` prints a script for a shell; that script runs `netctl __complete` for each word to be completed. */
+import { Command } from "commander";
+import { UsageError } from "../failure.ts";
+import { netctlCommand, onlyArgument } from "../flag.ts";
+
+export function completionCommand(): Command {
+  return netctlCommand("completion", "print what makes a shell complete commands, flags and names")
+    .argument("[shell]", "bash, zsh or fish")
+    .addHelpText(
+      "after",
+      `
+  bash:  source <(netctl completion bash)
+  zsh:   source <(netctl completion zsh)
+  fish:  netctl completion fish | source
+`,
+    )
+    .action(async (_shell, _flags, command: Command) => {
+      const shell = onlyArgument(command, "Name a shell: bash, zsh or fish");
+      const { SCRIPTS } = await import("./scripts.ts");
+      const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined;
+      if (script === undefined)
+        throw new UsageError(`there is no completion for ${shell}: bash, zsh or fish`, command);
+      process.stdout.write(script);
+    });
+}
+
+/** Not for people: one candidate a line. */
+export function completeCommand(): Command {
+  const command = new Command("__complete")
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .argument("[words...]")
+    .helpOption(false)
+    .helpCommand(false);
+  return command.action(async (words: readonly string[]) => {
+    const [{ printCandidates }, { netctlProgram }] = await Promise.all([
+      import("./candidates.ts"),
+      import("../program.ts"),
+    ]);
+    await printCandidates(words, netctlProgram());
+  });
+}

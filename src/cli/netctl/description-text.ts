@@ -1,0 +1,35 @@
+/** `netctl service describe` for people: the service, then each candidate and why it is or is not a provider. */
+import type { Description } from "../../contiv/wire.ts";
+import { tabwriter } from "./tabwriter.ts";
+
+/** Docker's own short form of an id. */
+const SHORT_ID = 12;
+
+export function descriptionText({ Config: config, Oper: oper, candidates }: Description): string {
+  const head: readonly (readonly [string, string])[] = [
+    ["Service:", `${config.tenantName}:${config.serviceName}`],
+    ["Network:", config.networkName],
+    ["Service IP:", oper.serviceVip],
+    ["Selectors:", config.selectors.join(", ")],
+    ["Ports:", config.ports.join(", ")],
+    ["Balance:", config.balance ?? ""],
+    ["Providers:", `${oper.numProviders} of ${oper.numCandidates}`],
+  ];
+  const rows = candidates.map((candidate) =>
+    [
+      candidate.containerName,
+      candidate.containerID.slice(0, SHORT_ID),
+      candidate.tenantName,
+      candidate.ipAddress,
+      candidate.isProvider ? "yes" : "no",
+      candidate.why,
+    ].join("\t"),
+  );
+  const summary = tabwriter(head.map(([name, value]) => `${name}\t${value === "" ? "none" : value}`));
+  if (rows.length === 0) return `${summary}\nThere is no container of this tenant.\n`;
+  return `${summary}\n${tabwriter([
+    "Container\tID\tTenant\tAddress\tProvider\tWhy",
+    "---------\t--\t------\t-------\t--------\t---",
+    ...rows,
+  ])}`;
+}

@@ -1,0 +1,145 @@
+/** `ls` of each kind of object: what there is, in the form that is asked for; with --watch then what changes. */
+import { once } from "node:events";
+import type { Command } from "commander";
+import type { Inspection, NetworkConfig, ServiceConfig, TenantConfig, WatchLine } from "../../contiv/wire.ts";
+import { noArguments } from "./flag.ts";
+import { createNetmaster, type Netmaster } from "./netmaster.ts";
+import { findServer, type ServerFlags } from "./server.ts";
+import { NETWORK_TABLE, SERVICE_TABLE, type Service, type TableOf, TENANT_TABLE } from "./tables.ts";
+import { tabwriter } from "./tabwriter.ts";
+import { createWatchTable } from "./watch-table.ts";
+
+export interface ListFlags extends ServerFlags {
+  readonly tenant?: string;
+  readonly all?: true;
+  readonly json?: true;
+  readonly quiet?: true;
+  readonly watch?: true;
+}
+
+type Config = NetworkConfig | TenantConfig | ServiceConfig;
+
+/** How a kind is listed; `Row` is what a line of its table needs. */
+interface Listing<Kept extends Config, Row> {
+  readonly plural: "networks" | "tenants" | "serviceLBs";
+  readonly name: (config: Kept) => string;
+  readonly table: TableOf<Row>;
+  /** What the table needs beyond the objects' Config. Contiv's has no more. */
+  readonly rows: (netmaster: Netmaster) => Promise<readonly Row[]>;
+  readonly configOf: (row: Row) => Kept;
+  readonly rowOf: (inspection: Inspection<Kept, never>) => Row;
+}
+
+const NETWORKS: Listing<NetworkConfig, NetworkConfig> = {
+  plural: "networks",
+  name: ({ networkName }) => networkName,
+  table: NETWORK_TABLE,
+  rows: async (netmaster) => netmaster.list("networks"),
+  configOf: (row) => row,
+  rowOf: ({ Config: config }) => config,
+};
+
+const TENANTS: Listing<TenantConfig, TenantConfig> = {
+  plural: "tenants",
+  name: ({ tenantName }) => tenantName,
+  table: TENANT_TABLE,
+  rows: async (netmaster) => netmaster.list("tenants"),
+  configOf: (row) => row,
+  rowOf: ({ Config: config }) => config,
+};
+
+const SERVICES: Listing<ServiceConfig, Service> = {
+  plural: "serviceLBs",
+  name: ({ serviceName }) => serviceName,
+  table: SERVICE_TABLE,
+  rows: async (netmaster) => netmaster.inspectAll("serviceLBs"),
+  configOf: ({ Config: config }) => config,
+  rowOf: (inspection) => inspection,
+};
+
+export async function listNetworks(command: Command): Promise<void> {
+  await list(NETWORKS, command, requireTenant);
+}
+
+export async function listTenants(command: Command): Promise<void> {
+  await list(TENANTS, command, () => Promise.resolve(undefined));
+}
+
+export async function listServices(command: Command): Promise<void> {
+  await list(SERVICES, command, requireTenant);
+}
+
+/** The tenant that is asked for, undefined for all. Like Contiv's, fails if there is none of that name. */
+async function requireTenant(netmaster: Netmaster, flags: ListFlags): Promise<string | undefined> {
+  if (flags.all === true) return undefined;
+  // "--tenant=" is the default one too.
+  const tenant = flags.tenant || "default";
+  await netmaster.get("tenants", tenant);
+  return tenant;
+}
+
+async function list<Kept extends Config, Row>(
+  listing: Listing<Kept, Row>,
+  command: Command,
+  tenantOf: (netmaster: Netmaster, flags: ListFlags) => Promise<string | undefined>,
+): Promise<void> {
+  noArguments(command);
+  const flags = command.optsWithGlobals<ListFlags>();
+  using netmaster = createNetmaster(await findServer(flags));
+  // Side by side: two questions in the time of one.
+  const objects = flags.watch ? undefined : listed(listing, netmaster, flags);
+  objects?.catch(() => undefined);
+  const tenant = await tenantOf(netmaster, flags);
+  const isWanted = (config: Kept): boolean => tenant === undefined || config.tenantName === tenant;
+  if (objects === undefined) await watch(listing, netmaster, flags, isWanted);
+  else process.stdout.write((await objects)(isWanted));
+}
+
+/** What is to be printed, once it is known which are wanted. */
+async function listed<Kept extends Config, Row>(
+  { plural, name, table, rows, configOf }: Listing<Kept, Row>,
+  netmaster: Netmaster,
+  flags: ListFlags,
+): Promise<(isWanted: (config: Kept) => boolean) => string> {
+  if (flags.json === true || flags.quiet === true) {
+    const all = await netmaster.list<Kept>(plural);
+    if (flags.json === true) return (isWanted) => `${JSON.stringify(all.filter(isWanted), null, 2)}\n`;
+    return (isWanted) =>
+      all
+        .filter(isWanted)
+        .map((config) => `${name(config)}\n`)
+        .join("");
+  }
+  const all = await rows(netmaster);
+  return (isWanted) =>
+    tabwriter([...table.head, ...all.filter((row) => isWanted(configOf(row))).map(table.row)]);
+}
+
+/** Until SIGINT, which is how it is meant to end. */
+async function watch<Kept extends Config, Row>(
+  { plural, name, table, rowOf }: Listing<Kept, Row>,
+  netmaster: Netmaster,
+  flags: ListFlags,
+  isWanted: (config: Kept) => boolean,
+): Promise<void> {
+  const stopped = new AbortController();
+  const stop = (): void => stopped.abort();
+  process.once("SIGINT", stop);
+  const lines = createWatchTable(table);
+  try {
+    for await (const line of netmaster.watch<WatchLine<Kept, never>>(plural, stopped.signal)) {
+      const { type, object } = line;
+      if (!isWanted(object.Config)) continue;
+      if (flags.json === true) await print(`${JSON.stringify(line)}\n`, stopped.signal);
+      else if (flags.quiet === true) await print(`${name(object.Config)}\n`, stopped.signal);
+      else await print(lines.line(rowOf(object), type), stopped.signal);
+    }
+  } finally {
+    process.off("SIGINT", stop);
+  }
+}
+
+/** Waits where the reader is slower than the changes. */
+async function print(text: string, signal: AbortSignal): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, "drain", { signal });
+}

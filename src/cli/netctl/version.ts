@@ -1,0 +1,33 @@
+/** `netctl version`: this program's and the server's. */
+import type { Command } from "commander";
+import { NetctlError } from "./failure.ts";
+import { noArguments } from "./flag.ts";
+import { createNetmaster } from "./netmaster.ts";
+import { ownVersion } from "./own-version.ts";
+import { findServer, type ServerFlags } from "./server.ts";
+
+export async function showVersion(command: Command): Promise<void> {
+  noArguments(command);
+  try {
+    using netmaster = createNetmaster(await findServer(command.optsWithGlobals<ServerFlags>()));
+    const server = await netmaster.version();
+    // netmaster's fields, or those of a Kubernetes API server (version.Info), which has the same path.
+    const field = (netmasterName: string, kubernetesName: string): string =>
+      server[netmasterName] ?? server[kubernetesName] ?? "";
+    process.stdout.write(
+      `Client Version:\n${versionText(ownVersion())}\nServer Version:\n${versionText(
+        field("Version", "gitVersion"),
+        field("GitCommit", "gitCommit"),
+        field("BuildTime", "buildDate"),
+      )}`,
+    );
+  } catch (error) {
+    if (error instanceof NetctlError) process.stdout.write("Unable to fetch version information\n");
+    throw error;
+  }
+}
+
+/** Contiv's lines (version/version.go). */
+function versionText(version: string, commit: string = "", built: string = ""): string {
+  return `Version: ${version}\nGitCommit: ${commit}\nBuildTime: ${built}\n`;
+}
