@@ -5,7 +5,8 @@
  * Paths: `GET /api/v1/<plural>/`, `GET|POST|PUT|DELETE /api/v1/<plural>/<key>/`, `GET /api/v1/inspect/<plural>/<key>/`,
  * with or without the last slash; `<plural>` is networks, tenants or serviceLBs (endpoints: inspect alone). POST and PUT
  * create or update. Ours: PATCH (a merge patch), `GET /api/v1/<plural>/?watch=true` (a WatchLine a line),
- * `GET /api/v1/describe/serviceLBs/<key>/` (Description), `GET /svcstats`.
+ * `GET /api/v1/describe/serviceLBs/<key>/` (Description), `GET /api/v1/inspect/<plural>/` (an Inspection of each, as a list:
+ * what `netctl service ls` shows), `GET /svcstats`.
  */
 
 /** `tenantName:networkName`, or `tenantName` of a tenant. */
