@@ -19,6 +19,7 @@ export function planCommit(
     const previous = lookup(key);
     if (expect !== undefined && expect !== (previous?.modRevision ?? 0))
       throw new ConflictError(key, expect, previous);
+    if (operation.type === "check") continue;
     if (operation.type === "delete") {
       if (previous !== undefined) events.push({ type: "delete", previous, revision });
       continue;

@@ -26,14 +26,18 @@ type Step =
 
 interface Draft {
   readonly key: string;
-  readonly value: number | undefined;
+  /** Undefined deletes; "check" writes nothing. */
+  readonly value: number | undefined | "check";
   /** Expect: nothing, what is there, that there is none, or a wrong revision. */
   readonly expect: "any" | "current" | "none" | "wrong";
 }
 
 const draft: fc.Arbitrary<Draft> = fc.record({
   key: fc.constantFrom(...KEYS),
-  value: fc.option(fc.nat(255), { nil: undefined, freq: 3 }),
+  value: fc.oneof(
+    { weight: 6, arbitrary: fc.option(fc.nat(255), { nil: undefined, freq: 3 }) },
+    fc.constant("check" as const),
+  ),
   expect: fc.constantFrom("any", "any", "current", "current", "none", "wrong"),
 });
 const commit = fc.uniqueArray(draft, { selector: ({ key }) => key, minLength: 1, maxLength: 4 });
@@ -87,6 +91,7 @@ class Model {
     const revision = this.states.length;
     const events: StoreEvent[] = [];
     for (const operation of operations) {
+      if (operation.type === "check") continue;
       const previous = state.get(operation.key);
       if (operation.type === "delete") {
         if (previous !== undefined) events.push({ type: "delete", previous, revision });
@@ -135,6 +140,7 @@ const ENDED = Number.POSITIVE_INFINITY;
 
 function operationOf({ key, value, expect }: Draft, current: Revision): Operation {
   const expected = { any: undefined, current, none: 0, wrong: current + 1 }[expect];
+  if (value === "check") return { type: "check", key, expect: expected ?? current };
   const rest = { key, ...(expected === undefined ? {} : { expect: expected }) };
   return value === undefined
     ? { type: "delete", ...rest }

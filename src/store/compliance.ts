@@ -34,6 +34,10 @@ export function remove(key: string, expect?: Revision): Operation {
   return { type: "delete", key, ...(expect === undefined ? {} : { expect }) };
 }
 
+function check(key: string, expect: Revision): Operation {
+  return { type: "check", key, expect };
+}
+
 /** "3 put /a=x", "4 delete /a (was x)": an event as a line. */
 export function eventLine(event: StoreEvent): string {
   const was = event.previous === undefined ? "" : ` (was ${decode(event.previous.value)})`;
@@ -111,6 +115,7 @@ function commitTests(factory: StoreFactory): void {
     assert.equal(await store.commit([]), 1);
     assert.equal(await store.commit([remove("/b")]), 1);
     assert.equal(await store.commit([remove("/b", 0)]), 1);
+    assert.equal(await store.commit([check("/a", 1), check("/b", 0)]), 1);
     assert.equal(store.revision, 1);
   });
 
@@ -130,6 +135,11 @@ function commitTests(factory: StoreFactory): void {
     ["delete that expects the revision that is there", remove("/a", 2), undefined],
     ["delete that expects another revision", remove("/a", 3), 2],
     ["delete that expects a key that is not there", remove("/new", 2), 0],
+    ["check of the revision that is there", check("/a", 2), undefined],
+    ["check of another revision", check("/a", 1), 2],
+    ["check that there is none", check("/new", 0), undefined],
+    ["check that there is none where there is one", check("/a", 0), 2],
+    ["check of a key that is not there", check("/new", 2), 0],
   ];
   for (const [what, operation, conflictsWith] of rules) {
     test(`${what}: ${conflictsWith === undefined ? "done" : `conflict with ${conflictsWith}`}`, async () => {

@@ -27,7 +27,9 @@ export type Operation =
       /** The key's modRevision that this write builds on; 0: the key must not exist; absent: whatever is there. */
       readonly expect?: Revision;
     }
-  | { readonly type: "delete"; readonly key: string; readonly expect?: Revision };
+  | { readonly type: "delete"; readonly key: string; readonly expect?: Revision }
+  /** Writes nothing: the others are refused unless the key is at this revision, or with 0 is not there. */
+  | { readonly type: "check"; readonly key: string; readonly expect: Revision };
 
 export interface ListOptions {
   /** The revision to read at; absent: the newest. Throws CompactedError when it is gone, FutureRevisionError when it is not there yet. */
