@@ -75,6 +75,7 @@ export async function chooseContainers(
   const docker = createDockerRuntime({
     nodeName: parts.nodeName,
     serviceRanges: parts.serviceCidrs.map(formatCidr),
+    networks: true,
     ...(parts.netns === undefined ? {} : { netns: parts.netns }),
   })({
     client: parts.client,

@@ -21,16 +21,23 @@ export class EngineError extends Error {
   readonly remedy: string | undefined;
   /** The HTTP status code if the engine answered. */
   readonly status: number | undefined;
+  /** The engine's own words if it answered with some. */
+  readonly said: string | undefined;
 
   constructor(
     failure: EngineFailure,
     message: string,
-    options: ErrorOptions & { readonly remedy?: string; readonly status?: number } = {},
+    options: ErrorOptions & {
+      readonly remedy?: string;
+      readonly status?: number;
+      readonly said?: string;
+    } = {},
   ) {
     super(message, options);
     this.failure = failure;
     this.remedy = options.remedy;
     this.status = options.status;
+    this.said = options.said;
   }
 
   /** Whether trying again later cannot help. */
@@ -42,4 +49,9 @@ export class EngineError extends Error {
 /** Whether the engine says that it has no such container (or network). */
 export function isGone(error: unknown): boolean {
   return error instanceof EngineError && error.status === 404;
+}
+
+/** Whether the engine refuses to remove a network because containers run on it. */
+export function isInUse(error: unknown): boolean {
+  return error instanceof EngineError && /active endpoints|in use|being used/i.test(error.said ?? "");
 }

@@ -34,13 +34,13 @@ export function connectFailure(address: EngineAddress, error: unknown): EngineEr
   return new EngineError("unreachable", `the container engine at ${at} failed: ${message}`, { cause: error });
 }
 
-/** An HTTP status other than 200. */
+/** An HTTP status that is no success. */
 export function refusal(address: EngineAddress, path: string, status: number, text: string): EngineError {
   const said = text === "" ? "" : `: ${text}`;
   return new EngineError(
     "refused",
     `the container engine at ${address.text} answered ${path} with ${status}${said}`,
-    { status },
+    { status, ...(text !== "" && { said: text }) },
   );
 }
 

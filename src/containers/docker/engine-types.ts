@@ -74,13 +74,44 @@ export interface ContainerSummary {
 export interface NetworkSummary {
   readonly Id: string;
   readonly Name: string;
+  /** RFC 3339 with nanoseconds. */
+  readonly Created?: string;
   /** "bridge", "host", "null", "overlay", "macvlan", ... */
   readonly Driver: string;
+  readonly EnableIPv6?: boolean;
   readonly Internal?: boolean;
   readonly Options?: Readonly<Record<string, string>> | null;
-  readonly IPAM?: {
-    readonly Config?: readonly { readonly Subnet?: string; readonly Gateway?: string }[] | null;
-  } | null;
+  readonly Labels?: Readonly<Record<string, string>> | null;
+  readonly IPAM?: { readonly Config?: readonly IpamConfig[] | null } | null;
+}
+
+/** A subnet of a network, and how addresses are given out in it. */
+export interface IpamConfig {
+  readonly Subnet?: string;
+  /** Where containers get their addresses, a CIDR within the subnet. */
+  readonly IPRange?: string;
+  readonly Gateway?: string;
+  /** Addresses that no container gets, by a name. */
+  readonly AuxiliaryAddresses?: Readonly<Record<string, string>> | null;
+}
+
+/** GET /networks/{id}. */
+export interface NetworkInspect extends NetworkSummary {
+  /** Those that run, by id. */
+  readonly Containers?: Readonly<Record<string, { readonly Name?: string }>> | null;
+}
+
+/** The body of POST /networks/create. */
+export interface NetworkCreate {
+  readonly Name: string;
+  /** Refused where there is one of this name: always so since API 1.44, a best effort before. */
+  readonly CheckDuplicate: boolean;
+  readonly Driver: string;
+  readonly EnableIPv6: boolean;
+  /** Left out for engines that cannot do without IPv4. @default {true} */
+  readonly EnableIPv4?: boolean;
+  readonly IPAM: { readonly Driver: "default"; readonly Config: readonly IpamConfig[] };
+  readonly Labels: Readonly<Record<string, string>>;
 }
 
 /** A line of GET /events. */

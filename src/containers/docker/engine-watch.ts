@@ -19,6 +19,10 @@ export interface EngineWatchOptions {
   readonly log: Log;
   /** Something about this container is new, or it is gone. */
   readonly onChange: (id: string) => void;
+  /** A network has come or gone (create, destroy), or a container has entered or left it (connect, disconnect). */
+  readonly onNetworkEvent?: (action: string, networkId: string) => void;
+  /** Called with each list of containers, which is complete when this is too: the engine's networks. */
+  readonly listNetworks?: () => Promise<void>;
   /** After each complete pass over all containers: at the start, and when a connection was made again. */
   readonly onSynced: () => void;
   /** Milliseconds between looks at the whole list. @default 30000 */
@@ -132,7 +136,7 @@ export class EngineWatch implements Disposable {
     const following = this.#follow(events);
     following.catch(failed.reject);
     failed.promise.catch(() => undefined);
-    await Promise.race([this.#list(true), failed.promise]);
+    await Promise.race([Promise.all([this.#options.listNetworks?.(), this.#list(true)]), failed.promise]);
     this.#listed = true;
     onConnected();
     onSynced();
@@ -140,6 +144,7 @@ export class EngineWatch implements Disposable {
       await Promise.race([pause(relistInterval, signal), failed.promise]);
       if (signal.aborted) return;
       this.#heard.clear();
+      await Promise.race([this.#options.listNetworks?.(), failed.promise]);
       const changed = await Promise.race([this.#list(false), failed.promise]);
       if (changed.length > 0) await Promise.race([pause(eventDelay, signal), failed.promise]);
       const missed = changed.filter((id) => !this.#heard.has(id));
@@ -156,6 +161,7 @@ export class EngineWatch implements Disposable {
   }
 
   #handle(event: EngineEvent): void {
+    if (event.Type === "network") this.#options.onNetworkEvent?.(event.Action, event.Actor.ID);
     const id = event.Type === "network" ? event.Actor.Attributes?.["container"] : event.Actor.ID;
     if (id === undefined || id === "") return;
     const entry = this.#entries.get(id);

@@ -1,5 +1,6 @@
 /**
- * A client of a container engine over HTTP: the six questions that we ask of Docker's Engine API, and its events.
+ * A client of a container engine over HTTP: the questions that we ask of Docker's Engine API, its events, and the making
+ * and removing of networks. Containers are nobody's business but the user's.
  *
  * Ours, on node:http: docs/decisions/0004-docker-client.md says why.
  */
@@ -16,16 +17,22 @@ import type {
   EngineEvent,
   EngineInfo,
   EngineVersion,
+  NetworkCreate,
+  NetworkInspect,
   NetworkSummary,
 } from "./engine-types.ts";
 
 /** The newest version of the Engine API that we know (Docker 29), and the oldest that has all we read (Docker 1.12). */
 export const NEWEST_API = "1.52";
 export const OLDEST_API = "1.24";
+/** From here on a network may go without IPv4 (Docker 28). Before, the engine takes an IPv4 subnet of its own choice. */
+const IPV4_OPTIONAL_API = "1.48";
 
 export interface EngineOptions {
   /** Milliseconds until an unanswered question is an error. @default 10000 */
   readonly timeout?: number;
+  /** As `timeout`, for what the engine does slowly when it is busy: making and removing networks. @default 60000 */
+  readonly workTimeout?: number;
 }
 
 export interface EventQuery {
@@ -49,12 +56,18 @@ export interface Engine extends Disposable {
   containers(): Promise<ContainerSummary[]>;
   inspect(id: string): Promise<ContainerInspect>;
   networks(): Promise<NetworkSummary[]>;
+  /** With the containers that run on it. `id` may be a name. */
+  inspectNetwork(id: string): Promise<NetworkInspect>;
+  /** Gives the id of the network. */
+  createNetwork(network: NetworkCreate): Promise<string>;
+  /** Refused with 403 while containers run on it. */
+  removeNetwork(id: string): Promise<void>;
   /** Resolves when the engine has accepted. The stream ends with an error when the connection does. */
   events(query: EventQuery): Promise<AsyncIterable<EngineEvent>>;
 }
 
 export function openEngine(address: EngineAddress, options: EngineOptions = {}): Engine {
-  return new HttpEngine(address, options.timeout ?? 10_000);
+  return new HttpEngine(address, options.timeout ?? 10_000, options.workTimeout ?? 60_000);
 }
 
 interface Call {
@@ -63,18 +76,24 @@ interface Call {
   readonly timeout: number;
   /** A connection of its own, for an answer without end. */
   readonly stream?: boolean;
+  /** @default "GET" */
+  readonly method?: "GET" | "POST" | "DELETE";
+  /** JSON. */
+  readonly body?: string;
 }
 
 class HttpEngine implements Engine {
   readonly address: EngineAddress;
   readonly #timeout: number;
+  readonly #workTimeout: number;
   readonly #agent: Agent;
   /** The version of the API agreed upon: "v1.41". */
   #version: string | undefined;
 
-  constructor(address: EngineAddress, timeout: number) {
+  constructor(address: EngineAddress, timeout: number, workTimeout: number) {
     this.address = address;
     this.#timeout = timeout;
+    this.#workTimeout = workTimeout;
     const isSecure = address.type === "tcp" && address.tls !== undefined;
     const settings = { keepAlive: true, maxSockets: 8 };
     this.#agent = isSecure ? new SecureAgent({ ...settings, ...tlsOptions(address) }) : new Agent(settings);
@@ -115,6 +134,28 @@ class HttpEngine implements Engine {
 
   networks(): Promise<NetworkSummary[]> {
     return this.#get("/networks");
+  }
+
+  inspectNetwork(id: string): Promise<NetworkInspect> {
+    return this.#get(`/networks/${encodeURIComponent(id)}`);
+  }
+
+  async createNetwork({ EnableIPv4, ...network }: NetworkCreate): Promise<string> {
+    const path = await this.#path("/networks/create");
+    const knowsIpv4 = compareVersions(this.#version?.slice(1) ?? "", IPV4_OPTIONAL_API) >= 0;
+    const body = JSON.stringify({ ...network, ...(knowsIpv4 && EnableIPv4 === false && { EnableIPv4 }) });
+    const call = { timeout: this.#workTimeout, method: "POST", body } as const;
+    const answer = await this.#send(path, call);
+    if (answer.statusCode !== 201) await this.#refuse(path, answer);
+    return (this.#parse(await this.#body(answer), path) as { readonly Id: string }).Id;
+  }
+
+  async removeNetwork(id: string): Promise<void> {
+    const path = await this.#path(`/networks/${encodeURIComponent(id)}`);
+    const answer = await this.#send(path, { timeout: this.#workTimeout, method: "DELETE" });
+    // Podman answers 200 with a body.
+    if (answer.statusCode !== 204 && answer.statusCode !== 200) await this.#refuse(path, answer);
+    await this.#body(answer);
   }
 
   async events({ since, signal }: EventQuery): Promise<AsyncIterable<EngineEvent>> {
@@ -205,11 +246,18 @@ class HttpEngine implements Engine {
     }
   }
 
-  #request(path: string, { signal, stream }: Call): ClientRequest {
+  #request(path: string, { signal, stream, method = "GET", body }: Call): ClientRequest {
     const { address } = this;
     const common = {
       path,
-      headers: { host: address.type === "unix" ? "docker" : address.host },
+      method,
+      headers: {
+        host: address.type === "unix" ? "docker" : address.host,
+        ...(body !== undefined && {
+          "content-type": "application/json",
+          "content-length": Buffer.byteLength(body),
+        }),
+      },
       agent: stream === true ? false : this.#agent,
       ...(signal !== undefined && { signal }),
     };
@@ -224,7 +272,7 @@ class HttpEngine implements Engine {
       // A stream may be silent for hours: the kernel finds out whether the other side is still there.
       sent.on("socket", (socket) => socket.setKeepAlive(true, 10_000));
     }
-    sent.end();
+    sent.end(body);
     return sent;
   }
 }

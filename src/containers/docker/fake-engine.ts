@@ -1,9 +1,20 @@
-/** An engine in memory, for tests: its containers are changed by hand, its events told by hand, its answers held back. */
+/**
+ * An engine in memory, for tests: its containers are changed by hand, its events told by hand, its answers held back. Its
+ * networks are made and removed as Docker does, with its words where it refuses, and with events.
+ */
 import { container, type ContainerParts, event } from "./container-fixture.ts";
 import type { Engine } from "./engine.ts";
 import { type EngineAddress, engineAddress } from "./engine-address.ts";
 import { EngineError } from "./engine-error.ts";
-import type { ContainerInspect, ContainerSummary, EngineEvent } from "./engine-types.ts";
+import type {
+  ContainerInspect,
+  ContainerSummary,
+  EngineEvent,
+  NetworkCreate,
+  NetworkInspect,
+  NetworkSummary,
+} from "./engine-types.ts";
+import { overlapping } from "./network-wanted.ts";
 
 interface Stream {
   readonly queue: EngineEvent[];
@@ -14,8 +25,9 @@ interface Stream {
 export class FakeEngine implements Engine {
   readonly address: EngineAddress = engineAddress({});
   readonly containersById: Map<string, ContainerInspect> = new Map();
+  readonly networksById: Map<string, NetworkInspect> = new Map();
   /** How often each question was asked. */
-  readonly asked = { connect: 0, events: 0, containers: 0, inspect: 0 };
+  readonly asked = { connect: 0, events: 0, containers: 0, inspect: 0, networks: 0, create: 0, remove: 0 };
   /** Thrown by every question while it is set. */
   failure: EngineError | undefined;
   /** Awaited before an answer about one container leaves; what it says was true when it was asked. */
@@ -33,7 +45,10 @@ export class FakeEngine implements Engine {
 
   /** All streams hear it. */
   tell(id: string, action: string, attributes: Readonly<Record<string, string>> = {}): void {
-    const one = event(action, attributes, { Actor: { ID: id, Attributes: attributes } });
+    this.#tell(event(action, attributes, { Actor: { ID: id, Attributes: attributes } }));
+  }
+
+  #tell(one: EngineEvent): void {
     for (const stream of this.#streams) {
       stream.queue.push(one);
       stream.wake.resolve();
@@ -104,11 +119,75 @@ export class FakeEngine implements Engine {
     return Promise.reject(new Error("nobody asks for information here"));
   }
 
-  networks(): Promise<never> {
-    return Promise.reject(new Error("nobody asks for networks here"));
+  async networks(): Promise<NetworkSummary[]> {
+    this.asked.networks++;
+    this.#check();
+    // As Docker does since API 1.28: not who is on it.
+    return Array.from(this.networksById.values(), (network) => ({ ...network, Containers: {} }));
+  }
+
+  async inspectNetwork(id: string): Promise<NetworkInspect> {
+    this.#check();
+    return this.#network(id);
+  }
+
+  async createNetwork(network: NetworkCreate): Promise<string> {
+    this.asked.create++;
+    this.#check();
+    const { CheckDuplicate, EnableIPv4: _, ...rest } = network;
+    const all = [...this.networksById.values()];
+    if (CheckDuplicate && all.some(({ Name }) => Name === network.Name))
+      throw refusal(409, `network with name ${network.Name} already exists`);
+    if (overlapping(all, network).length > 0)
+      throw refusal(403, "Pool overlaps with other one on this address space");
+    const id = (++this.#made).toString(16).padStart(64, "0");
+    this.networksById.set(id, {
+      Id: id,
+      Created: `2026-01-02T03:04:05.${this.#made}Z`,
+      ...rest,
+      Containers: {},
+    });
+    this.#tellOfNetwork(id, "create");
+    return id;
+  }
+
+  async removeNetwork(id: string): Promise<void> {
+    this.asked.remove++;
+    this.#check();
+    const { Name, Containers } = this.#network(id);
+    if (Object.keys(Containers ?? {}).length > 0)
+      throw refusal(403, `error while removing network: network ${Name} id ${id} has active endpoints`);
+    this.#tellOfNetwork(id, "destroy");
+    this.networksById.delete(id);
+  }
+
+  /** A container runs on a network, or has left it. */
+  attach(networkId: string, containerId: string, isOn: boolean): void {
+    const network = this.#network(networkId);
+    const { [containerId]: _, ...others } = network.Containers ?? {};
+    const Containers = isOn ? { ...others, [containerId]: { Name: containerId } } : others;
+    this.networksById.set(networkId, { ...network, Containers });
+    this.#tellOfNetwork(networkId, isOn ? "connect" : "disconnect", { container: containerId });
+  }
+
+  #made = 0;
+
+  #network(id: string): NetworkInspect {
+    const found = this.networksById.get(id);
+    if (found === undefined) throw refusal(404, `network ${id} not found`);
+    return found;
+  }
+
+  #tellOfNetwork(id: string, action: string, more: Readonly<Record<string, string>> = {}): void {
+    const Attributes = { name: this.#network(id).Name, type: "bridge", ...more };
+    this.#tell(event(action, {}, { Type: "network", Actor: { ID: id, Attributes } }));
   }
 
   #check(): void {
     if (this.failure !== undefined) throw this.failure;
   }
+}
+
+function refusal(status: number, said: string): EngineError {
+  return new EngineError("refused", `refused with ${status}: ${said}`, { status, said });
 }

@@ -26,7 +26,7 @@ export interface AddressContext {
 }
 
 /** `--network container:X` of a container that itself is `container:Y` is refused by engines; this bounds nonsense. */
-const MAX_HOPS = 8;
+export const MAX_HOPS = 8;
 
 export function podAddresses(of: ContainerInspect, context: AddressContext, hops = 0): PodAddresses {
   const mode = of.HostConfig.NetworkMode ?? "default";

@@ -5,7 +5,12 @@ import { container, type ContainerParts } from "./container-fixture.ts";
 import { metadataChange, mirroredContainer, mustReplace, statusChange } from "./pod-change.ts";
 import { podOf } from "./pod-of.ts";
 
-const context = { nodeName: "n1", nodeAddresses: [], container: () => undefined };
+const context = {
+  nodeName: "n1",
+  nodeAddresses: [],
+  container: () => undefined,
+  namespaceOfNetwork: () => undefined,
+};
 const NOW = "2026-01-02T05:00:00Z";
 const LATER = "2026-01-02T06:00:00Z";
 

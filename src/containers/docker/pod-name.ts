@@ -54,7 +54,6 @@ export function specContainerName(pod: string): string {
 }
 
 export interface PodLabels {
-  readonly namespace: string;
   readonly labels: Record<string, string>;
   /** The labels that a Pod cannot have, with the reason in Kubernetes' words. */
   readonly unusable: Record<string, string>;
@@ -76,5 +75,5 @@ export function podLabels(of: Readonly<Record<string, string>>): PodLabels {
   if (aboutNamespace !== undefined)
     unusable[NAMESPACE_LABEL] = `the namespace ${JSON.stringify(wanted)}: ${aboutNamespace}`;
   labels[RUNTIME_MARK] = RUNTIME_NAME;
-  return { namespace: aboutNamespace === undefined ? wanted : "default", labels, unusable };
+  return { labels, unusable };
 }

@@ -7,6 +7,7 @@ const context: PodContext = {
   nodeName: "n1",
   nodeAddresses: ["192.0.2.1", "2001:db8::1"],
   container: () => undefined,
+  namespaceOfNetwork: () => undefined,
 };
 
 test("a running container as a Pod, whole", () => {

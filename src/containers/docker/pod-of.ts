@@ -21,9 +21,18 @@ import {
 import { type AddressContext, type PodAddresses, podAddresses } from "./pod-addresses.ts";
 import { containerName, podLabels, podName, specContainerName } from "./pod-name.ts";
 import { type Readiness, readinessOf } from "./readiness.ts";
+import { type TenantContext, tenantOf } from "./tenant.ts";
 
-export interface PodContext extends AddressContext {
+export interface PodContext extends AddressContext, TenantContext {
   readonly nodeName: string;
+}
+
+/** Of the Pod that the container has now. */
+export interface PodBefore {
+  /** undefined: it has none. */
+  readonly namespace?: string | undefined;
+  /** The container was told to stop. */
+  readonly stopping?: boolean;
 }
 
 /** Docker's, when neither image nor `--stop-timeout` says: seconds from the stop signal to SIGKILL. */
@@ -38,8 +47,9 @@ export function stopTimeout({ Config }: ContainerInspect): number {
 }
 
 /** Whole: metadata, spec and status. Transition times of conditions are left to the writer, which knows the Pod before. */
-export function podOf(container: ContainerInspect, context: PodContext): Pod {
-  const { namespace, labels, unusable } = podLabels(container.Config.Labels ?? {});
+export function podOf(container: ContainerInspect, context: PodContext, before: PodBefore = {}): Pod {
+  const { labels, unusable } = podLabels(container.Config.Labels ?? {});
+  const namespace = tenantOf(container, context, before.namespace, before.stopping === true);
   const name = podName(container);
   // A container has labels only, so its weight is one; a Pod's is an annotation.
   const weight = labels[WEIGHT_ANNOTATION];

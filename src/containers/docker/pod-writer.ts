@@ -73,7 +73,8 @@ export class PodWriter {
   async write(id: string, watched: WatchedContainer | undefined): Promise<boolean> {
     const pods = Array.from(this.#pods.byIndex("container", id).values()).filter((pod) => this.#isOurs(pod));
     if (watched === undefined) return this.#removeAll(id, pods);
-    const wanted = podOf(watched.container, this.#options.context);
+    const before = { namespace: pods[0]?.metadata.namespace, stopping: watched.stopping };
+    const wanted = podOf(watched.container, this.#options.context, before);
     // Nobody is going to look at it: the engine removes it in a moment.
     if (hasEnded(wanted) && watched.container.HostConfig.AutoRemove === true)
       return this.#removeAll(id, pods);
@@ -177,7 +178,7 @@ export class PodWriter {
     }
   }
 
-  /** The namespace that a container's label names is made if there is none. */
+  /** The namespace that a container's label or network names is made if there is none. */
   async #createInNamespace(pod: Pod): Promise<Pod> {
     const { client } = this.#options;
     try {

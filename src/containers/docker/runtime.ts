@@ -1,8 +1,9 @@
 /**
  * The mirror of a container engine: every container of Docker or Podman on this machine is a Pod of this node.
  *
- * It only looks: it starts and stops nothing, and writes only Pods that carry its mark and are of its node. With
- * `serviceRanges` it also sees to it that containers of one network reach virtual addresses behind another.
+ * It starts and stops no container, and writes only Pods that carry its mark and are of its node. With `networks` it also
+ * makes and removes the engine's networks as Networks come and go, and with `serviceRanges` it sees to it that containers
+ * of one network reach virtual addresses behind another.
  */
 import { type Log, silentLog } from "../../base/log.ts";
 import type { BackoffOptions } from "../../base/backoff.ts";
@@ -13,11 +14,15 @@ import { machineAddresses } from "../machine-addresses.ts";
 import type { ContainerRuntime } from "../runtime.ts";
 import { engineAddress, type EngineEnvironment } from "./engine-address.ts";
 import { type Engine, openEngine } from "./engine.ts";
+import { EngineNetworks } from "./engine-networks.ts";
 import { EngineWatch } from "./engine-watch.ts";
+import { labelledNetwork } from "./network-wanted.ts";
+import { Networks } from "./networks.ts";
 import type { OutsidePort } from "./passages.ts";
 import { EngineReach, type PodNetworks } from "./reach.ts";
 import type { PodContext } from "./pod-of.ts";
 import { PodWriter } from "./pod-writer.ts";
+import { type Leg, tenantLeg } from "./tenant.ts";
 
 export interface DockerRuntimeOptions {
   readonly nodeName: string;
@@ -35,7 +40,9 @@ export interface DockerRuntimeOptions {
   readonly serviceRanges?: readonly string[];
   /** The network namespace that the engine's networks are in. @default {the caller's} */
   readonly netns?: string;
-  /** Milliseconds between looks at the whole list of containers. @default 30000 */
+  /** Whether the engine's networks are made and removed with Networks (fairlead.dev/v1). @default {false} */
+  readonly networks?: boolean;
+  /** Milliseconds between looks at the whole list of containers, and of networks. @default 30000 */
   readonly relistInterval?: number;
   /** Between attempts to reach the engine. @default 50 ms doubling to 5 s */
   readonly backoff?: BackoffOptions;
@@ -158,7 +165,47 @@ class Mirror implements DockerRuntime {
       if (onSynced !== undefined) void Promise.race([reach?.looked, reaching]).then(onSynced);
     };
     const container = (id: string) => watch.get(id)?.container;
-    const context: PodContext = { nodeName, nodeAddresses, container };
+    const engineNetworks = new EngineNetworks({
+      engine,
+      onChange(before, after) {
+        networks?.engineChanged(before, after);
+        ownersChanged();
+      },
+    });
+    const networks =
+      this.#options.networks === true
+        ? new Networks({
+            client,
+            engine,
+            engineNetworks,
+            log,
+            signal,
+            onOwners: () => ownersChanged(),
+            ...(backoff !== undefined && { backoff }),
+          })
+        : undefined;
+    const context: PodContext = {
+      nodeName,
+      nodeAddresses,
+      container,
+      namespaceOfNetwork({ network, id }) {
+        const found = engineNetworks.find(network, id);
+        if (found === undefined) return { unknown: true };
+        return (networks === undefined ? labelledNetwork(found) : networks.ownerOf(found))?.namespace;
+      },
+    };
+    /** Which namespace each network of the engine is of, as it was last seen: Pods follow where that changes. */
+    let owners = "";
+    const ownersChanged = (): void => {
+      const text = engineNetworks
+        .all()
+        .map((one) => `${one.Id} ${context.namespaceOfNetwork({ network: one.Name, id: one.Id }) as string}`)
+        .sort()
+        .join();
+      if (text === owners) return;
+      owners = text;
+      for (const id of watch.ids()) add(id);
+    };
     /** Nothing is written before both sides are known: a half-known engine would take Pods away. */
     let known = false;
     let firstPass: Set<string> | undefined;
@@ -167,6 +214,8 @@ class Mirror implements DockerRuntime {
       log,
       signal,
       async work(id) {
+        const leg = tenantLegOf(id);
+        if (leg !== undefined) await engineNetworks.learn(leg.network, leg.id);
         const watched = watch.get(id);
         const wrote = await writer.write(id, watched);
         if (watched?.event === undefined) return;
@@ -183,10 +232,22 @@ class Mirror implements DockerRuntime {
         synced();
       },
     });
+    const tenantLegOf = (id: string): Leg | undefined => {
+      const of = container(id);
+      return of?.State.Running === true || of?.State.Status === "created"
+        ? tenantLeg(of, container)
+        : undefined;
+    };
     const add = (id: string): void => {
       if (known) queue.add(id);
     };
     const writer = new PodWriter({ client, log, context, signal, onForeignChange: add });
+    const listNetworks = (): void => {
+      engineNetworks.refresh().catch((err: unknown) => {
+        // The list that follows, after half a minute or a new connection, asks again.
+        log.warn({ err }, "asking the engine about its networks failed");
+      });
+    };
     const watch = stack.use(
       new EngineWatch({
         engine,
@@ -194,6 +255,14 @@ class Mirror implements DockerRuntime {
         onChange(id) {
           add(id);
           reach?.containersChanged();
+        },
+        onNetworkEvent(action, id) {
+          if (action === "disconnect") networks?.containerLeft(id);
+          else if (action !== "connect") listNetworks();
+        },
+        listNetworks: async () => {
+          await engineNetworks.refresh();
+          networks?.lookAtAll();
         },
         onSynced() {
           const ids = new Set([...watch.ids(), ...writer.containerIds()]);
@@ -209,14 +278,16 @@ class Mirror implements DockerRuntime {
         ...(backoff !== undefined && { backoff }),
       }),
     );
+    const following = networks?.run();
     try {
       await writer.synced;
+      await networks?.known;
       await watch.run(signal);
     } catch (error) {
       // The informer's only reason not to become synced is the signal.
       if (!signal.aborted) throw error;
     }
-    await Promise.all([queue.idle(), writer.done, reaching]);
+    await Promise.all([queue.idle(), writer.done, reaching, following]);
   }
 }
 
