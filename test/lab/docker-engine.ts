@@ -11,7 +11,8 @@ import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { RouteSocket } from "../../src/net/rtnetlink/route-socket.ts";
 import { callInNetns, deleteNetns, netnsExists } from "../../src/sys/netns.ts";
-import { importImage, writeRootfs } from "./docker-image.ts";
+import { ALPINE_CHANGES, writeAlpineRootfs } from "./alpine-image.ts";
+import { importImage, WEB_CHANGES, writeRootfs } from "./docker-image.ts";
 import { needsNetns, testNetns } from "./netns.ts";
 
 const exec = promisify(execFile);
@@ -27,6 +28,7 @@ const PROGRAMS = {
   docker: "docker.io",
   iptables: "iptables",
   busybox: "busybox-static",
+  dash: "dash",
 };
 const PATHS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
@@ -71,7 +73,7 @@ export class DockerEngine implements AsyncDisposable {
       await engine.startDaemon();
       const rootfs = join(engine.#directory, "rootfs");
       writeRootfs(rootfs, findProgram("busybox")!);
-      await importImage(engine.socket, rootfs, IMAGE);
+      await importImage(engine.socket, rootfs, IMAGE, WEB_CHANGES);
     } catch (error) {
       await engine[Symbol.asyncDispose]();
       throw error;
@@ -120,6 +122,13 @@ export class DockerEngine implements AsyncDisposable {
         reject(new Error(`dockerd ended with ${code}:\n${this.#log.slice(-20).join("\n")}`));
       });
     });
+  }
+
+  /** Gives the engine the image `alpine` of walkthroughs (alpine-image.ts says what it is made of). */
+  async importAlpine(): Promise<void> {
+    const rootfs = join(this.#directory, "alpine");
+    writeAlpineRootfs(rootfs, findProgram("busybox")!, findProgram("dash")!);
+    await importImage(this.socket, rootfs, "alpine", ALPINE_CHANGES);
   }
 
   /** Sends the signal to dockerd and waits for its end. With SIGKILL its containers go on. */

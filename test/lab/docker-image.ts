@@ -59,12 +59,20 @@ export function writeRootfs(directory: string, busybox: string): void {
     writeFileSync(join(directory, path), text, { mode: 0o755 });
 }
 
-/** `tar | docker import`: an image called `name` whose command is the web server. */
-export async function importImage(socket: string, rootfs: string, name: string): Promise<void> {
+/** What the image runs: the web server. */
+export const WEB_CHANGES: readonly string[] = ['CMD ["/bin/serve"]', "ENV PATH=/bin"];
+
+/** `tar | docker import`: an image called `name`, with `changes` in the words of a Dockerfile. */
+export async function importImage(
+  socket: string,
+  rootfs: string,
+  name: string,
+  changes: readonly string[],
+): Promise<void> {
   const tar = spawn("tar", ["-C", rootfs, "-c", "."], { stdio: ["ignore", "pipe", "inherit"] });
   const docker = spawn(
     "docker",
-    ["-H", `unix://${socket}`, "import", "-c", 'CMD ["/bin/serve"]', "-c", "ENV PATH=/bin", "-", name],
+    ["-H", `unix://${socket}`, "import", ...changes.flatMap((change) => ["-c", change]), "-", name],
     { stdio: ["pipe", "ignore", "inherit"] },
   );
   tar.stdout.pipe(docker.stdin);
