@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { callInNetns } from "../../src/sys/netns.ts";
 
-const BIN = join(import.meta.dirname, "../../bin/fairlead");
+const BIN = join(import.meta.dirname, "../../bin");
 
 /** Milliseconds after which one that does not stop is killed. */
 const LONGEST_STOP = 10_000;
@@ -28,8 +28,12 @@ export interface Finished {
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
 
-function start(args: readonly string[], { env, unprivileged, netns }: RunOptions): Child {
-  const command = [process.execPath, BIN, ...args];
+function start(
+  args: readonly string[],
+  { env, unprivileged, netns }: RunOptions,
+  name: "fairlead" | "netctl" = "fairlead",
+): Child {
+  const command = [process.execPath, join(BIN, name), ...args];
   if (unprivileged === true && process.getuid?.() === 0)
     command.unshift("setpriv", "--bounding-set=-net_admin,-sys_admin,-net_bind_service,-net_raw");
   const [program, ...rest] = command;
@@ -46,8 +50,15 @@ function collect(stream: Readable): () => string {
 }
 
 /** Runs a command to its end. */
-export async function runFairlead(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
-  const child = start(args, options);
+export function runFairlead(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+  return finish(start(args, options));
+}
+
+export function runNetctl(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+  return finish(start(args, options, "netctl"));
+}
+
+async function finish(child: Child): Promise<Finished> {
   const stdout = collect(child.stdout);
   const stderr = collect(child.stderr);
   const [code] = (await once(child, "close")) as [number | null];
