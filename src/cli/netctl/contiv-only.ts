@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { EXIT, NetctlError } from "./failure.ts";
 import { Flag, group, netctlCommand, noArguments } from "./flag.ts";
+import type { Stdio } from "./stdio.ts";
 
 /** By the name of the command: what fairlead does not have. */
 const MISSING: Readonly<Record<string, string>> = {
@@ -30,7 +31,7 @@ const NOTHING_TO_SET =
   "fairlead has no global settings: networks need no forwarding mode, VLAN or VXLAN ranges set before them";
 
 /** Scripts set these before the first `net create`, which Contiv refused without; they must go on. */
-export function globalCommand(): Command {
+export function globalCommand(stdio: Stdio): Command {
   const json = (): Flag => new Flag("json, j", undefined, "Output in JSON format");
   return group("global", "global settings: fairlead needs none, and accepts Contiv's", [
     netctlCommand("info", "say that nothing is set", [
@@ -39,11 +40,11 @@ export function globalCommand(): Command {
       json(),
     ]).action((_flags, command: Command) => {
       noArguments(command);
-      say(command.opts<{ json?: true }>().json === true ? "[]" : undefined);
+      say(stdio, command.opts<{ json?: true }>().json === true ? "[]" : undefined);
     }),
     netctlCommand("inspect", "say that nothing is set").action((_flags, command: Command) => {
       noArguments(command);
-      say("{}");
+      say(stdio, "{}");
     }),
     netctlCommand("set", "accept Contiv's settings, which change nothing here", [
       new Flag("fabric-mode, f", "MODE", "Fabric mode (aci, aci-opflex or default)"),
@@ -52,12 +53,12 @@ export function globalCommand(): Command {
       new Flag("fwd-mode, b", "MODE", "forwarding mode (bridge,routing)"),
       new Flag("arp-mode, a", "MODE", "arp mode (proxy,flood)"),
       new Flag("private-subnet, s", "CIDR", "Select a /16 private subnet for host access"),
-    ]).action(() => say(undefined)),
+    ]).action(() => say(stdio, undefined)),
   ]);
 }
 
 /** The sentence, or `json` for who reads JSON and the sentence for who looks on. */
-function say(json: string | undefined): void {
-  if (json !== undefined) process.stdout.write(`${json}\n`);
-  (json === undefined ? process.stdout : process.stderr).write(`${NOTHING_TO_SET}\n`);
+function say({ stdout, stderr }: Stdio, json: string | undefined): void {
+  if (json !== undefined) stdout.write(`${json}\n`);
+  (json === undefined ? stdout : stderr).write(`${NOTHING_TO_SET}\n`);
 }

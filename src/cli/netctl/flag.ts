@@ -1,4 +1,5 @@
 /** Flags and commands as netctl declares them: Commander's, with Go's several names of a flag. */
+import type { Writable } from "node:stream";
 import { Command, Option } from "commander";
 import { UsageError } from "./failure.ts";
 import type { FlagName, FlagSet } from "./go-flags.ts";
@@ -84,6 +85,12 @@ function helpCommand(parent: Command): Command {
       }
       found.outputHelp();
     });
+}
+
+/** Sends the help of all commands there. */
+export function writeHelpTo(stdout: Writable, command: Command): void {
+  command.configureOutput({ writeOut: (text) => void stdout.write(text) });
+  for (const each of command.commands) writeHelpTo(stdout, each);
 }
 
 /** The one argument that the command has. Throws UsageError with Contiv's words if there is none or there are more. */

@@ -1,10 +1,12 @@
 /** `ls` of each kind of object: what there is, in the form that is asked for; with --watch then what changes. */
 import { once } from "node:events";
+import type { Writable } from "node:stream";
 import type { Command } from "commander";
 import type { Inspection, NetworkConfig, ServiceConfig, TenantConfig, WatchLine } from "../../contiv/wire.ts";
 import { noArguments } from "./flag.ts";
 import { createNetmaster, type Netmaster } from "./netmaster.ts";
 import { findServer, type ServerFlags } from "./server.ts";
+import type { Stdio } from "./stdio.ts";
 import { NETWORK_TABLE, SERVICE_TABLE, type Service, type TableOf, TENANT_TABLE } from "./tables.ts";
 import { tabwriter } from "./tabwriter.ts";
 import { createWatchTable } from "./watch-table.ts";
@@ -57,16 +59,16 @@ const SERVICES: Listing<ServiceConfig, Service> = {
   rowOf: (inspection) => inspection,
 };
 
-export async function listNetworks(command: Command): Promise<void> {
-  await list(NETWORKS, command, requireTenant);
+export async function listNetworks(command: Command, stdio: Stdio): Promise<void> {
+  await list(NETWORKS, command, stdio, requireTenant);
 }
 
-export async function listTenants(command: Command): Promise<void> {
-  await list(TENANTS, command, () => Promise.resolve(undefined));
+export async function listTenants(command: Command, stdio: Stdio): Promise<void> {
+  await list(TENANTS, command, stdio, () => Promise.resolve(undefined));
 }
 
-export async function listServices(command: Command): Promise<void> {
-  await list(SERVICES, command, requireTenant);
+export async function listServices(command: Command, stdio: Stdio): Promise<void> {
+  await list(SERVICES, command, stdio, requireTenant);
 }
 
 /** The tenant that is asked for, undefined for all. Like Contiv's, fails if there is none of that name. */
@@ -81,18 +83,19 @@ async function requireTenant(netmaster: Netmaster, flags: ListFlags): Promise<st
 async function list<Kept extends Config, Row>(
   listing: Listing<Kept, Row>,
   command: Command,
+  stdio: Stdio,
   tenantOf: (netmaster: Netmaster, flags: ListFlags) => Promise<string | undefined>,
 ): Promise<void> {
   noArguments(command);
   const flags = command.optsWithGlobals<ListFlags>();
-  using netmaster = createNetmaster(await findServer(flags));
+  using netmaster = createNetmaster(await findServer(flags, stdio.env));
   // Side by side: two questions in the time of one.
   const objects = flags.watch ? undefined : listed(listing, netmaster, flags);
   objects?.catch(() => undefined);
   const tenant = await tenantOf(netmaster, flags);
   const isWanted = (config: Kept): boolean => tenant === undefined || config.tenantName === tenant;
-  if (objects === undefined) await watch(listing, netmaster, flags, isWanted);
-  else process.stdout.write((await objects)(isWanted));
+  if (objects === undefined) await watch(listing, netmaster, flags, isWanted, stdio.stdout);
+  else stdio.stdout.write((await objects)(isWanted));
 }
 
 /** What is to be printed, once it is known which are wanted. */
@@ -121,25 +124,25 @@ async function watch<Kept extends Config, Row>(
   netmaster: Netmaster,
   flags: ListFlags,
   isWanted: (config: Kept) => boolean,
+  stdout: Writable,
 ): Promise<void> {
   const stopped = new AbortController();
   const stop = (): void => stopped.abort();
   process.once("SIGINT", stop);
   const lines = createWatchTable(table);
+  /** Waits where the reader is slower than the changes. */
+  const print = async (text: string): Promise<void> => {
+    if (!stdout.write(text)) await once(stdout, "drain", { signal: stopped.signal });
+  };
   try {
     for await (const line of netmaster.watch<WatchLine<Kept, never>>(plural, stopped.signal)) {
       const { type, object } = line;
       if (!isWanted(object.Config)) continue;
-      if (flags.json === true) await print(`${JSON.stringify(line)}\n`, stopped.signal);
-      else if (flags.quiet === true) await print(`${name(object.Config)}\n`, stopped.signal);
-      else await print(lines.line(rowOf(object), type), stopped.signal);
+      if (flags.json === true) await print(`${JSON.stringify(line)}\n`);
+      else if (flags.quiet === true) await print(`${name(object.Config)}\n`);
+      else await print(lines.line(rowOf(object), type));
     }
   } finally {
     process.off("SIGINT", stop);
   }
-}
-
-/** Waits where the reader is slower than the changes. */
-async function print(text: string, signal: AbortSignal): Promise<void> {
-  if (!process.stdout.write(text)) await once(process.stdout, "drain", { signal });
 }

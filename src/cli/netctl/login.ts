@@ -7,19 +7,21 @@ import { noArguments } from "./flag.ts";
 import { createNetmaster } from "./netmaster.ts";
 import { writeLogin } from "./saved-login.ts";
 import { findServer, type ServerFlags } from "./server.ts";
+import type { Stdio } from "./stdio.ts";
 
-export async function login(command: Command): Promise<void> {
+export async function login(command: Command, stdio: Stdio): Promise<void> {
   noArguments(command);
   const flags = command.optsWithGlobals<ServerFlags>();
   // Of what is known of the server already only how to trust it: the token alone says who asks.
-  const { server, ca, tlsServerName, insecureSkipTlsVerify } = await findServer(flags);
+  const { server, ca, tlsServerName, insecureSkipTlsVerify } = await findServer(flags, stdio.env);
   if (!server.startsWith("https:"))
     throw new NetctlError(
       EXIT.invalid,
       `login requires a https URL, and the netmaster is ${server}: a token in the clear is anybody's`,
       { helpOf: command },
     );
-  const token = process.stdin.isTTY ? await askHidden("Token: ") : (await text(process.stdin)).trim();
+  const token =
+    stdio.stdin.isTTY === true ? await askHidden("Token: ", stdio) : (await text(stdio.stdin)).trim();
   if (token === "") throw new UsageError("you must specify a token", command);
   if (!/^[\x21-\x7e]+$/.test(token))
     throw new UsageError("the token has blanks or control characters in it: give one word", command);
@@ -38,12 +40,15 @@ export async function login(command: Command): Promise<void> {
   }
   const authority =
     flags.certificateAuthority === undefined ? ca : await readFile(flags.certificateAuthority, "utf8");
-  const file = await writeLogin({
-    token,
-    netmaster: server,
-    ...(authority !== undefined && { ca: authority }),
-  });
-  process.stdout.write(
+  const file = await writeLogin(
+    {
+      token,
+      netmaster: server,
+      ...(authority !== undefined && { ca: authority }),
+    },
+    stdio.env,
+  );
+  stdio.stdout.write(
     `Login succeeded.\nThe token is kept in ${file} (readable by this user alone), for ${server}.\n`,
   );
 }
@@ -55,10 +60,9 @@ function loginFailure(error: unknown): unknown {
 }
 
 /** A line of the terminal that is not shown while it is typed. Throws NetctlError if Ctrl-C ends it. */
-async function askHidden(prompt: string): Promise<string> {
-  const { stdin, stderr } = process;
+async function askHidden(prompt: string, { stdin, stderr }: Stdio): Promise<string> {
   stderr.write(prompt);
-  stdin.setRawMode(true);
+  stdin.setRawMode?.(true);
   stdin.setEncoding("utf8");
   try {
     let typed = "";
@@ -70,7 +74,7 @@ async function askHidden(prompt: string): Promise<string> {
       }
     return typed.trim();
   } finally {
-    stdin.setRawMode(false);
+    stdin.setRawMode?.(false);
     stdin.pause();
     stderr.write("\n");
   }

@@ -6,6 +6,7 @@ import { UsageError } from "./failure.ts";
 import { onlyArgument } from "./flag.ts";
 import { createNetmaster } from "./netmaster.ts";
 import { findServer, type ServerFlags } from "./server.ts";
+import type { Stdio } from "./stdio.ts";
 
 interface TenantFlags extends ServerFlags {
   readonly tenant: string;
@@ -25,7 +26,7 @@ interface CreateFlags extends TenantFlags {
 /** Contiv's words wherever no argument or several are given. */
 const NAME_REQUIRED = "Network name required";
 
-export async function createNetwork(command: Command): Promise<void> {
+export async function createNetwork(command: Command, stdio: Stdio): Promise<void> {
   const name = onlyArgument(command, NAME_REQUIRED);
   const flags = command.optsWithGlobals<CreateFlags>();
   const { subnet = "", gateway = "", subnetv6 = "", gatewayv6 = "", nwTag = "" } = flags;
@@ -53,24 +54,24 @@ export async function createNetwork(command: Command): Promise<void> {
     ipv6Gateway: gatewayv6,
     cfgdTag: nwTag,
   };
-  using netmaster = createNetmaster(await findServer(flags));
+  using netmaster = createNetmaster(await findServer(flags, stdio.env));
   await netmaster.post("networks", `${tenantName}:${name}`, body);
-  process.stdout.write(`Creating network ${tenantName}:${name}\n`);
+  stdio.stdout.write(`Creating network ${tenantName}:${name}\n`);
 }
 
-export async function inspectNetwork(command: Command): Promise<void> {
+export async function inspectNetwork(command: Command, stdio: Stdio): Promise<void> {
   const name = onlyArgument(command, NAME_REQUIRED);
   const flags = command.optsWithGlobals<TenantFlags>();
-  using netmaster = createNetmaster(await findServer(flags));
+  using netmaster = createNetmaster(await findServer(flags, stdio.env));
   const found = await netmaster.inspect("networks", `${flags.tenant || "default"}:${name}`);
-  process.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
+  stdio.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
 }
 
-export async function deleteNetwork(command: Command): Promise<void> {
+export async function deleteNetwork(command: Command, stdio: Stdio): Promise<void> {
   const name = onlyArgument(command, NAME_REQUIRED);
   const flags = command.optsWithGlobals<TenantFlags>();
   const tenant = flags.tenant || "default";
-  using netmaster = createNetmaster(await findServer(flags));
-  process.stdout.write(`Deleting network ${tenant}:${name}\n`);
+  using netmaster = createNetmaster(await findServer(flags, stdio.env));
+  stdio.stdout.write(`Deleting network ${tenant}:${name}\n`);
   await netmaster.delete("networks", `${tenant}:${name}`);
 }

@@ -5,31 +5,33 @@
 import { type Command, CommanderError } from "commander";
 import { contivOnlyCommands, globalCommand } from "./contiv-only.ts";
 import { completeCommand, completionCommand } from "./completion/command.ts";
-import { Flag, group, listFlag, netctlCommand } from "./flag.ts";
+import { Flag, group, listFlag, netctlCommand, writeHelpTo } from "./flag.ts";
 import { ownVersion } from "./own-version.ts";
+import type { Stdio } from "./stdio.ts";
 
-export function netctlProgram(): Command {
+export function netctlProgram(stdio: Stdio): Command {
   const program = group("netctl", "Contiv's services for Docker, on fairlead", [
     netctlCommand("version", "Version Information").action(
-      run(async (command) => (await import("./version.ts")).showVersion(command)),
+      run(async (command) => (await import("./version.ts")).showVersion(command, stdio)),
     ),
     netctlCommand(
       "login",
       "take a token from the terminal or stdin, check it, keep it in ~/.netctl/config.json",
-    ).action(run(async (command) => (await import("./login.ts")).login(command))),
-    endpointCommand(),
-    networkCommand(),
-    tenantCommand(),
-    serviceCommand(),
-    globalCommand(),
-    completionCommand(),
+    ).action(run(async (command) => (await import("./login.ts")).login(command, stdio))),
+    endpointCommand(stdio),
+    networkCommand(stdio),
+    tenantCommand(stdio),
+    serviceCommand(stdio),
+    globalCommand(stdio),
+    completionCommand(stdio),
     ...contivOnlyCommands(),
   ]);
-  program.addCommand(completeCommand(), { hidden: true });
+  program.addCommand(completeCommand(stdio), { hidden: true });
   for (const flag of programFlags()) program.addOption(flag);
+  writeHelpTo(stdio.stdout, program);
   return program
     .on("option:version", () => {
-      process.stdout.write(`netctl version ${ownVersion()}\n`);
+      stdio.stdout.write(`netctl version ${ownVersion()}\n`);
       throw new CommanderError(0, "commander.version", "");
     })
     .usage("[global options] command [command options] [arguments...]")
@@ -81,26 +83,26 @@ const listFlags = (): Flag[] => [
   watch(),
 ];
 
-function endpointCommand(): Command {
+function endpointCommand(stdio: Stdio): Command {
   return group("endpoint", "Endpoint Inspection", [
     netctlCommand("inspect", "Inspect an Endpoint")
       .argument("[epid]", "a container's id")
-      .action(run(async (command) => (await import("./endpoint.ts")).inspectEndpoint(command))),
+      .action(run(async (command) => (await import("./endpoint.ts")).inspectEndpoint(command, stdio))),
   ]).alias("ep");
 }
 
-function networkCommand(): Command {
+function networkCommand(stdio: Stdio): Command {
   return group("network", "Network manipulation tools", [
     netctlCommand("ls", "List networks", listFlags())
       .alias("list")
-      .action(run(async (command) => (await import("./list.ts")).listNetworks(command))),
+      .action(run(async (command) => (await import("./list.ts")).listNetworks(command, stdio))),
     netctlCommand("inspect", "Inspect a Network", [tenant()])
       .argument("[network]")
-      .action(run(async (command) => (await import("./network.ts")).inspectNetwork(command))),
+      .action(run(async (command) => (await import("./network.ts")).inspectNetwork(command, stdio))),
     netctlCommand("rm", "Delete a network", [tenant()])
       .alias("delete")
       .argument("[network]")
-      .action(run(async (command) => (await import("./network.ts")).deleteNetwork(command))),
+      .action(run(async (command) => (await import("./network.ts")).deleteNetwork(command, stdio))),
     netctlCommand("create", "Create a network", [
       tenant(),
       new Flag("nw-type, n", "TYPE", "Network Type (infra or data)").default("data"),
@@ -113,25 +115,25 @@ function networkCommand(): Command {
       new Flag("nw-tag, tag", "NAME", "Configured Network Tag"),
     ])
       .argument("[network]")
-      .action(run(async (command) => (await import("./network.ts")).createNetwork(command))),
+      .action(run(async (command) => (await import("./network.ts")).createNetwork(command, stdio))),
   ]).alias("net");
 }
 
-function tenantCommand(): Command {
+function tenantCommand(stdio: Stdio): Command {
   return group("tenant", "Tenant manipulation tools", [
     netctlCommand("ls", "List tenants", [quiet(), json(), watch()])
       .alias("list")
-      .action(run(async (command) => (await import("./list.ts")).listTenants(command))),
+      .action(run(async (command) => (await import("./list.ts")).listTenants(command, stdio))),
     netctlCommand("rm", "Delete a tenant")
       .alias("delete")
       .argument("[tenant]")
-      .action(run(async (command) => (await import("./tenant.ts")).deleteTenant(command))),
+      .action(run(async (command) => (await import("./tenant.ts")).deleteTenant(command, stdio))),
     netctlCommand("create", "Create a tenant")
       .argument("[tenant]")
-      .action(run(async (command) => (await import("./tenant.ts")).createTenant(command))),
+      .action(run(async (command) => (await import("./tenant.ts")).createTenant(command, stdio))),
     netctlCommand("inspect", "Inspect a tenant")
       .argument("[tenant]")
-      .action(run(async (command) => (await import("./tenant.ts")).inspectTenant(command))),
+      .action(run(async (command) => (await import("./tenant.ts")).inspectTenant(command, stdio))),
   ]);
 }
 
@@ -149,35 +151,35 @@ const serviceFlags = (): Flag[] => [
   new Flag("balance, b", "POLICY", "how clients are spread over providers (default: least-clients)"),
 ];
 
-function serviceCommand(): Command {
+function serviceCommand(stdio: Stdio): Command {
   return group("service", "services: one address and ports for all containers with the labels chosen", [
     netctlCommand("ls", "List services", listFlags())
       .alias("list")
-      .action(run(async (command) => (await import("./list.ts")).listServices(command))),
+      .action(run(async (command) => (await import("./list.ts")).listServices(command, stdio))),
     netctlCommand("inspect", "Inspect a service", [tenant()])
       .argument("[servicename]")
-      .action(run(async (command) => (await import("./service.ts")).inspectService(command))),
+      .action(run(async (command) => (await import("./service.ts")).inspectService(command, stdio))),
     netctlCommand("describe", "say of each container of the tenant why it is or is not a provider", [
       tenant(),
       json(),
     ])
       .argument("[servicename]")
-      .action(run(async (command) => (await import("./service.ts")).describeService(command))),
+      .action(run(async (command) => (await import("./service.ts")).describeService(command, stdio))),
     netctlCommand("rm", "Delete a service", [
       new Flag("tenant, t", "NAME", "service tenant (default: default)"),
     ])
       .alias("delete")
       .argument("[servicename]")
-      .action(run(async (command) => (await import("./service.ts")).deleteService(command))),
+      .action(run(async (command) => (await import("./service.ts")).deleteService(command, stdio))),
     netctlCommand("create", "Create a service", serviceFlags())
       .argument("[servicename]")
-      .action(run(async (command) => (await import("./service.ts")).createService(command))),
+      .action(run(async (command) => (await import("./service.ts")).createService(command, stdio))),
     netctlCommand(
       "update",
       "change what is given and nothing else; selectors and ports are replaced",
       serviceFlags(),
     )
       .argument("[servicename]")
-      .action(run(async (command) => (await import("./service.ts")).updateService(command))),
+      .action(run(async (command) => (await import("./service.ts")).updateService(command, stdio))),
   ]);
 }

@@ -4,6 +4,8 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { EXIT, NetctlError } from "./failure.ts";
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 export interface Login {
   readonly token: string;
   /** The server that the token is for, as a URL. */
@@ -12,7 +14,7 @@ export interface Login {
   readonly ca?: string;
 }
 
-export function loginFile(env: Readonly<Record<string, string | undefined>> = process.env): string {
+export function loginFile(env: Environment): string {
   return join(env["HOME"] || homedir(), ".netctl", "config.json");
 }
 
@@ -20,9 +22,7 @@ export function loginFile(env: Readonly<Record<string, string | undefined>> = pr
  * Undefined if nobody has logged in. A file of Contiv's own netctl has a token and does not say of which server: it is
  * nobody's here. Throws NetctlError if the file cannot be read.
  */
-export async function readLogin(
-  env: Readonly<Record<string, string | undefined>> = process.env,
-): Promise<Login | undefined> {
+export async function readLogin(env: Environment): Promise<Login | undefined> {
   const file = loginFile(env);
   let content: unknown;
   try {
@@ -39,10 +39,7 @@ export async function readLogin(
 }
 
 /** Whole or not at all, and from the first byte on for this user's eyes only. Throws NetctlError. */
-export async function writeLogin(
-  login: Login,
-  env: Readonly<Record<string, string | undefined>> = process.env,
-): Promise<string> {
+export async function writeLogin(login: Login, env: Environment): Promise<string> {
   const file = loginFile(env);
   try {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { HttpClientConfig } from "../../client/http/config.ts";
 import { EXIT, NetctlError } from "./failure.ts";
 import { parseGoBool } from "./go-flags.ts";
-import { readLogin } from "./saved-login.ts";
+import { type Login, readLogin } from "./saved-login.ts";
 
 /** The flags of the program itself. */
 export interface ServerFlags {
@@ -24,42 +24,45 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * A token that `login` saved goes to the server it was saved for and to no other, and so do the kubeconfig's credentials.
  * Throws NetctlError.
  */
-export async function findServer(
-  flags: ServerFlags,
-  env: Environment = process.env,
-): Promise<HttpClientConfig> {
-  const url = flags.netmaster ?? (env["NETMASTER"] || undefined);
-  const insecure = flags.insecure === true || parseGoBool(env["INSECURE"] ?? "") === true;
-  const file = kubeconfigFile(flags, env, await defaultKubeconfig());
-  const login = await readLogin(env);
+export async function findServer(flags: ServerFlags, env: Environment): Promise<HttpClientConfig> {
   const overrides = {
     ...(flags.certificateAuthority !== undefined && { ca: await readAuthority(flags.certificateAuthority) }),
-    ...(insecure && { insecureSkipTlsVerify: true }),
+    ...((flags.insecure === true || parseGoBool(env["INSECURE"] ?? "") === true) && {
+      insecureSkipTlsVerify: true,
+    }),
     userAgent: "netctl",
   };
-  if (url === undefined) {
-    if (file !== undefined) {
-      const config = await fromKubeconfig(file, env);
-      return { ...config, ...(sameServer(login?.netmaster, config.server) && login), ...overrides };
-    }
-    if (login !== undefined) return { ...login, server: login.netmaster, ...overrides };
+  const url = flags.netmaster ?? (env["NETMASTER"] || undefined);
+  const server = url === undefined ? undefined : requireUrl(url);
+  // Without TLS nobody is told who we are: what is kept of that is not even read.
+  if (server?.startsWith("http:")) return { server, ...overrides };
+  const [file, login] = await Promise.all([kubeconfigFile(flags, env), readLogin(env)]);
+  const config = file === undefined ? undefined : await fromKubeconfig(file, env);
+  const chosen = server ?? config?.server ?? login?.netmaster;
+  if (chosen === undefined)
     throw new NetctlError(
       EXIT.request,
       "there is no server to ask: start `fairlead up` on this machine, or give --netmaster URL (or $NETMASTER, or --kubeconfig FILE)",
     );
-  }
-  const server = requireUrl(url);
-  if (server.startsWith("http:")) return { server, ...overrides };
-  // Read only here: a netmaster without TLS has nothing to do with it.
-  const config = file === undefined ? undefined : await fromKubeconfig(file, env);
+  const known = sameServer(config?.server, chosen) ? config : undefined;
+  const loggedIn = sameServer(login?.netmaster, chosen) ? login : undefined;
   return {
-    ...(sameServer(config?.server, server) && config),
-    ...(sameServer(login?.netmaster, server) && login),
+    ...(loggedIn === undefined ? known : withToken(loggedIn, known)),
     ...overrides,
-    server,
+    server: chosen,
   };
 }
 
+/** Who has logged in is who the token says, not who the kubeconfig's certificate says; whom to trust is said by both. */
+function withToken({ token, ca }: Login, known: HttpClientConfig | undefined): Partial<HttpClientConfig> {
+  const authority = ca ?? known?.ca;
+  return {
+    token,
+    ...(authority !== undefined && { ca: authority }),
+    ...(known?.tlsServerName !== undefined && { tlsServerName: known.tlsServerName }),
+    ...(known?.insecureSkipTlsVerify !== undefined && { insecureSkipTlsVerify: known.insecureSkipTlsVerify }),
+  };
+}
 /** Throws NetctlError: a name alone does not say whether what goes there is encrypted. */
 function requireUrl(text: string): string {
   if (/^https?:\/\/./.test(text) && URL.canParse(text)) return text;
@@ -73,19 +76,16 @@ function sameServer(one: string | undefined, other: string): boolean {
   return one !== undefined && new URL(one).origin === new URL(other).origin;
 }
 
-async function defaultKubeconfig(): Promise<string> {
-  const { defaultDataDir } = await import("../up/options.ts");
-  return join(defaultDataDir(), "kubeconfig");
-}
-
-/** Throws NetctlError if the one that is asked for is not there. */
-function kubeconfigFile(flags: ServerFlags, env: Environment, fallback: string): string | undefined {
+/** Undefined if there is none; throws NetctlError if the one that is asked for is not there. */
+async function kubeconfigFile(flags: ServerFlags, env: Environment): Promise<string | undefined> {
   if (flags.kubeconfig !== undefined) {
     if (existsSync(flags.kubeconfig)) return flags.kubeconfig;
     throw new NetctlError(EXIT.io, `there is no kubeconfig at ${flags.kubeconfig}`);
   }
   if (env["KUBECONFIG"]) return env["KUBECONFIG"];
-  return existsSync(fallback) ? fallback : undefined;
+  const { defaultDataDir } = await import("../up/options.ts");
+  const written = join(defaultDataDir(), "kubeconfig");
+  return existsSync(written) ? written : undefined;
 }
 
 async function fromKubeconfig(file: string, env: Environment): Promise<HttpClientConfig> {

@@ -6,6 +6,7 @@ import { UsageError } from "./failure.ts";
 import { onlyArgument } from "./flag.ts";
 import { createNetmaster } from "./netmaster.ts";
 import { findServer, type ServerFlags } from "./server.ts";
+import type { Stdio } from "./stdio.ts";
 
 interface TenantFlags extends ServerFlags {
   /** Contiv's `service` takes an empty one, and none, for "default". */
@@ -23,7 +24,7 @@ interface ServiceFlags extends TenantFlags {
 /** Contiv's words wherever no argument or several are given. */
 const NAME_REQUIRED = "Service name required";
 
-export async function createService(command: Command): Promise<void> {
+export async function createService(command: Command, stdio: Stdio): Promise<void> {
   const serviceName = onlyArgument(command, NAME_REQUIRED);
   const flags = command.optsWithGlobals<ServiceFlags>();
   const tenantName = flags.tenant || "default";
@@ -36,13 +37,13 @@ export async function createService(command: Command): Promise<void> {
     ports: flags.port ?? [],
     ...(flags.balance !== undefined && { balance: flags.balance }),
   };
-  using netmaster = createNetmaster(await findServer(flags));
+  using netmaster = createNetmaster(await findServer(flags, stdio.env));
   await netmaster.post("serviceLBs", `${tenantName}:${serviceName}`, body);
-  process.stdout.write(`Creating ServiceLB ${tenantName}:${serviceName}\n`);
+  stdio.stdout.write(`Creating ServiceLB ${tenantName}:${serviceName}\n`);
 }
 
 /** Only what is given changes; lists are replaced whole. */
-export async function updateService(command: Command): Promise<void> {
+export async function updateService(command: Command, stdio: Stdio): Promise<void> {
   const name = onlyArgument(command, NAME_REQUIRED);
   const flags = command.optsWithGlobals<ServiceFlags>();
   const tenant = flags.tenant || "default";
@@ -55,33 +56,33 @@ export async function updateService(command: Command): Promise<void> {
   };
   if (Object.keys(changes).length === 0)
     throw new UsageError("Nothing to update: give what is to change", command);
-  using netmaster = createNetmaster(await findServer(flags));
+  using netmaster = createNetmaster(await findServer(flags, stdio.env));
   await netmaster.patch("serviceLBs", `${tenant}:${name}`, changes);
-  process.stdout.write(`Updating ServiceLB ${tenant}:${name}\n`);
+  stdio.stdout.write(`Updating ServiceLB ${tenant}:${name}\n`);
 }
 
-export async function inspectService(command: Command): Promise<void> {
+export async function inspectService(command: Command, stdio: Stdio): Promise<void> {
   const name = onlyArgument(command, "Service group name required");
   const flags = command.optsWithGlobals<TenantFlags>();
-  using netmaster = createNetmaster(await findServer(flags));
+  using netmaster = createNetmaster(await findServer(flags, stdio.env));
   const found = await netmaster.inspect("serviceLBs", `${flags.tenant || "default"}:${name}`);
-  process.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
+  stdio.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
 }
 
-export async function describeService(command: Command): Promise<void> {
+export async function describeService(command: Command, stdio: Stdio): Promise<void> {
   const name = onlyArgument(command, NAME_REQUIRED);
   const flags = command.optsWithGlobals<TenantFlags & { readonly json?: true }>();
-  using netmaster = createNetmaster(await findServer(flags));
+  using netmaster = createNetmaster(await findServer(flags, stdio.env));
   const found = await netmaster.describe<Description>("serviceLBs", `${flags.tenant || "default"}:${name}`);
-  process.stdout.write(flags.json === true ? `${JSON.stringify(found, null, 2)}\n` : descriptionText(found));
+  stdio.stdout.write(flags.json === true ? `${JSON.stringify(found, null, 2)}\n` : descriptionText(found));
 }
 
-export async function deleteService(command: Command): Promise<void> {
+export async function deleteService(command: Command, stdio: Stdio): Promise<void> {
   const name = onlyArgument(command, NAME_REQUIRED);
   const flags = command.optsWithGlobals<TenantFlags>();
   const tenant = flags.tenant || "default";
-  using netmaster = createNetmaster(await findServer(flags));
+  using netmaster = createNetmaster(await findServer(flags, stdio.env));
   // The comma and the two blanks are Contiv's.
-  process.stdout.write(`Deleting Service  ${name},${tenant}\n`);
+  stdio.stdout.write(`Deleting Service  ${name},${tenant}\n`);
   await netmaster.delete("serviceLBs", `${tenant}:${name}`);
 }

@@ -5,16 +5,17 @@ import { noArguments } from "./flag.ts";
 import { createNetmaster } from "./netmaster.ts";
 import { ownVersion } from "./own-version.ts";
 import { findServer, type ServerFlags } from "./server.ts";
+import type { Stdio } from "./stdio.ts";
 
-export async function showVersion(command: Command): Promise<void> {
+export async function showVersion(command: Command, stdio: Stdio): Promise<void> {
   noArguments(command);
   try {
-    using netmaster = createNetmaster(await findServer(command.optsWithGlobals<ServerFlags>()));
+    using netmaster = createNetmaster(await findServer(command.optsWithGlobals<ServerFlags>(), stdio.env));
     const server = await netmaster.version();
     // netmaster's fields, or those of a Kubernetes API server (version.Info), which has the same path.
     const field = (netmasterName: string, kubernetesName: string): string =>
       server[netmasterName] ?? server[kubernetesName] ?? "";
-    process.stdout.write(
+    stdio.stdout.write(
       `Client Version:\n${versionText(ownVersion())}\nServer Version:\n${versionText(
         field("Version", "gitVersion"),
         field("GitCommit", "gitCommit"),
@@ -22,7 +23,7 @@ export async function showVersion(command: Command): Promise<void> {
       )}`,
     );
   } catch (error) {
-    if (error instanceof NetctlError) process.stdout.write("Unable to fetch version information\n");
+    if (error instanceof NetctlError) stdio.stdout.write("Unable to fetch version information\n");
     throw error;
   }
 }

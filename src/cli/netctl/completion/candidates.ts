@@ -5,25 +5,32 @@ import { flagSetOf } from "../flag.ts";
 import { fromGoFlags } from "../go-flags.ts";
 import { createNetmaster, type Netmaster } from "../netmaster.ts";
 import { findServer, type ServerFlags } from "../server.ts";
+import type { Stdio } from "../stdio.ts";
 import { complete, type Completion } from "./complete.ts";
 
 /** Milliseconds that somebody who pressed TAB waits for names. */
 const PATIENCE = 2_000;
 
-export async function printCandidates(words: readonly string[], program: Command): Promise<void> {
+export async function printCandidates(
+  words: readonly string[],
+  program: Command,
+  stdio: Stdio,
+): Promise<void> {
   const completion = complete(words, program);
-  const candidates = "words" in completion ? completion.words : await names(completion, words, program);
+  const candidates =
+    "words" in completion ? completion.words : await names(completion, words, program, stdio);
   // bash alone has the part before "=" as a word of its own; the script puts it back for the others.
-  process.stdout.write(candidates.map((each) => `${each}\n`).join(""));
+  stdio.stdout.write(candidates.map((each) => `${each}\n`).join(""));
 }
 
 async function names(
   completion: Exclude<Completion, { words: unknown }>,
   words: readonly string[],
   program: Command,
+  stdio: Stdio,
 ): Promise<readonly string[]> {
   try {
-    const server = await findServer(programFlags(words, program));
+    const server = await findServer(programFlags(words, program), stdio.env);
     using netmaster = createNetmaster({ ...server, requestTimeout: PATIENCE });
     return await namesOf(netmaster, completion);
   } catch {

@@ -2,8 +2,9 @@
 import { Command } from "commander";
 import { UsageError } from "../failure.ts";
 import { netctlCommand, onlyArgument } from "../flag.ts";
+import type { Stdio } from "../stdio.ts";
 
-export function completionCommand(): Command {
+export function completionCommand(stdio: Stdio): Command {
   return netctlCommand("completion", "print what makes a shell complete commands, flags and names")
     .argument("[shell]", "bash, zsh or fish")
     .addHelpText(
@@ -20,12 +21,12 @@ export function completionCommand(): Command {
       const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined;
       if (script === undefined)
         throw new UsageError(`there is no completion for ${shell}: bash, zsh or fish`, command);
-      process.stdout.write(script);
+      stdio.stdout.write(script);
     });
 }
 
 /** Not for people: one candidate a line. */
-export function completeCommand(): Command {
+export function completeCommand(stdio: Stdio): Command {
   const command = new Command("__complete")
     .allowUnknownOption()
     .allowExcessArguments()
@@ -37,6 +38,6 @@ export function completeCommand(): Command {
       import("./candidates.ts"),
       import("../program.ts"),
     ]);
-    await printCandidates(words, netctlProgram());
+    await printCandidates(words, netctlProgram(stdio), stdio);
   });
 }

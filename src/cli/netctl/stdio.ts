@@ -1,0 +1,9 @@
+/** What a command line has around it; `process` is one. */
+import type { Readable, Writable } from "node:stream";
+
+export interface Stdio {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdin: Readable & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown };
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+}
