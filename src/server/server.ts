@@ -5,6 +5,7 @@ import type { Log } from "../base/log.ts";
 import type { KindCatalog } from "../api/kind-catalog.ts";
 import type { Store } from "../store/store.ts";
 import type { FlowControlOptions } from "./flow-control/flow-control.ts";
+import type { GuestApi } from "./guest-api.ts";
 import type { PodListenerOptions } from "./pod-listener.ts";
 import type { Registry } from "./registry.ts";
 import type { ServiceAccountTokens } from "./security/service-account-tokens.ts";
@@ -59,6 +60,8 @@ export interface ServerOptions {
   readonly expectPods?: boolean;
   /** What other parts of this process count: /metrics tells it too. @default {[]} */
   readonly metrics?: readonly MetricRegistry[];
+  /** APIs of other shapes over the same objects. @default {[]} */
+  readonly guests?: readonly GuestApi[];
   /** What clients may take of the server together, and each for how long. */
   readonly limits?: ServerLimits;
   /** @default says nothing */

@@ -81,6 +81,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     otherPaths: async (request) => authentication.openIdAnswer(request) ?? metrics.answer(request),
     onWatchSent: (kind, events, bytes) => metrics.requests.watchSent(kind, events, bytes),
     onError: (err) => log.error({ err }, "a watch failed by our fault"),
+    guests: options.guests ?? [],
+    onFault: (err) => log.error({ err }, "a request failed by our fault"),
   });
   // Closed after the front: the last requests leave their lines too.
   const sink =

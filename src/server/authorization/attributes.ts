@@ -35,6 +35,11 @@ export interface Decision {
   readonly reason: string;
 }
 
+/** Who knows what a user may do. */
+export interface Authorizer {
+  authorize(user: UserInfo, attributes: Attributes): Decision;
+}
+
 /** 403 with upstream's sentence (endpoints/handlers/responsewriters/errors.go). */
 export function forbiddenRequest(user: UserInfo, attributes: Attributes, { reason }: Decision): ApiError {
   const refusal = `User ${goQuote(user.name)} cannot ${attributes.verb} ${describe(attributes)}`.replaceAll(
@@ -50,6 +55,12 @@ export function forbiddenRequest(user: UserInfo, attributes: Attributes, { reaso
   details.kind = resource;
   const what = `${qualifiedResource({ group, plural: resource })}${name === "" ? "" : ` ${goQuote(name)}`}`;
   return new ApiError(failure(403, "Forbidden", `${what} is forbidden: ${why}`, details));
+}
+
+/** Throws ApiError 403 if `user` may not. */
+export function demand(policy: Authorizer, user: UserInfo, attributes: Attributes): void {
+  const decision = policy.authorize(user, attributes);
+  if (!decision.allowed) throw forbiddenRequest(user, attributes, decision);
 }
 
 /** Upstream makes the text harmless in case a browser shows it as HTML. */

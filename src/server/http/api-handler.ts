@@ -1,10 +1,13 @@
 /** The whole API on one internal request type: who may ask, and which handler answers. */
+import { ApiError } from "../../api/api-error.ts";
 import { derivedFrom, type KindCatalog } from "../../api/kind-catalog.ts";
-import { pathNotFound } from "../../api/status-errors.ts";
+import { internalError, pathNotFound } from "../../api/status-errors.ts";
 import type { AuditNotes } from "../audit/notes.ts";
-import { type Attributes, forbiddenRequest } from "../authorization/attributes.ts";
+import { type Attributes, demand } from "../authorization/attributes.ts";
+import { authorizedRegistry } from "../authorization/authorized-registry.ts";
 import type { Policy } from "../authorization/policy.ts";
 import { FlowControl } from "../flow-control/flow-control.ts";
+import type { GuestApi, GuestCall } from "../guest-api.ts";
 import { ANONYMOUS, type Authenticate, type User } from "../security/authenticate.ts";
 import { impersonationOf } from "../security/impersonation.ts";
 import { Discovery } from "./discovery.ts";
@@ -33,6 +36,10 @@ export interface ApiParts extends ResourceParts {
   readonly address: () => string;
   /** Answers paths that are neither resources nor about them: /metrics. Undefined: no such path. */
   readonly otherPaths?: (request: Request) => Promise<Response | undefined>;
+  /** APIs of other shapes. Their paths are theirs before they are anything else. @default {[]} */
+  readonly guests?: readonly GuestApi[];
+  /** Told of a guest's mistakes, which are ours. */
+  readonly onFault?: (error: unknown) => void;
 }
 
 /** Answers every request, or throws ApiError. */
@@ -55,31 +62,69 @@ export function createApiHandler(parts: ApiParts): Handler {
     return readOnly(request, async () => response);
   };
 
+  /** By turn and in time, as every request. `isWatch`: until the client goes. */
+  const inTurn = async (
+    request: Request,
+    { user, asked }: Identity,
+    attributes: Attributes,
+    work: (request: Request) => Promise<Response>,
+    isWatch = attributes.verb === "watch",
+  ): Promise<Response> => {
+    const { query, signal } = request;
+    if (isWatch) return flow.startWatch(asked, signal, async () => work(request));
+    const timeout = requestTimeout(query);
+    return withinTime(timeout, async () => {
+      const place = await flow.enter(user, attributes, { signal, patience: timeout * PATIENCE });
+      const body = async (): Promise<Uint8Array> => place.outside(async () => request.body());
+      try {
+        return await work({ ...request, body });
+      } finally {
+        place.leave();
+      }
+    });
+  };
+
+  const answerGuest = async (request: Request, { anyOf, isWatch, answer }: GuestCall): Promise<Response> => {
+    const identity = await identify(request, parts);
+    const { user } = identity;
+    if (request.audit !== undefined) noteAttributes(request.audit, anyOf[0]);
+    if (!anyOf.some((one) => policy.authorize(user, one).allowed)) demand(policy, user, anyOf[0]);
+    const { registry: ownRegistry } = parts;
+    const registry = authorizedRegistry(ownRegistry, policy, user);
+    const work = async (one: Request): Promise<Response> => answer(one, { registry, ownRegistry, user });
+    return inTurn({ ...request, user }, identity, anyOf[0], work, isWatch);
+  };
+
   return async (request) => {
+    for (const guest of parts.guests ?? []) {
+      const call = guest.call(request);
+      if (call === undefined) continue;
+      try {
+        return await answerGuest(request, call);
+      } catch (error) {
+        // To its clients a Status would be no answer.
+        return guest.refuse(error instanceof ApiError ? error : ourFault(error, parts), request);
+      }
+    }
     const received = watchByParameter(request);
-    const { audit, query, signal } = received;
-    const { user, asked } = await identify(received, parts);
+    const { audit } = received;
+    const identity = await identify(received, parts);
+    const { user } = identity;
     const resource = paths().resolve(received.path);
     const attributes = attributesOf(received, resource);
     if (audit !== undefined) noteAttributes(audit, attributes);
     demand(policy, user, attributes);
     // A new object by PUT or by apply is a create, which may be another's right than to change one.
     const authorizeCreate = (): void => demand(policy, user, { ...attributes, verb: "create" });
-    if (attributes.verb === "watch")
-      return flow.startWatch(asked, signal, async () =>
-        handle({ ...received, user, authorizeCreate }, resource),
-      );
-    const timeout = requestTimeout(query);
-    return withinTime(timeout, async () => {
-      const place = await flow.enter(user, attributes, { signal, patience: timeout * PATIENCE });
-      const body = async (): Promise<Uint8Array> => place.outside(async () => received.body());
-      try {
-        return await handle({ ...received, user, authorizeCreate, body }, resource);
-      } finally {
-        place.leave();
-      }
-    });
+    const work = async (one: Request): Promise<Response> => handle(one, resource);
+    return inTurn({ ...received, user, authorizeCreate }, identity, attributes, work);
   };
+}
+
+/** Told to whoever runs the server; the client is told that it is not to blame. */
+function ourFault(error: unknown, { onFault }: ApiParts): ApiError {
+  onFault?.(error);
+  return internalError(error instanceof Error ? error.message : String(error), { cause: error });
 }
 
 interface Identity {
@@ -99,12 +144,6 @@ async function identify(request: Request, { authenticate, policy }: ApiParts): P
     demand(policy, user, { namespace: "", subresource: "", ...check });
   if (request.audit !== undefined) request.audit.impersonatedUser = impersonation.user;
   return { user: impersonation.user, asked: user };
-}
-
-/** Throws ApiError 403 if `user` may not. */
-function demand(policy: Policy, user: User, attributes: Attributes): void {
-  const decision = policy.authorize(user, attributes);
-  if (!decision.allowed) throw forbiddenRequest(user, attributes, decision);
 }
 
 function noteAttributes(audit: AuditNotes, attributes: Attributes): void {
