@@ -10,7 +10,7 @@ import { parseSloppyIp } from "../../base/sloppy-ip.ts";
 import type { NodeView } from "../../dataplane/node-view.ts";
 import type { VirtualPortConflict } from "../../dataplane/service-table.ts";
 import { type EndpointUse, endpointUses, type WhyNot } from "./endpoint-use.ts";
-import { type NonProvider, nonProviders } from "./non-providers.ts";
+import { type NonProvider, nonProviders } from "../../controllers/non-providers.ts";
 
 export type EndpointState = "ready" | "not ready" | "stopping";
 
@@ -106,7 +106,7 @@ export function reportService(service: Service, cluster: Cluster): ServiceReport
     healthCheckNodePort: spec.healthCheckNodePort || undefined,
     trafficDistribution: spec.trafficDistribution,
     affinitySeconds:
-      spec.sessionAffinity === "ClientIP"
+      spec.sessionAffinity === "ClientIP" || readBalance(service).policy === "least-clients"
         ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_SECONDS)
         : undefined,
     balance: readBalance(service).policy,

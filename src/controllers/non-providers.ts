@@ -2,13 +2,35 @@
  * Why each pod is not behind a Service although it looks like one of its own: the question every user of label
  * selectors asks first. Pure: reads what the API holds and says it in sentences.
  */
-import type { Pod } from "../../api/pod/type.ts";
-import type { Service } from "../../api/service/type.ts";
+import { podWeight } from "../api/endpointslice/weights.ts";
+import type { Pod } from "../api/pod/type.ts";
+import type { Service } from "../api/service/type.ts";
 
 export interface NonProvider {
   readonly pod: string;
   /** A sentence without a subject: "has no label tier (the selector wants tier=web)". */
   readonly why: string;
+}
+
+/** Why the pod is not behind the Service, as a sentence without a subject; undefined if new connections go to it. */
+export function whyNotProvider(
+  service: Service,
+  selector: Readonly<Record<string, string>>,
+  pod: Pod,
+): string | undefined {
+  const wanted = Object.entries(selector);
+  const missing = missingLabels(wanted, pod.metadata.labels ?? {});
+  const { namespace } = pod.metadata;
+  const elsewhere =
+    namespace === service.metadata.namespace
+      ? ""
+      : `is in namespace ${namespace}, and a selector reaches only its own namespace`;
+  if (missing !== "" || elsewhere !== "") return [missing, elsewhere].filter(Boolean).join("; ");
+  return whyNoTraffic(pod, service) ?? whyNoWeight(pod);
+}
+
+function whyNoWeight(pod: Pod): string | undefined {
+  return podWeight(pod).weight === 0 ? "has weight 0: it gets no new connections" : undefined;
 }
 
 /** Pods that a person could take for providers: they share a label with the selector, yet get no traffic. */

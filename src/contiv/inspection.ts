@@ -1,0 +1,204 @@
+/** What is inspected: the state beside the configuration. Pure, from what the API holds. */
+import type { EndpointSlice } from "../api/endpointslice/type.ts";
+import { DEFAULT_WEIGHT, sliceWeights } from "../api/endpointslice/weights.ts";
+import type { Namespace } from "../api/namespace/type.ts";
+import { dockerNetworkName } from "../api/network/docker-name.ts";
+import { networkAddresses } from "../api/network/addresses.ts";
+import { type Network, NETWORK_ANNOTATION } from "../api/network/type.ts";
+import type { Service } from "../api/service/type.ts";
+import type { Pod } from "../api/pod/type.ts";
+import { formatCidr, parseIp } from "../base/ip.ts";
+import { selects } from "../controllers/pod-endpoint.ts";
+import { whyNotProvider } from "../controllers/non-providers.ts";
+import { runsOf, runsText, runsWithout } from "./address-runs.ts";
+import { addressesOf, containerId, containerName, endpointOper, isOnNetwork, isUp } from "./endpoint.ts";
+import { contivName } from "./names.ts";
+import { networkConfig } from "./network.ts";
+import type { Picture } from "./picture.ts";
+import { serviceConfig, serviceKey, virtualAddresses } from "./service.ts";
+import { tenantConfig } from "./tenant.ts";
+import type {
+  Description,
+  Inspection,
+  Key,
+  NetworkConfig,
+  NetworkOper,
+  ServiceConfig,
+  ServiceOper,
+  TenantConfig,
+  TenantOper,
+} from "./wire.ts";
+
+export function inspectService(service: Service, picture: Picture): Inspection<ServiceConfig, ServiceOper> {
+  const selected = picture.podsIn(service.metadata.namespace ?? "").filter((pod) => selects(service, pod));
+  const ready = readyPods(picture.slicesOf(service));
+  const providers = selected.filter(({ metadata }) => ready.has(metadata.name ?? ""));
+  return {
+    Config: serviceConfig(service, picture),
+    Oper: {
+      serviceVip: virtualAddresses(service)[0] ?? "",
+      numProviders: providers.length,
+      providers: providers.map((pod) => endpointOper(pod, picture)),
+      numCandidates: selected.length,
+    },
+  };
+}
+
+/** The names of the pods that new connections go to. */
+function readyPods(slices: readonly EndpointSlice[]): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const slice of slices) {
+    const { weights } = sliceWeights(slice);
+    for (const { addresses, conditions, targetRef } of slice.endpoints ?? [])
+      if (
+        targetRef?.kind === "Pod" &&
+        targetRef.name !== undefined &&
+        conditions?.ready !== false &&
+        (weights.get(addresses[0] ?? "") ?? DEFAULT_WEIGHT) > 0
+      )
+        names.add(targetRef.name);
+  }
+  return names;
+}
+
+/** Every container of the tenant, and those of others that have a label of the selector's, with what keeps it away. */
+export function describeService(service: Service, picture: Picture): Description {
+  const inspection = inspectService(service, picture);
+  const { namespace = "" } = service.metadata;
+  const selector = service.spec?.selector ?? {};
+  const ready = readyPods(picture.slicesOf(service));
+  const isNear = ({ metadata }: Pod): boolean =>
+    metadata.namespace === namespace ||
+    Object.entries(selector).some(([key, value]) => metadata.labels?.[key] === value);
+  const candidates = picture.pods.filter(isNear).map((pod) => {
+    const isProvider = selects(service, pod) && ready.has(pod.metadata.name ?? "");
+    const why = whyNotProvider(service, selector, pod);
+    return {
+      containerName: containerName(pod),
+      containerID: containerId(pod),
+      tenantName: picture.tenantName(pod.metadata.namespace ?? ""),
+      ipAddress: pod.status?.podIP ?? "",
+      isProvider,
+      why: isProvider
+        ? "is a provider"
+        : (why ?? "will be a provider in a moment: its endpoint is not written yet"),
+    };
+  });
+  candidates.sort(
+    (a, b) =>
+      Number(b.isProvider) - Number(a.isProvider) ||
+      a.containerName.localeCompare(b.containerName, "en", { numeric: true }),
+  );
+  return { ...inspection, candidates };
+}
+
+export function inspectNetwork(network: Network, picture: Picture): Inspection<NetworkConfig, NetworkOper> {
+  const { metadata, spec = {}, status } = network;
+  const { namespace = "", name = "" } = metadata;
+  const config = networkConfig(network, picture);
+  const on = picture.pods.filter((pod) => isUp(pod) && isOnNetwork(pod, network));
+  const services = picture
+    .servicesIn(namespace)
+    .filter((service) => service.metadata.annotations?.[NETWORK_ANNOTATION] === name);
+  const families = networkAddresses(spec).map((family) => accounted(family, picture));
+  const packetTag = spec.packetTag ?? 0;
+  const docker =
+    (spec.type ?? "Data") === "Data" && status?.dockerNetwork !== undefined
+      ? (status.dockerNetwork.name ?? dockerNetworkName(namespace, name))
+      : undefined;
+  const containers = networkAddresses(spec).flatMap((family) => family.containers ?? []);
+  return {
+    Config: { ...config, "link-sets": { Servicelbs: linkSet("serviceLB", services, picture) } },
+    Oper: {
+      pktTag: packetTag,
+      externalPktTag: packetTag,
+      numEndpoints: on.length,
+      allocatedAddressesCount: families.reduce((sum, { count }) => sum + count, 0),
+      allocatedIPAddresses: joined(families.map(({ allocated }) => allocated)),
+      availableIPAddresses: joined(families.map(({ available }) => available)),
+      endpoints: on.map((pod) => endpointOper(pod, picture)),
+      networkTag: spec.tag ?? "",
+      ...(docker !== undefined && { dockerNetwork: docker }),
+      ...(containers.length > 0 && { containerRange: containers.map(formatCidr).join(", ") }),
+      services: services.map((service) => ({
+        serviceName: contivName("serviceLBs", service),
+        serviceVip: virtualAddresses(service)[0] ?? "",
+      })),
+    },
+  };
+}
+
+/** What of one family is given out: to Services (each has an IPAddress), containers, gateway and DNS. */
+function accounted(
+  { family, subnet, gateway, dns, usable }: ReturnType<typeof networkAddresses>[number],
+  { addresses, pods }: Picture,
+): { count: number; allocated: string; available: string } {
+  const last = subnet.base.value + (1n << BigInt((family === 4 ? 32 : 128) - subnet.length)) - 1n;
+  const taken = [
+    gateway,
+    dns,
+    ...addresses.map(({ metadata }) => parseIp(metadata.name ?? "")),
+    ...pods.filter(isUp).flatMap(addressesOf),
+  ]
+    .filter((address) => address !== undefined)
+    .filter(
+      (address) => address.family === family && address.value >= subnet.base.value && address.value <= last,
+    )
+    .map(({ value }) => value);
+  const runs = runsOf(taken);
+  return {
+    count: new Set(taken).size,
+    allocated: runsText(runs, family),
+    available: runsText(runsWithout(usable, runs), family),
+  };
+}
+
+function joined(texts: readonly string[]): string {
+  return texts.filter((text) => text !== "").join(", ");
+}
+
+export function inspectTenant(namespace: Namespace, picture: Picture): Inspection<TenantConfig, TenantOper> {
+  const name = namespace.metadata.name ?? "";
+  const networks = picture.networksIn(name);
+  const services = picture.servicesIn(name);
+  const endpoints = picture.podsIn(name).filter(isUp);
+  return {
+    Config: {
+      ...tenantConfig(namespace),
+      "link-sets": {
+        Networks: Object.fromEntries(
+          networks.map((network) => {
+            const { key = "" } = networkConfig(network, picture);
+            return [key, { type: "network", key }];
+          }),
+        ),
+        Servicelbs: linkSet("serviceLB", services, picture),
+      },
+    },
+    Oper: {
+      totalNetworks: networks.length,
+      totalEPGs: 0,
+      totalNetprofiles: 0,
+      totalAppProfiles: 0,
+      totalServicelbs: services.length,
+      totalPolicies: 0,
+      totalEndpoints: endpoints.length,
+      networks: networks.map((network) => networkConfig(network, picture)),
+      servicelbs: services.map((service) => serviceConfig(service, picture)),
+      endpoints: endpoints.map((pod) => endpointOper(pod, picture)),
+    },
+  };
+}
+
+function linkSet(
+  type: string,
+  services: readonly Service[],
+  picture: Picture,
+): Record<Key, { type: string; key: Key }> {
+  return Object.fromEntries(
+    services.map((service) => {
+      const key = serviceKey(service, picture);
+      return [key, { type, key }];
+    }),
+  );
+}

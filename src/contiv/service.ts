@@ -1,0 +1,170 @@
+/** A serviceLB as Contiv has it, and the Service it is in Kubernetes. Pure. */
+import { NETWORK_ANNOTATION } from "../api/network/type.ts";
+import { BALANCE_ANNOTATION, type BalancePolicy } from "../api/service/balance.ts";
+import type { Service, ServicePort } from "../api/service/type.ts";
+import { formatIp, parseIp } from "../base/ip.ts";
+import { contivName, kubernetesName, nameAnnotation } from "./names.ts";
+import type { Picture } from "./picture.ts";
+import { ContivError } from "./refusal.ts";
+import { portMapping, selectorOf } from "./validation.ts";
+import type { ServiceConfig } from "./wire.ts";
+
+/** The address that was asked for, which spec.clusterIP does not tell from one that was drawn. */
+const PREFERRED_IP_ANNOTATION = "fairlead.dev/preferred-ip";
+/** As Contiv's own: each client keeps its provider, and a new one gets the provider with the fewest clients. */
+const DEFAULT_BALANCE: BalancePolicy = "least-clients";
+
+export function serviceKey(service: Service, picture: Picture): string {
+  return `${picture.tenantName(service.metadata.namespace ?? "")}:${contivName("serviceLBs", service)}`;
+}
+
+export function serviceConfig(service: Service, picture: Picture): ServiceConfig {
+  const { metadata, spec = {} } = service;
+  const { namespace = "", annotations = {} } = metadata;
+  const tenantName = picture.tenantName(namespace);
+  const serviceName = contivName("serviceLBs", service);
+  const network = annotations[NETWORK_ANNOTATION] ?? "";
+  const networkName = network === "" ? "" : picture.networkName(namespace, network);
+  return {
+    key: `${tenantName}:${serviceName}`,
+    tenantName,
+    networkName,
+    serviceName,
+    ipAddress: annotations[PREFERRED_IP_ANNOTATION] ?? "",
+    selectors: Object.entries(spec.selector ?? {}).map(([key, value]) => `${key}=${value}`),
+    ports: (spec.ports ?? []).map(portText),
+    ...(annotations[BALANCE_ANNOTATION] !== undefined && { balance: annotations[BALANCE_ANNOTATION] }),
+    links: {
+      ...(networkName !== "" && { Network: { type: "network", key: `${tenantName}:${networkName}` } }),
+      Tenant: { type: "tenant", key: tenantName },
+    },
+  };
+}
+
+/** The virtual addresses, the primary first; none of a headless Service. */
+export function virtualAddresses({ spec }: Service): readonly string[] {
+  const addresses = spec?.clusterIPs ?? (spec?.clusterIP ? [spec.clusterIP] : []);
+  return addresses.filter((address) => address !== "None" && address !== "");
+}
+
+/** A new one, of a config that was checked. */
+export function serviceOf(config: ServiceConfig): Service {
+  const { serviceName, tenantName, networkName, ipAddress = "" } = config;
+  const clusterIP = ipAddress === "" ? undefined : canonical(ipAddress);
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: {
+      namespace: kubernetesName("tenants", tenantName),
+      name: kubernetesName("serviceLBs", serviceName),
+      annotations: {
+        ...nameAnnotation("serviceLBs", serviceName),
+        ...(networkName !== "" && { [NETWORK_ANNOTATION]: kubernetesName("networks", networkName) }),
+        ...(clusterIP !== undefined && { [PREFERRED_IP_ANNOTATION]: clusterIP }),
+        [BALANCE_ANNOTATION]: config.balance || DEFAULT_BALANCE,
+      },
+    },
+    spec: {
+      type: "ClusterIP",
+      selector: selectorOf(config.selectors),
+      ports: portsOf(config.ports, []),
+      ...(clusterIP !== undefined && { clusterIP }),
+    },
+  };
+}
+
+/**
+ * The Service as the config wants it; undefined if it is so already. What Contiv has no word for stays as it is. The virtual
+ * address stays too, unless the network is another: then the server draws one there. Throws ContivError 400 if another
+ * address is asked for.
+ */
+export function changedService(service: Service, config: ServiceConfig): Service | undefined {
+  const { annotations = {} } = service.metadata;
+  const network = config.networkName === "" ? "" : kubernetesName("networks", config.networkName);
+  const moves = network !== (annotations[NETWORK_ANNOTATION] ?? "");
+  const wanted = config.ipAddress ? canonical(config.ipAddress) : "";
+  if (wanted !== "" && (moves || !virtualAddresses(service).includes(wanted)))
+    throw new ContivError(400, [
+      { field: "ipAddress", message: addressRefusal(service, config, wanted, moves) },
+    ]);
+  const before = JSON.stringify(relevant(service));
+  const changed = structuredClone(service);
+  const notes = { ...annotations };
+  if (network === "") delete notes[NETWORK_ANNOTATION];
+  else notes[NETWORK_ANNOTATION] = network;
+  if (moves) delete notes[PREFERRED_IP_ANNOTATION];
+  else if (wanted !== "") notes[PREFERRED_IP_ANNOTATION] = wanted;
+  // An old client does not know the field: then the choice stays.
+  if (config.balance) notes[BALANCE_ANNOTATION] = config.balance;
+  changed.metadata.annotations = notes;
+  const spec = (changed.spec ??= {});
+  const selector = selectorOf(config.selectors);
+  if (!sameLabels(selector, spec.selector ?? {})) spec.selector = selector;
+  const ports = portsOf(config.ports, spec.ports ?? []);
+  if (!samePorts(ports, spec.ports ?? [])) spec.ports = ports;
+  if (moves) {
+    delete spec.clusterIP;
+    delete spec.clusterIPs;
+    delete spec.ipFamilies;
+  }
+  return JSON.stringify(relevant(changed)) === before ? undefined : changed;
+}
+
+function addressRefusal(service: Service, config: ServiceConfig, wanted: string, moves: boolean): string {
+  const key = `${config.tenantName}:${config.serviceName}`;
+  const [vip = "none"] = virtualAddresses(service);
+  if (moves)
+    return `Cant change the network of ${key} and ask for ${wanted} at once: leave ipAddress out, and it gets an address there; or delete it and create it anew`;
+  return `Cant change ipAddress of ${key} from ${vip} to ${wanted} after its created: delete it and create it anew`;
+}
+
+/** What a config says something about; in the order of the fields, which stays. */
+function relevant({ metadata, spec }: Service): unknown {
+  const {
+    [NETWORK_ANNOTATION]: network,
+    [PREFERRED_IP_ANNOTATION]: ip,
+    [BALANCE_ANNOTATION]: balance,
+  } = metadata.annotations ?? {};
+  return [network ?? "", ip ?? "", balance ?? "", spec?.selector ?? {}, spec?.ports ?? []];
+}
+
+function portText({ port, targetPort, protocol = "TCP" }: ServicePort): string {
+  return `${port}:${targetPort === undefined || targetPort === 0 ? port : targetPort}:${protocol}`;
+}
+
+/** With what `before` says of the same port and protocol: its name, its node port. */
+function portsOf(texts: readonly string[], before: readonly ServicePort[]): ServicePort[] {
+  const ports = texts.map((text): ServicePort => {
+    const { port, target, protocol } = portMapping(text);
+    const old = before.find((one) => one.port === port && (one.protocol ?? "TCP") === protocol);
+    return {
+      ...old,
+      name: old?.name || `${port}-${protocol.toLowerCase()}`,
+      port,
+      protocol,
+      targetPort: target,
+    };
+  });
+  // A name that somebody gave may be the one that we would give to another port.
+  const names = new Set<string>();
+  for (const port of ports) {
+    if (names.has(port.name!)) port.name = `${port.name!}-${port.port}`;
+    names.add(port.name!);
+  }
+  return ports;
+}
+
+function samePorts(a: readonly ServicePort[], b: readonly ServicePort[]): boolean {
+  const texts = (ports: readonly ServicePort[]): string => ports.map(portText).sort().join(" ");
+  return texts(a) === texts(b);
+}
+
+function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}
+
+function canonical(text: string): string {
+  const address = parseIp(text);
+  return address === undefined ? text : formatIp(address);
+}
