@@ -1,5 +1,8 @@
 /** What a Network's status says of the engine's network. Pure. */
 import { READY_CONDITION, type Network, type NetworkStatus } from "../../api/network/type.ts";
+import type { EngineError } from "./engine-error.ts";
+import type { NetworkCreate, NetworkSummary } from "./engine-types.ts";
+import { differences, hasSameSubnets } from "./network-wanted.ts";
 
 /** How it stands with the engine's network. */
 export interface NetworkOutcome {
@@ -32,6 +35,65 @@ export type NetworkReason =
   | "InUse"
   /** The engine has not been asked yet. */
   | "EngineUnreachable";
+
+type EngineNetwork = NonNullable<NetworkOutcome["dockerNetwork"]>;
+
+/** The engine's network is as it is wanted. */
+export function ready(dockerNetwork: EngineNetwork): NetworkOutcome {
+  const message = `the engine has the network ${dockerNetwork.name}`;
+  return { status: "True", reason: "EngineNetworkReady", message, dockerNetwork };
+}
+
+/** The engine did not make it. `inTheWay`: its networks that share addresses with the wanted one. */
+export function refused(error: EngineError, inTheWay: readonly string[]): NetworkOutcome {
+  const why = inTheWay.length === 0 ? "" : `: ${inTheWay.join(", ")}`;
+  const message = `${error.said ?? error.message}${why}`;
+  // What the engine could not do, not would not, it may be able to do later.
+  const again = (error.status ?? 500) >= 500;
+  return { status: "False", reason: "EngineRefused", message, ...(again && { again }) };
+}
+
+/** Containers keep it from being removed: `containers` are their names, none if they are about to leave. */
+export function inUse(
+  dockerNetwork: EngineNetwork,
+  said: string,
+  containers: readonly string[],
+): NetworkOutcome {
+  const isLeaving = containers.length === 0;
+  const message = isLeaving ? said : `${said} (${containers.toSorted().join(", ")})`;
+  return { status: "False", reason: "InUse", message, dockerNetwork, ...(isLeaving && { again: true }) };
+}
+
+/** As {@link inUse} of a network that is fine but for addresses of Services that a container could be given. */
+export function notReserved(
+  addresses: readonly string[],
+  { message, dockerNetwork }: NetworkOutcome,
+): NetworkOutcome {
+  return {
+    status: "True",
+    reason: "AddressNotReserved",
+    message: `containers may be given ${addresses.join(", ")} of a Service until the engine's network is made anew, which it cannot be now: ${message}`,
+    ...(dockerNetwork !== undefined && { dockerNetwork }),
+  };
+}
+
+/** A network of the wanted name that has not our label is somebody's own. */
+export function byHand(found: NetworkSummary, wanted: NetworkCreate): NetworkOutcome {
+  const dockerNetwork = { name: found.Name, id: found.Id };
+  const subnets = (found.IPAM?.Config ?? []).map(({ Subnet }) => Subnet);
+  if (!hasSameSubnets(found, wanted))
+    return {
+      status: "False",
+      reason: "NameTaken",
+      message:
+        `the engine has a network ${found.Name} (${[found.Driver, ...subnets].join(", ")}) that was made by hand and is` +
+        ` not this one: docker network rm ${found.Name}, or give the Network another name`,
+    };
+  const { other, unreserved } = differences(found, wanted);
+  const but = [...other, ...unreserved.map((address) => `containers may be given ${address} of a Service`)];
+  const message = `the engine's network ${found.Name} was made by hand: it is used, and never removed`;
+  return { status: "True", reason: "MadeByHand", message: [message, ...but].join("; "), dockerNetwork };
+}
 
 /** The status to write; undefined if the Network's says all of it. `now` in RFC 3339 is for transitions. */
 export function networkStatus(
@@ -72,4 +134,10 @@ export function networkStatus(
 export function isObserved({ metadata, status }: Network): boolean {
   const condition = status?.conditions?.find(({ type }) => type === READY_CONDITION);
   return condition !== undefined && condition.observedGeneration === metadata.generation;
+}
+
+export function isReady({ status }: Network): boolean {
+  return (
+    status?.conditions?.some(({ type, status: is }) => type === READY_CONDITION && is === "True") === true
+  );
 }

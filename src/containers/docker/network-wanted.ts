@@ -13,10 +13,14 @@ import {
 import type { IpamConfig, NetworkCreate, NetworkSummary } from "./engine-types.ts";
 import { NETWORK_LABEL } from "./marks.ts";
 
+/** Which Network. */
+export interface NetworkKey {
+  readonly namespace: string;
+  readonly name: string;
+}
+
 /** The Network that an engine's network was made for, as its label says; undefined: for none. */
-export function labelledNetwork({
-  Labels,
-}: Pick<NetworkSummary, "Labels">): { readonly namespace: string; readonly name: string } | undefined {
+export function labelledNetwork({ Labels }: Pick<NetworkSummary, "Labels">): NetworkKey | undefined {
   const [namespace = "", name = "", ...rest] = (Labels?.[NETWORK_LABEL] ?? "").split("/");
   const complaints = [...dns1123LabelComplaints(namespace), ...dns1123SubdomainComplaints(name)];
   return rest.length > 0 || complaints.length > 0 ? undefined : { namespace, name };
@@ -54,7 +58,7 @@ export function nameComplaint(name: string): string | undefined {
  * Network's Services, of which those that containers draw are kept from them.
  */
 export function wantedNetwork(
-  key: { readonly namespace: string; readonly name: string },
+  key: NetworkKey,
   name: string,
   families: readonly NetworkAddresses[],
   vips: readonly string[],

@@ -11,32 +11,19 @@ import { ENGINE_FINALIZER, NETWORK_ANNOTATION, type Network } from "../../api/ne
 import { serviceKind } from "../../api/service/kind.ts";
 import type { Service } from "../../api/service/type.ts";
 import { backoffDelay, type BackoffOptions, pause } from "../../base/backoff.ts";
-import type { Log } from "../../base/log.ts";
 import { createWorkQueue, type WorkQueue } from "../../base/workqueue.ts";
 import type { Client } from "../../client/client.ts";
 import { type Informer, startInformer } from "../../client/informer.ts";
-import { keyOf, keyText } from "../../client/object-key.ts";
-import type { Engine } from "./engine.ts";
-import { EngineError, isGone, isInUse } from "./engine-error.ts";
-import type { EngineNetworks } from "./engine-networks.ts";
-import type { NetworkCreate, NetworkSummary } from "./engine-types.ts";
-import { isObserved, type NetworkOutcome, networkStatus } from "./network-status.ts";
-import {
-  differences,
-  hasSameSubnets,
-  labelledNetwork,
-  nameComplaint,
-  overlapping,
-  subnetComplaint,
-  wantedNetwork,
-} from "./network-wanted.ts";
+import { keyOf, keyText, splitKey } from "../../client/object-key.ts";
+import { EngineError } from "./engine-error.ts";
+import type { NetworkSummary } from "./engine-types.ts";
+import { NetworkMaker, type NetworkMakerParts } from "./network-maker.ts";
+import { isObserved, isReady, type NetworkOutcome, networkStatus } from "./network-status.ts";
+import { hasSameSubnets, labelledNetwork, type NetworkKey, wantedNetwork } from "./network-wanted.ts";
 
-export interface NetworksOptions {
+/** The changes of `engineNetworks` are to be told to {@link Networks.engineChanged}. */
+export interface NetworksOptions extends NetworkMakerParts {
   readonly client: Client;
-  readonly engine: Pick<Engine, "createNetwork" | "inspectNetwork" | "removeNetwork">;
-  /** Whose changes are to be told to {@link Networks.engineChanged}. */
-  readonly engineNetworks: EngineNetworks;
-  readonly log: Log;
   /** Ends it. The networks stay. */
   readonly signal: AbortSignal;
   /** Networks of the engine belong to other Networks than before. */
@@ -47,23 +34,20 @@ export interface NetworksOptions {
 }
 
 const FIELD_MANAGER = { fieldManager: "fairlead" };
-/** Podman has no slashes in names (its define.NameRegex). An underscore is in no name of an object either. */
-const NO_SLASHES = /names must match/i;
 
 export class Networks {
   readonly #options: NetworksOptions;
   readonly #queue: WorkQueue;
+  readonly #maker: NetworkMaker;
   #networks: Informer<Network, "engineName"> | undefined;
   #services: Informer<Service, "network"> | undefined;
   readonly #known = Promise.withResolvers<void>();
   /** By uid: the outcome that was last written, so that agents of several hosts do not fight over one status. */
   readonly #written = new Map<string, string>();
-  /** Networks of the engine that are to go, or to be made anew, when the last container has left them. */
-  readonly #waiting = new Set<string>();
-  #slashes = true;
 
   constructor(options: NetworksOptions) {
     this.#options = options;
+    this.#maker = new NetworkMaker(options);
     const { log, signal, backoff } = options;
     this.#queue = createWorkQueue({
       name: "docker-networks",
@@ -116,20 +100,20 @@ export class Networks {
 
   /** A container has left a network of the engine. */
   containerLeft(networkId: string): void {
-    if (!this.#waiting.has(networkId)) return;
     const network = this.#options.engineNetworks.find("", networkId);
-    if (network !== undefined) this.#addOwner(network);
+    // One that is only to be made anew stays: a container that is being restarted must find it.
+    if (network !== undefined && this.#maker.isLeaving(networkId)) this.#addOwner(network);
   }
 
   /** The Network that a network of the engine belongs to: by its label, or, made by hand, by its name and subnets. */
-  ownerOf(network: NetworkSummary): { readonly namespace: string; readonly name: string } | undefined {
+  ownerOf(network: NetworkSummary): NetworkKey | undefined {
     const labelled = labelledNetwork(network);
     if (labelled !== undefined) return labelled;
     const named = this.#networks?.byIndex("engineName", network.Name).values() ?? [];
     for (const { metadata, spec = {} } of named) {
       const { namespace = "", name = "" } = metadata;
       const wanted = wantedNetwork({ namespace, name }, network.Name, networkAddresses(spec), []);
-      if (hasSameSubnets(network, wanted)) return { namespace, name };
+      if (spec.type !== "Infra" && hasSameSubnets(network, wanted)) return { namespace, name };
     }
     return undefined;
   }
@@ -211,164 +195,68 @@ export class Networks {
     const network = this.#networks.getByKey(key);
     try {
       if (!engineNetworks.known) await engineNetworks.refresh();
-      if (network === undefined) await this.#removeOf(key);
-      else if (network.metadata.deletionTimestamp !== undefined) await this.#finish(network);
-      else if ((network.spec?.type ?? "Data") === "Data") await this.#bring(network);
-      else await this.#withoutEngine(network);
+      const outcome =
+        network === undefined ? await this.#removeOrphan(key) : await this.#bringTo(network, key);
+      if (outcome?.again === true) throw new Error(outcome.message);
     } catch (error) {
-      if (error instanceof EngineError && network !== undefined && !isObserved(network))
-        await this.#write(network, {
-          status: "Unknown",
-          reason: "EngineUnreachable",
-          message: error.said ?? error.message,
-        });
+      if (error instanceof EngineError && network !== undefined && !isObserved(network)) {
+        const message = error.said ?? error.message;
+        await this.#write(network, { status: "Unknown", reason: "EngineUnreachable", message });
+      }
       throw error;
     }
   }
 
-  /** The networks that the engine has for a Network, the oldest first. */
-  #found(key: string): NetworkSummary[] {
-    return this.#options.engineNetworks
-      .all()
-      .filter((network) => {
-        const labelled = labelledNetwork(network);
-        return labelled !== undefined && keyText(labelled.namespace, labelled.name) === key;
-      })
-      .sort((a, b) => ((a.Created ?? "") + a.Id < (b.Created ?? "") + b.Id ? -1 : 1));
-  }
-
-  /** It is to go. */
-  async #finish(network: Network): Promise<void> {
-    if (network.metadata.finalizers?.includes(ENGINE_FINALIZER) !== true) return;
-    const inUse = await this.#removeOf(keyOf(network));
-    if (inUse !== undefined) return this.#write(network, inUse);
-    const finalizers = network.metadata.finalizers.filter((one) => one !== ENGINE_FINALIZER);
-    await this.#update({ ...network, metadata: { ...network.metadata, finalizers } });
-  }
-
-  async #withoutEngine(network: Network): Promise<void> {
-    const inUse = await this.#removeOf(keyOf(network));
-    if (inUse !== undefined) return this.#write(network, inUse);
-    let current = network;
-    if (network.metadata.finalizers?.includes(ENGINE_FINALIZER) === true) {
-      const finalizers = network.metadata.finalizers.filter((one) => one !== ENGINE_FINALIZER);
-      current = await this.#update({ ...network, metadata: { ...network.metadata, finalizers } });
-    }
-    const message = "a Network of type Infra has addresses for Services alone";
-    await this.#write(current, { status: "True", reason: "NoEngineNetwork", message });
-  }
-
-  /** Removes the engine's networks for a Network; what is in the way if it cannot. */
-  async #removeOf(key: string): Promise<NetworkOutcome | undefined> {
-    let inUse: NetworkOutcome | undefined;
-    for (const found of this.#found(key)) inUse = (await this.#remove(found)) ?? inUse;
-    return inUse;
-  }
-
-  async #remove(found: NetworkSummary): Promise<NetworkOutcome | undefined> {
-    const { engine, engineNetworks, log } = this.#options;
+  /** What the engine has for a Network that is no more. */
+  async #removeOrphan(key: string): Promise<NetworkOutcome | undefined> {
+    const { namespace = "", name } = splitKey(key);
     try {
-      await engine.removeNetwork(found.Id);
+      // Another fairlead may have made it for a Network that we have not heard of yet.
+      await this.#options.client.get(networkKind, { namespace, name });
+      return undefined;
     } catch (error) {
-      if (isInUse(error)) {
-        this.#waiting.add(found.Id);
-        return this.#inUse(found, (error as EngineError).said!);
-      }
-      if (!isGone(error)) throw error;
+      if (!(error instanceof ApiError) || error.code !== 404) throw error;
     }
-    this.#waiting.delete(found.Id);
-    log.info({ network: found.Name, id: found.Id }, "removed a network of the engine");
-    engineNetworks.forget(found.Id);
-    return undefined;
+    return this.#maker.remove({ namespace, name });
   }
 
-  async #inUse({ Id, Name }: NetworkSummary, said: string): Promise<NetworkOutcome> {
-    const { Containers } = await this.#options.engine.inspectNetwork(Id);
-    const names = Object.entries(Containers ?? {}).map(([id, { Name: name }]) => name ?? id.slice(0, 12));
-    const who = names.length === 0 ? "" : ` (${names.sort().join(", ")})`;
-    return {
-      status: "False",
-      reason: "InUse",
-      message: `${said}${who}`,
-      dockerNetwork: { name: Name, id: Id },
-    };
-  }
-
-  async #bring(before: Network): Promise<void> {
-    const { engineNetworks } = this.#options;
-    const key = keyOf(before);
-    let network = before;
-    const { finalizers = [], namespace = "", name = "" } = network.metadata;
-    const engineName = this.#nameOf(namespace, name);
+  /** What it came to, once that is written. */
+  async #bringTo(network: Network, key: string): Promise<NetworkOutcome> {
+    const { namespace = "", name = "", deletionTimestamp } = network.metadata;
+    const of = { namespace, name };
+    const isData = (network.spec?.type ?? "Data") === "Data";
+    if (deletionTimestamp !== undefined || !isData) {
+      const inUse = await this.#maker.remove(of);
+      const message = "a Network of type Infra has addresses for Services alone";
+      const outcome = inUse ?? ({ status: "True", reason: "NoEngineNetwork", message } as const);
+      const kept = inUse === undefined ? await this.#setFinalizer(network, false) : network;
+      if (inUse !== undefined || deletionTimestamp === undefined) await this.#write(kept, outcome);
+      return outcome;
+    }
     const families = networkAddresses(network.spec ?? {});
-    const complaint = [nameComplaint(engineName), ...families.map(subnetComplaint)].find(
-      (one) => one !== undefined,
-    );
-    if (complaint !== undefined)
-      return this.#write(network, { status: "False", reason: "NotPossible", message: complaint });
-    if (!finalizers.includes(ENGINE_FINALIZER))
-      network = await this.#update({
-        ...network,
-        metadata: { ...network.metadata, finalizers: [...finalizers, ENGINE_FINALIZER] },
-      });
-    const vips = [...this.#services!.byIndex("network", key).values()].flatMap(
-      ({ spec }) => spec?.clusterIPs ?? [],
-    );
-    const wanted = wantedNetwork({ namespace, name }, engineName, families, vips);
-    if (this.#found(key).length === 0) await engineNetworks.refresh();
-    const [found, ...twins] = this.#found(key);
-    for (const twin of twins) await this.#remove(twin);
-    const outcome = found === undefined ? await this.#make(wanted) : await this.#adjust(found, wanted);
-    await this.#write(network, outcome);
-    if (outcome.again === true) throw new Error(outcome.message);
-  }
-
-  #nameOf(namespace: string, name: string): string {
-    const engineName = dockerNetworkName(namespace, name);
-    return this.#slashes ? engineName : engineName.replace("/", "_");
-  }
-
-  async #adjust(found: NetworkSummary, wanted: NetworkCreate): Promise<NetworkOutcome> {
-    const { other, unreserved } = differences(found, wanted);
-    const dockerNetwork = { name: found.Name, id: found.Id };
-    if (other.length === 0 && unreserved.length === 0) return ready(dockerNetwork);
-    const inUse = await this.#remove(found);
-    if (inUse === undefined) return this.#make(wanted);
-    if (other.length > 0) return { ...inUse, message: `${other.join("; ")}: ${inUse.message}` };
-    return {
-      status: "True",
-      reason: "AddressNotReserved",
-      message:
-        `containers may be given ${unreserved.join(", ")} of a Service: the engine's network can be made anew` +
-        ` without only when nobody is on it: ${inUse.message}`,
-      dockerNetwork,
-    };
-  }
-
-  async #make(wanted: NetworkCreate): Promise<NetworkOutcome> {
-    const { engine, engineNetworks, log } = this.#options;
-    const sameName = engineNetworks.all().find(({ Name }) => Name === wanted.Name);
-    if (sameName !== undefined) return byHand(sameName, wanted);
-    let id: string;
-    try {
-      id = await engine.createNetwork(wanted);
-    } catch (error) {
-      if (!(error instanceof EngineError) || error.failure !== "refused") throw error;
-      if (this.#slashes && NO_SLASHES.test(error.said ?? "") && wanted.Name.includes("/")) {
-        this.#slashes = false;
-        return this.#make({ ...wanted, Name: wanted.Name.replace("/", "_") });
-      }
-      // Somebody was quicker, another fairlead perhaps: what it made is looked at next.
-      if (error.status === 409) {
-        await engineNetworks.refresh();
-        if (engineNetworks.all().some(({ Name }) => Name === wanted.Name)) throw error;
-      }
-      return refused(error, overlapping(engineNetworks.all(), wanted));
+    const complaint = this.#maker.complaint(of, families);
+    if (complaint !== undefined) {
+      const outcome = { status: "False", reason: "NotPossible", message: complaint } as const;
+      await this.#write(network, outcome);
+      return outcome;
     }
-    const { Containers: _, ...made } = await engine.inspectNetwork(id);
-    engineNetworks.put(made);
-    log.info({ network: wanted.Name, id }, "made a network of the engine");
-    return ready({ name: wanted.Name, id });
+    const held = await this.#setFinalizer(network, true);
+    const services = [...this.#services!.byIndex("network", key).values()];
+    const vips = services.flatMap(({ spec }) => spec?.clusterIPs ?? []);
+    const outcome = await this.#maker.bring(of, families, vips);
+    await this.#write(held, outcome);
+    return outcome;
+  }
+
+  /** The finalizer is there before the engine's network is, and goes after it. */
+  async #setFinalizer(network: Network, wanted: boolean): Promise<Network> {
+    const { finalizers = [] } = network.metadata;
+    if (finalizers.includes(ENGINE_FINALIZER) === wanted) return network;
+    const others = finalizers.filter((one) => one !== ENGINE_FINALIZER);
+    return this.#update({
+      ...network,
+      metadata: { ...network.metadata, finalizers: wanted ? [...others, ENGINE_FINALIZER] : others },
+    });
   }
 
   async #update(network: Network): Promise<Network> {
@@ -397,48 +285,6 @@ export class Networks {
     }
     this.#written.set(uid, text);
   }
-}
-
-function isReady({ status }: Network): boolean {
-  return status?.conditions?.some(({ type, status: is }) => type === "Ready" && is === "True") === true;
-}
-
-function ready(dockerNetwork: { readonly name: string; readonly id: string }): NetworkOutcome {
-  const message = `the engine has the network ${dockerNetwork.name}`;
-  return { status: "True", reason: "EngineNetworkReady", message, dockerNetwork };
-}
-
-function refused(error: EngineError, inTheWay: readonly string[]): NetworkOutcome {
-  const why = inTheWay.length === 0 ? "" : `: ${inTheWay.join(", ")}`;
-  const message = `${error.said ?? error.message}${why}`;
-  // What the engine could not do, not would not, it may be able to do later.
-  const again = (error.status ?? 500) >= 500;
-  return { status: "False", reason: "EngineRefused", message, ...(again && { again }) };
-}
-
-/** A network of the wanted name that has not our label: somebody's own. */
-function byHand(found: NetworkSummary, wanted: NetworkCreate): NetworkOutcome {
-  const dockerNetwork = { name: found.Name, id: found.Id };
-  const subnets = (found.IPAM?.Config ?? []).map(({ Subnet }) => Subnet).join(", ");
-  if (!hasSameSubnets(found, wanted))
-    return {
-      status: "False",
-      reason: "NameTaken",
-      message:
-        `the engine has a network ${found.Name} (${found.Driver}, ${subnets}) that was made by hand and is not this one:` +
-        ` docker network rm ${found.Name}, or give the Network another name`,
-    };
-  const { other, unreserved } = differences(found, wanted);
-  const part = [...other, ...unreserved.map((address) => `containers may be given ${address} of a Service`)];
-  return {
-    status: "True",
-    reason: "MadeByHand",
-    message: [
-      `the engine's network ${found.Name} was made by hand: it is used, and never removed`,
-      ...part,
-    ].join("; "),
-    dockerNetwork,
-  };
 }
 
 function networkOf({ metadata }: Service): string[] {
