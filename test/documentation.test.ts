@@ -6,7 +6,10 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import type { Command } from "commander";
 import { agentCommand } from "../src/cli/agent/command.ts";
+import { Flag } from "../src/cli/netctl/flag.ts";
+import { netctlProgram } from "../src/cli/netctl/program.ts";
 import { upCommand } from "../src/cli/up/command.ts";
 import { createAgentMetrics } from "../src/agent/metrics.ts";
 import { registerConnectionMetrics } from "../src/dataplane/connections/metrics.ts";
@@ -135,6 +138,35 @@ test("the guides' tables of options name options that there are", () => {
         assert.ok(has(name), `${guide} names ${name}, which neither up nor agent has`);
       }
   assert.ok(seen > 15, String(seen));
+});
+
+/** What a row of a table says in its first column, without bold and code. */
+const firstColumn = (line: string): string => line.split("|")[1]!.replaceAll(/[*`]/g, "").trim();
+const flagsIn = (text: string): string[] =>
+  Array.from(text.matchAll(/`(--?[a-z0-9-]+)/g), ([, flag]) => flag!).sort();
+
+test("the guide to Contiv's services has each command and flag of netctl, and no other", () => {
+  const guide = readFileSync(join(ROOT, "docs/guides/contiv.md"), "utf8");
+  const program = netctlProgram(process);
+  const flagsOf = (command: Command): string[] =>
+    command.options.flatMap((option) => (option instanceof Flag ? option.words() : [])).sort();
+  const documented = tableAfter(guide, "### Which server").slice(2);
+  assert.deepEqual(documented.flatMap((line) => flagsIn(line.split("|")[1]!)).sort(), flagsOf(program));
+
+  const commands = new Map<string, string[]>();
+  const visit = (command: Command, path: string): void => {
+    const below = command.createHelp().visibleCommands(command);
+    for (const each of below) if (each.name() !== "help") visit(each, `${path} ${each.name()}`);
+    if (below.length === 0) commands.set(path, flagsOf(command));
+  };
+  visit(program, "netctl");
+  const rows = tableAfter(guide, "### Commands").slice(2);
+  const written = rows.map((line): [string, string[]] => [
+    firstColumn(line).replace(/ (?:[A-Z]+|bash .*)$/, ""),
+    flagsIn(line.split("|")[2]!),
+  ]);
+  assert.ok(written.length > 15);
+  assert.deepEqual(new Map(written.toSorted()), new Map([...commands].toSorted()));
 });
 
 test("links in the documentation lead to files that are there", () => {

@@ -15,6 +15,8 @@ const MISSING: Readonly<Record<string, string>> = {
   "aci-gw": "an ACI gateway",
 };
 
+export const CONTIV_ONLY: readonly string[] = Object.keys(MISSING);
+
 export function contivOnlyCommands(): Command[] {
   return Object.entries(MISSING).map(([name, what]) => {
     const sentence = `fairlead does not have ${what} (netctl ${name}): of Contiv it has networks, tenants and services`;

@@ -3,7 +3,7 @@
  * ours. What a command does is loaded when it runs: naming them all costs a start next to nothing.
  */
 import { type Command, CommanderError } from "commander";
-import { contivOnlyCommands, globalCommand } from "./contiv-only.ts";
+import { CONTIV_ONLY, contivOnlyCommands, globalCommand } from "./contiv-only.ts";
 import { completeCommand, completionCommand } from "./completion/command.ts";
 import { Flag, group, listFlag, netctlCommand, writeHelpTo } from "./flag.ts";
 import { ownVersion } from "./own-version.ts";
@@ -24,9 +24,9 @@ export function netctlProgram(stdio: Stdio): Command {
     serviceCommand(stdio),
     globalCommand(stdio),
     completionCommand(stdio),
-    ...contivOnlyCommands(),
   ]);
-  program.addCommand(completeCommand(stdio), { hidden: true });
+  for (const each of [completeCommand(stdio), ...contivOnlyCommands()])
+    program.addCommand(each, { hidden: true });
   for (const flag of programFlags()) program.addOption(flag);
   writeHelpTo(stdio.stdout, program);
   return program
@@ -38,6 +38,7 @@ export function netctlProgram(stdio: Stdio): Command {
     .addHelpText(
       "after",
       `
+Commands of Contiv that are not about services end with a sentence that says so: ${CONTIV_ONLY.join(", ")}.
 Environment: NETMASTER as --netmaster, INSECURE=true as --insecure, KUBECONFIG as --kubeconfig.
 Exit codes: 0 done, 1 the command line is wrong, 2 the server could not be asked, 3 it refused, 4 a file failed.
 

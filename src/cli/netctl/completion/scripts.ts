@@ -1,12 +1,15 @@
 /** What shells are told. They all ask `netctl __complete WORD...`, so what can be completed is said in one place. */
 
+// Not compgen -W, which would run what it finds in the words: names come from a server.
 const BASH = `# bash completion of netctl: source <(netctl completion bash)
 _netctl() {
-  local current=\${COMP_WORDS[COMP_CWORD]} IFS=$'\\n'
+  local typed=\${COMP_WORDS[COMP_CWORD]} word
   # "--tenant=" ends with a word "=": what is completed comes after it.
-  local typed=$current
   [[ $typed == = ]] && typed=
-  COMPREPLY=( $(compgen -W "$("\${COMP_WORDS[0]}" __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "$typed") )
+  COMPREPLY=()
+  while IFS= read -r word; do
+    [[ $word == "$typed"* ]] && COMPREPLY+=("$word")
+  done < <("\${COMP_WORDS[0]}" __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
 }
 complete -F _netctl netctl
 `;
