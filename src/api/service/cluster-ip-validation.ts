@@ -6,6 +6,7 @@ import type { FieldError } from "../field-error.ts";
 import { duplicate, invalidValue, notSupported, required } from "../field-error.ts";
 import { checkAddress, familyOf } from "../validation/addresses.ts";
 import { checkOptionalOneOf } from "../validation/checks.ts";
+import { serviceNetwork } from "../network/service-network.ts";
 import { isHeadlessService } from "./traits.ts";
 import type { Service } from "./type.ts";
 
@@ -62,7 +63,9 @@ export function validateClusterIpsUpdate(service: Service, old: Service): FieldE
   const errors: FieldError[] = [];
   const isHeadless = isHeadlessService(service);
   const wasHeadless = isHeadlessService(old);
-  if (!isHeadless || !wasHeadless) errors.push(...checkAddressesUpdate(service, old));
+  // A Service that names another Network gets its addresses there.
+  const moves = !isHeadless && !wasHeadless && serviceNetwork(service) !== serviceNetwork(old);
+  if (!moves && (!isHeadless || !wasHeadless)) errors.push(...checkAddressesUpdate(service, old));
   if (!isHeadless && !wasHeadless) errors.push(...checkFamiliesUpdate(service, old));
   return errors;
 }

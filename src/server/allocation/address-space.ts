@@ -16,7 +16,7 @@ import { storeKey } from "../registry/keys.ts";
 import { formatTime } from "../registry/metadata.ts";
 import { decodeEntry, encodeObject } from "../registry/stored-object.ts";
 import { AddressRange } from "./address-range.ts";
-import { NotInRangeError, TakenError } from "./errors.ts";
+import { NotInRangeError, RangeFullError, TakenError } from "./errors.ts";
 import { type Holder, Ledger } from "./ledger.ts";
 import type { HoldingService, NumberSpace } from "./number-space.ts";
 
@@ -98,6 +98,10 @@ export class AddressSpace implements NumberSpace<bigint> {
 
   taken(): Error {
     return new TakenError("provided IP is already allocated");
+  }
+
+  full(): Error {
+    return new RangeFullError();
   }
 
   #ip(value: bigint): Ip {

@@ -2,33 +2,37 @@
  * Keeps the ledgers and ranges as the store has them, and finds what needs work: every commit is looked at once, in
  * memory, and only what does not fit together is looked at in the store (repair.ts).
  */
-import { cidrContains, type Ip } from "../../base/ip.ts";
+import { type Cidr, cidrContains, type Ip } from "../../base/ip.ts";
 import type { Log } from "../../base/log.ts";
 import { createWorkQueue, type WorkQueue } from "../../base/workqueue.ts";
 import { ipAddressKind } from "../../api/ipaddress/kind.ts";
+import { networkKind } from "../../api/network/kind.ts";
+import type { Network } from "../../api/network/type.ts";
+import { podKind } from "../../api/pod/kind.ts";
 import { serviceKind } from "../../api/service/kind.ts";
 import type { Service } from "../../api/service/type.ts";
 import { serviceCIDRKind } from "../../api/servicecidr/kind.ts";
 import { isServiceCIDRReady, type ServiceCIDR } from "../../api/servicecidr/type.ts";
-import type { Entry, Store, StoreEvent } from "../../store/store.ts";
+import { ConflictError, type Entry, type Store, type StoreEvent } from "../../store/store.ts";
 import { keyPrefix, ROOT } from "../registry/keys.ts";
 import { decodeEntry } from "../registry/stored-object.ts";
 import type { Writer } from "../registry/writer.ts";
 import { addressHolder } from "./address-space.ts";
 import { EventReport } from "./event-report.ts";
 import { holderOf, type HoldingService } from "./number-space.ts";
+import { isNetworkKey } from "./network-pools.ts";
 import { PORT_PREFIX } from "./port-space.ts";
-import { placeOfAddress, type ServiceRanges } from "./ranges.ts";
+import { isInRange, placeOfAddress, type ServiceRanges } from "./ranges.ts";
 import { Repair } from "./repair.ts";
 import { heldAddresses, nameOf } from "./service-allocator.ts";
 import {
   DEFAULT_SERVICE_CIDR,
   ensureDefaultServiceCIDR,
-  rangesOf,
   type ServiceCIDRParts,
   syncServiceCIDR,
 } from "./service-cidrs.ts";
 import { heldNodePorts } from "./service-node-ports.ts";
+import { networkOwner, networkSubnets, rangesOf, serviceCIDROwner, SUBNETS_KEY } from "./subnets.ts";
 
 export interface AllocationParts {
   readonly store: Store;
@@ -44,6 +48,8 @@ export interface AllocationParts {
 const ADDRESSES = keyPrefix(ipAddressKind);
 const SERVICES = keyPrefix(serviceKind);
 const RANGES = keyPrefix(serviceCIDRKind);
+const NETWORKS = keyPrefix(networkKind);
+const PODS = keyPrefix(podKind);
 /** Services looked at together at a start: their repairs share flushes to disk. */
 const START_BATCH = 128;
 
@@ -53,6 +59,8 @@ const START_BATCH = 128;
  */
 export async function startAllocation(parts: AllocationParts): Promise<AsyncDisposable> {
   const { store, log } = parts;
+  // Before the first range is written: that says whose it is.
+  parts.ranges.subnets.learn(await store.get(SUBNETS_KEY));
   await ensureDefaultServiceCIDR(parts, parts.ranges.serviceCidrs, (text) => log.warn({}, text));
   const watcher = new AllocationWatch(parts);
   const revision = await watcher.load();
@@ -104,12 +112,18 @@ class AllocationWatch implements AsyncDisposable {
     const { revision } = addresses;
     const ports = await store.list(PORT_PREFIX, { revision });
     const cidrs = await store.list(RANGES, { revision });
+    const networks = await store.list(NETWORKS, { revision });
+    const pods = await store.list(PODS, { revision });
     for (const entry of [...addresses.entries, ...ports.entries])
       this.#observe(entry.key, entry, entry.modRevision);
     for (const entry of cidrs.entries)
       this.#cidrs.set(entry.key.slice(RANGES.length), decodeEntry(serviceCIDRKind, entry));
+    for (const entry of networks.entries) this.#takeNetwork(entry.key, entry, entry.modRevision);
+    for (const entry of pods.entries)
+      this.#parts.ranges.networks.pods.observe(entry.key.slice(PODS.length), entry);
     this.#publishRanges();
     this.#observedUntil(revision);
+    await this.#correctSubnets(networks.entries.map((entry) => decodeEntry(networkKind, entry)));
     for (const name of this.#cidrs.keys()) this.#queue.add(`cidr ${name}`);
     return revision;
   }
@@ -147,6 +161,9 @@ class AllocationWatch implements AsyncDisposable {
       if (key.startsWith(SERVICES)) services.add(key.slice(SERVICES.length));
       else if (key.startsWith(RANGES)) this.#takeRange(key.slice(RANGES.length), event);
       else this.#observe(key, event.type === "put" ? event.entry : undefined, event.revision);
+      if (event.type === "delete" && isNetworkKey(key))
+        for (const one of this.#holdersWithin(networkSubnets(decodeEntry(networkKind, event.previous))))
+          this.#queue.add(one);
     }
     const last = events.at(-1);
     if (last !== undefined) this.#observedUntil(last.revision);
@@ -200,10 +217,13 @@ class AllocationWatch implements AsyncDisposable {
     this.#timers.set(name, setTimeout(again, wait));
   }
 
-  /** Takes over what the store says of an address or a port; other keys are passed by. */
+  /** Takes over what the store says of an address, a port, a Pod or a subnet; other keys are passed by. */
   #observe(key: string, entry: Entry | undefined, revision: number): void {
     const { ranges } = this.#parts;
-    if (key.startsWith(ADDRESSES)) {
+    if (key.startsWith(PODS)) ranges.networks.pods.observe(key.slice(PODS.length), entry);
+    else if (isNetworkKey(key)) this.#takeNetwork(key, entry, revision);
+    else if (key === SUBNETS_KEY) ranges.subnets.learn(entry);
+    else if (key.startsWith(ADDRESSES)) {
       const place = placeOfAddress(ranges, key.slice(ADDRESSES.length));
       if (place === undefined) return;
       const { space, address } = place;
@@ -221,6 +241,29 @@ class AllocationWatch implements AsyncDisposable {
     const { ranges } = this.#parts;
     for (const { ledger } of ranges.addresses.values()) ledger.observedUntil(revision);
     ranges.nodePorts.ledger.observedUntil(revision);
+    ranges.networks.observedUntil(revision);
+  }
+
+  #takeNetwork(key: string, entry: Entry | undefined, revision: number): void {
+    const network = entry === undefined ? undefined : decodeEntry(networkKind, entry);
+    this.#parts.ranges.networks.observe(key, network, revision);
+  }
+
+  /** Makes the list of subnets what the objects say: an older version kept none, and a store can be edited. */
+  async #correctSubnets(networks: readonly Network[]): Promise<void> {
+    const { store, ranges } = this.#parts;
+    const claims = new Map<string, readonly Cidr[]>();
+    for (const network of networks) claims.set(networkOwner(network), networkSubnets(network));
+    for (const range of this.#cidrs.values()) claims.set(serviceCIDROwner(range), rangesOf(range));
+    const correction = ranges.subnets.correct(claims);
+    if (correction === undefined) return;
+    try {
+      correction.commit(await store.commit(correction.operations!));
+    } catch (error) {
+      // Another server on this store has written since all that was read: its list is newer.
+      if (!(error instanceof ConflictError)) throw error;
+      correction.revert(error);
+    }
   }
 
   #takeRange(name: string, event: StoreEvent): void {
@@ -228,7 +271,7 @@ class AllocationWatch implements AsyncDisposable {
       const gone = this.#cidrs.get(name);
       this.#cidrs.delete(name);
       this.#publishRanges();
-      for (const key of this.#holdersWithin(gone)) this.#queue.add(key);
+      for (const key of this.#holdersWithin(gone === undefined ? [] : rangesOf(gone))) this.#queue.add(key);
       if (name === DEFAULT_SERVICE_CIDR) this.#queue.add(`cidr ${name}`);
     } else {
       this.#cidrs.set(name, decodeEntry(serviceCIDRKind, event.entry));
@@ -299,16 +342,13 @@ class AllocationWatch implements AsyncDisposable {
       heldAddresses(spec).every((text) => {
         const place = placeOfAddress(ranges, text);
         if (place === undefined) return true;
-        const ip: Ip = { family: place.space.family, value: place.address };
-        return place.space.ranges.some(({ cidr }) => cidrContains(cidr, ip));
+        return isInRange(ranges, { family: place.space.family, value: place.address });
       }) && [...heldNodePorts(spec ?? {})].every((port) => port >= first && port <= last)
     );
   }
 
-  /** Work for the Services with addresses in a ServiceCIDR. */
-  *#holdersWithin(range: ServiceCIDR | undefined): Generator<string> {
-    if (range === undefined) return;
-    const cidrs = rangesOf(range);
+  /** Work for the Services with addresses in a ServiceCIDR or a Network. */
+  *#holdersWithin(cidrs: readonly Cidr[]): Generator<string> {
     for (const { family, ledger } of this.#parts.ranges.addresses.values())
       for (const address of ledger.keys()) {
         const ip: Ip = { family, value: address };

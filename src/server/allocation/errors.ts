@@ -12,9 +12,18 @@ export class NotInRangeError extends Error {
 
 /** There is no free number left. */
 export class RangeFullError extends Error {
-  override readonly name = "RangeFullError";
+  override readonly name: string = "RangeFullError";
 
-  constructor() {
-    super("range is full");
+  constructor(message = "range is full") {
+    super(message);
+  }
+}
+
+/** There is no free address left in a Network's subnet, "100.1.1.0/24". The text is Contiv's. */
+export class AddressesExhaustedError extends RangeFullError {
+  override readonly name = "AddressesExhaustedError";
+
+  constructor(subnet: string) {
+    super(`auto allocation failed - address exhaustion in subnet ${subnet}`);
   }
 }

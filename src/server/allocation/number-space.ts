@@ -26,4 +26,6 @@ export interface NumberSpace<Key> {
   holder(entry: Entry): Holder;
   /** The error of a number that is taken. */
   taken(): Error;
+  /** The error if there is none to pick. */
+  full(): Error;
 }

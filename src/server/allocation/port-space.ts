@@ -5,7 +5,7 @@
  */
 import type { Entry, Operation } from "../../store/store.ts";
 import { pickFree, staticBandSize } from "./bands.ts";
-import { NotInRangeError, TakenError } from "./errors.ts";
+import { NotInRangeError, RangeFullError, TakenError } from "./errors.ts";
 import { type Holder, Ledger } from "./ledger.ts";
 import { holderOf, type HoldingService, type NumberSpace } from "./number-space.ts";
 
@@ -59,5 +59,9 @@ export class PortSpace implements NumberSpace<number> {
 
   taken(): Error {
     return new TakenError("provided port is already allocated");
+  }
+
+  full(): Error {
+    return new RangeFullError();
   }
 }

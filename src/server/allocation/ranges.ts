@@ -1,9 +1,11 @@
 /** What an installation gives out to Services: virtual addresses by family, and node ports. */
-import type { Cidr } from "../../base/ip.ts";
+import { type Cidr, cidrContains, type Ip } from "../../base/ip.ts";
 import { parseSloppyIp } from "../../base/sloppy-ip.ts";
 import type { IpFamilyName } from "../../api/service/type.ts";
 import { AddressSpace } from "./address-space.ts";
+import { NetworkPools } from "./network-pools.ts";
 import { PortSpace } from "./port-space.ts";
+import { Subnets } from "./subnets.ts";
 
 export interface RangesOptions {
   /** One, or one of each family, the primary first: the ranges of the ServiceCIDR `kubernetes`. */
@@ -16,29 +18,43 @@ export interface RangesOptions {
 export interface ServiceRanges {
   /** As in the options. */
   readonly serviceCidrs: readonly Cidr[];
-  /** The primary family first. Only Services of these families are served. */
+  /** The primary family first. Only Services of these families are served, but for those of a Network. */
   readonly ipFamilies: readonly IpFamilyName[];
+  /** Of both families: Networks may have a family that the ServiceCIDRs have not. */
   readonly addresses: ReadonlyMap<IpFamilyName, AddressSpace>;
   readonly nodePorts: PortSpace;
+  readonly networks: NetworkPools;
+  /** Whose each subnet is. */
+  readonly subnets: Subnets;
 }
 
 /** Throws RangeError if there is not one range, or one of each family. Nothing can be taken before the store is read. */
 export function createServiceRanges(options: RangesOptions): ServiceRanges {
   const { serviceCidrs, nodePorts, random = Math.random } = options;
-  const addresses = new Map<IpFamilyName, AddressSpace>();
-  for (const { base } of serviceCidrs)
-    addresses.set(base.family === 4 ? "IPv4" : "IPv6", new AddressSpace(base.family, random));
-  if (addresses.size === 0 || addresses.size !== serviceCidrs.length)
+  const ipFamilies = new Set(serviceCidrs.map(({ base }): IpFamilyName => `IPv${base.family}`));
+  if (ipFamilies.size === 0 || ipFamilies.size !== serviceCidrs.length)
     throw new RangeError("service ranges must be one range, or one of each IP family");
+  const addresses = new Map<IpFamilyName, AddressSpace>([
+    ["IPv4", new AddressSpace(4, random)],
+    ["IPv6", new AddressSpace(6, random)],
+  ]);
   return {
     serviceCidrs,
-    ipFamilies: [...addresses.keys()],
+    ipFamilies: [...ipFamilies],
     addresses,
     nodePorts: new PortSpace(nodePorts.first, nodePorts.last, random),
+    networks: new NetworkPools(addresses),
+    subnets: new Subnets(),
   };
 }
 
-/** The space that an address belongs to, and its number there; undefined for text that is no address of a family served. */
+/** Whether an address is of a ServiceCIDR or a Network. */
+export function isInRange({ addresses, networks }: ServiceRanges, ip: Ip): boolean {
+  const known = addresses.get(`IPv${ip.family}`)!.ranges;
+  return known.some(({ cidr }) => cidrContains(cidr, ip)) || networks.at(ip) !== undefined;
+}
+
+/** The space that an address belongs to, and its number there; undefined for text that is no address. */
 export function placeOfAddress(
   ranges: ServiceRanges,
   text: string,

@@ -4,7 +4,7 @@
  * goes, and two Services with one number are told so. Every decision is made on what is stored at that moment, and
  * written only if it still is.
  */
-import { cidrContains, parseIp } from "../../base/ip.ts";
+import { parseIp } from "../../base/ip.ts";
 import { ipAddressKind } from "../../api/ipaddress/kind.ts";
 import {
   IP_ALLOCATOR,
@@ -19,7 +19,7 @@ import { storeKey } from "../registry/keys.ts";
 import { decodeEntry } from "../registry/stored-object.ts";
 import type { EventReport } from "./event-report.ts";
 import { holderOf, type HoldingService, type NumberSpace } from "./number-space.ts";
-import { placeOfAddress, type ServiceRanges } from "./ranges.ts";
+import { isInRange, placeOfAddress, type ServiceRanges } from "./ranges.ts";
 import { heldAddresses, nameOf } from "./service-allocator.ts";
 import { heldNodePorts } from "./service-node-ports.ts";
 
@@ -102,7 +102,7 @@ export class Repair {
       await tell("ClusterIPNotValid", `Cluster IP ${text} is not a valid IP; please recreate Service`);
       return;
     }
-    if (place?.space.ranges.some(({ cidr }) => cidrContains(cidr, ip)) !== true) {
+    if (place === undefined || !isInRange(ranges, ip)) {
       await tell(
         "ClusterIPOutOfRange",
         `Cluster IP [${family}]: ${text} is not within any configured Service CIDR; please recreate service`,

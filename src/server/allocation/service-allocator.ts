@@ -6,7 +6,8 @@ import { serviceKind } from "../../api/service/kind.ts";
 import type { Service, ServiceSpec } from "../../api/service/type.ts";
 import { internalError, invalid } from "../../api/status-errors.ts";
 import type { KindRules, Reservation } from "../registry/kind-rules.ts";
-import { NotInRangeError, RangeFullError, TakenError } from "./errors.ts";
+import { serviceNetwork } from "../../api/network/service-network.ts";
+import { AddressesExhaustedError, NotInRangeError, RangeFullError, TakenError } from "./errors.ts";
 import type { HoldingService } from "./number-space.ts";
 import { placeOfAddress, type ServiceRanges } from "./ranges.ts";
 import {
@@ -16,6 +17,13 @@ import {
   keepClusterIPs,
   normalizeClusterIPs,
 } from "./service-families.ts";
+import {
+  addressSource,
+  type AddressSource,
+  forgetOldAddresses,
+  movesToOtherNetwork,
+  refused,
+} from "./service-network-use.ts";
 import { heldNodePorts, keepNodePorts, takeNodePorts } from "./service-node-ports.ts";
 import { AllocationTransaction } from "./transaction.ts";
 
@@ -28,18 +36,21 @@ export function createServiceAllocation(ranges: ServiceRanges, clock: () => numb
       service.spec ??= {};
       const { spec } = service;
       normalizeClusterIPs(spec, old?.spec);
+      const moves = movesToOtherNetwork(service, old);
       if (old?.spec !== undefined) {
-        keepClusterIPs(spec, old.spec);
+        if (moves) forgetOldAddresses(spec, old.spec);
+        else keepClusterIPs(spec, old.spec);
         keepNodePorts(spec, old.spec);
       }
       const name = service.metadata.name ?? "";
       const malformed = validateClusterIps(service);
       if (malformed.length > 0) throw invalid(serviceKind, name, malformed);
-      const errors = fillFamilies(service, old?.spec, ranges.ipFamilies);
+      const source = addressSource(ranges, service, moves || heldAddresses(old?.spec).length === 0);
+      const errors = fillFamilies(service, old?.spec, source.offer);
       if (errors.length > 0) throw invalid(serviceKind, name, errors);
       const transaction = new AllocationTransaction({ service: nameOf(service), dryRun, now: clock() });
       try {
-        takeAddresses(ranges, service, old, transaction);
+        takeAddresses(ranges, service, old, { source, moves, transaction });
         takePorts(ranges, service, old, transaction);
       } catch (error) {
         transaction.revert();
@@ -75,11 +86,18 @@ export function nameOf({ metadata }: Service): HoldingService {
   return { namespace: metadata.namespace ?? "", name: metadata.name ?? "" };
 }
 
+interface TakingParts {
+  readonly source: AddressSource;
+  /** Whether all of its addresses are to be new. */
+  readonly moves: boolean;
+  readonly transaction: AllocationTransaction;
+}
+
 function takeAddresses(
   ranges: ServiceRanges,
   service: Service,
   old: Service | undefined,
-  transaction: AllocationTransaction,
+  { source, moves, transaction }: TakingParts,
 ): void {
   const { spec } = service;
   if (old !== undefined) releaseAddresses(ranges, old, heldAddresses(spec), transaction);
@@ -87,24 +105,30 @@ function takeAddresses(
   const held = heldAddresses(old?.spec);
   const wasHeadless = old?.spec !== undefined && hasAddresses(old.spec) && isHeadless(old.spec);
   const addresses: string[] = [];
+  let joined = false;
   for (const [i, family] of (spec.ipFamilies ?? []).entries()) {
     const asked = spec.clusterIPs?.[i] ?? "";
     // The first address may not change: validation says so, and nothing is taken for it here.
-    const settled = (i === 0 && (held.length > 0 || wasHeadless)) || held.includes(canonicalAddress(asked));
-    const space = ranges.addresses.get(family);
+    const settled =
+      (i === 0 && !moves && (held.length > 0 || wasHeadless)) || held.includes(canonicalAddress(asked));
+    const space = source.space(family);
     if (settled || space === undefined) addresses.push(asked);
-    else
+    else {
       addresses.push(
         saying(service, asked, () => {
           if (asked === "") return space.text(transaction.takeAny(space));
           const place = placeOfAddress(ranges, asked);
-          if (place === undefined || place.space !== space)
+          if (place === undefined || `IPv${place.space.family}` !== family)
             throw new NotInRangeError("the provided network does not match the current range");
           transaction.take(space, place.address);
           return asked;
         }),
       );
+      joined = true;
+    }
   }
+  if (joined && source.pool !== undefined)
+    transaction.also(ranges.networks.join(source.pool, nameOf(service)));
   if (addresses.length > 0) {
     spec.clusterIPs = addresses;
     // Where the two disagree, validation must see it.
@@ -117,6 +141,9 @@ function saying(service: Service, asked: string, take: () => string): string {
   try {
     return take();
   } catch (error) {
+    const network = serviceNetwork(service);
+    if (error instanceof AddressesExhaustedError && network !== undefined)
+      throw refused(service, network, error.message);
     if (error instanceof RangeFullError)
       throw internalError(`failed to allocate a serviceIP: ${error.message}`, { cause: error });
     if (!(error instanceof TakenError || error instanceof NotInRangeError)) throw error;

@@ -3,13 +3,15 @@
  * asked to go gives out nothing more, and stays while it is the only one that has an address in use.
  */
 import { isDeepStrictEqual } from "node:util";
-import { type Cidr, cidrContains, formatCidr, parseCidr, parseIp } from "../../base/ip.ts";
+import { type Cidr, cidrContains, formatCidr, parseIp } from "../../base/ip.ts";
 import { ApiError } from "../../api/api-error.ts";
+import { invalidValue } from "../../api/field-error.ts";
 import { ipAddressKind } from "../../api/ipaddress/kind.ts";
 import { IP_ALLOCATOR, IP_MANAGED_BY_LABEL } from "../../api/ipaddress/type.ts";
 import type { Condition } from "../../api/meta/type.ts";
 import { serviceCIDRKind } from "../../api/servicecidr/kind.ts";
 import { READY_CONDITION, SERVICE_CIDR_FINALIZER, type ServiceCIDR } from "../../api/servicecidr/type.ts";
+import { invalid } from "../../api/status-errors.ts";
 import type { Store } from "../../store/store.ts";
 import type { KindRules } from "../registry/kind-rules.ts";
 import { NOTHING_RESERVED } from "../registry/kind-rules.ts";
@@ -17,6 +19,8 @@ import { keyPrefix, storeKey } from "../registry/keys.ts";
 import { formatTime } from "../registry/metadata.ts";
 import { decodeEntry } from "../registry/stored-object.ts";
 import type { Writer } from "../registry/writer.ts";
+import type { ServiceRanges } from "./ranges.ts";
+import { rangesOf, serviceCIDROwner, type SubnetConflict } from "./subnets.ts";
 import { SYSTEM } from "./system.ts";
 
 /** The ServiceCIDR that the server's own options make. */
@@ -36,17 +40,29 @@ export interface ServiceCIDRParts {
   readonly deletionDelay: number;
 }
 
-/** A new range is ready with the commit that makes it, so that no client sees it otherwise. */
-export function serviceCIDRRules(clock: () => number): KindRules<ServiceCIDR> {
+/** A new range is ready with the commit that makes it, so that no client sees it otherwise. It overlaps no Network. */
+export function serviceCIDRRules({ subnets }: ServiceRanges, clock: () => number): KindRules<ServiceCIDR> {
   return {
-    beginWrite(range: ServiceCIDR, old: ServiceCIDR | undefined) {
+    beginWrite(range: ServiceCIDR, old: ServiceCIDR | undefined, dryRun: boolean) {
       if (old === undefined) {
         withFinalizer(range);
         range.status = { conditions: [readyCondition(formatTime(clock()))] };
       }
-      return NOTHING_RESERVED;
+      if (old !== undefined && isDeepStrictEqual(range.spec?.cidrs, old.spec?.cidrs)) return NOTHING_RESERVED;
+      const owner = serviceCIDROwner(range);
+      const met = subnets.conflict(owner, rangesOf(range));
+      if (met !== undefined) throw overlap(range, met);
+      return dryRun ? NOTHING_RESERVED : subnets.assign(owner, rangesOf(range));
     },
+    beginDelete: (range: ServiceCIDR) => subnets.assign(serviceCIDROwner(range), []),
   };
+}
+
+function overlap(range: ServiceCIDR, { asked, taken, by }: SubnetConflict): ApiError {
+  const text = formatCidr(asked);
+  const field = `spec.cidrs[${(range.spec?.cidrs ?? []).indexOf(text)}]`;
+  const detail = `${serviceCIDROwner(range)} conflicts with subnet ${formatCidr(taken)} of ${by}`;
+  return invalid(serviceCIDRKind, range.metadata.name ?? "", [invalidValue(field, text, detail)]);
 }
 
 /** Makes the range of the server's options, or brings it up to date. Returns whether there was none. */
@@ -82,11 +98,6 @@ export async function ensureDefaultServiceCIDR(
     SYSTEM,
   );
   return false;
-}
-
-/** The ranges of a ServiceCIDR; text that is none, which validation does not let in, is left out. */
-export function rangesOf({ spec }: ServiceCIDR): Cidr[] {
-  return (spec?.cidrs ?? []).flatMap((text) => parseCidr(text) ?? []);
 }
 
 /**

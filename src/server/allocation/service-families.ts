@@ -6,6 +6,17 @@ import { parseSloppyIp } from "../../base/sloppy-ip.ts";
 import { type FieldError, invalidValue } from "../../api/field-error.ts";
 import type { IpFamilyName, Service, ServiceSpec } from "../../api/service/type.ts";
 
+/** What the ranges that a Service's addresses come from can give. */
+export interface FamilyOffer {
+  /** The primary first. */
+  readonly families: readonly IpFamilyName[];
+  /** What is said of one that is not among them: in ipFamilies, and of an address. */
+  readonly missing: (family: string) => string;
+  readonly missingOfAddress: (family: string) => string;
+  /** What is said to who demands two where there is one. */
+  readonly singleStack: string;
+}
+
 /** Services of every type but ExternalName have addresses, or "None". */
 export function hasAddresses(spec: ServiceSpec | undefined): spec is ServiceSpec {
   return spec !== undefined && spec.type !== "ExternalName";
@@ -41,15 +52,16 @@ export function keepClusterIPs(spec: ServiceSpec, old: ServiceSpec): void {
 }
 
 /**
- * Fills in ipFamilyPolicy and ipFamilies. `families` are those of the installation, the primary first.
+ * Fills in ipFamilyPolicy and ipFamilies.
  * Returns what cannot be had; the object is then only good for the message.
  */
 export function fillFamilies(
   { spec }: Service,
   old: ServiceSpec | undefined,
-  families: readonly IpFamilyName[],
+  offer: FamilyOffer,
 ): FieldError[] {
   if (!hasAddresses(spec)) return [];
+  const { families } = offer;
   const errors: FieldError[] = [];
   if (old !== undefined && hasAddresses(old)) {
     spec.ipFamilyPolicy ??= old.ipFamilyPolicy ?? "SingleStack";
@@ -60,7 +72,7 @@ export function fillFamilies(
     if (isUnchangedPreferDualStack(spec, old)) return [];
     errors.push(...checkReduction(spec, old));
   }
-  errors.push(...checkFamilies(spec, families));
+  errors.push(...checkFamilies(spec, offer));
   if (errors.length > 0) return errors;
 
   const policyGiven = spec.ipFamilyPolicy !== undefined;
@@ -73,9 +85,7 @@ export function fillFamilies(
     const family = familyOf(address);
     if (i < wanted.length || family === undefined) continue;
     if (!families.includes(family))
-      errors.push(
-        invalidValue(`spec.clusterIPs[${i}]`, spec.clusterIPs, `${family} is not configured on this cluster`),
-      );
+      errors.push(invalidValue(`spec.clusterIPs[${i}]`, spec.clusterIPs, offer.missingOfAddress(family)));
     wanted.push(family);
   }
   if (errors.length > 0) return errors;
@@ -85,13 +95,7 @@ export function fillFamilies(
   if (spec.ipFamilyPolicy !== "SingleStack" && wanted.length === 1 && dual) wanted.push(second);
   spec.ipFamilies = wanted;
   if (spec.ipFamilyPolicy === "RequireDualStack" && policyGiven && !anyFamily && families.length < 2)
-    return [
-      invalidValue(
-        "spec.ipFamilyPolicy",
-        spec.ipFamilyPolicy,
-        "this cluster is not configured for dual-stack services",
-      ),
-    ];
+    return [invalidValue("spec.ipFamilyPolicy", spec.ipFamilyPolicy, offer.singleStack)];
   return [];
 }
 
@@ -131,14 +135,14 @@ function isUnchangedPreferDualStack(spec: ServiceSpec, old: ServiceSpec): boolea
 }
 
 /** What is wrong about families before anything is filled in. */
-function checkFamilies(spec: ServiceSpec, families: readonly IpFamilyName[]): FieldError[] {
+function checkFamilies(spec: ServiceSpec, { families, missing }: FamilyOffer): FieldError[] {
   const errors: FieldError[] = [];
   const given = spec.ipFamilies ?? [];
   const addresses = spec.clusterIPs ?? [];
   if (!isHeadless(spec))
     for (const [i, family] of given.entries())
       if (!families.includes(family))
-        errors.push(invalidValue(`spec.ipFamilies[${i}]`, family, "not configured on this cluster"));
+        errors.push(invalidValue(`spec.ipFamilies[${i}]`, family, missing(family)));
   if (!isHeadless(spec))
     for (const [i, address] of addresses.entries()) {
       const family = familyOf(address);

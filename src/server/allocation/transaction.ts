@@ -4,7 +4,6 @@
  */
 import type { ConflictError, Operation, Revision } from "../../store/store.ts";
 import type { Reservation } from "../registry/kind-rules.ts";
-import { RangeFullError } from "./errors.ts";
 import { holderOf, type HoldingService, type NumberSpace } from "./number-space.ts";
 
 /** One number taken or given back, with its type forgotten. */
@@ -45,12 +44,24 @@ export class AllocationTransaction implements Reservation {
     this.#reserve(space, key);
   }
 
-  /** Takes any free one. Throws RangeFullError; the caller then reverts. */
+  /** Takes any free one. Throws RangeFullError if there is none; the caller then reverts. */
   takeAny<Key>(space: NumberSpace<Key>): Key {
     const key = space.pick((candidate) => this.#isFree(space, candidate));
-    if (key === undefined) throw new RangeFullError();
+    if (key === undefined) throw space.full();
     this.#reserve(space, key);
     return key;
+  }
+
+  /** What has to be in the same commit besides. Not of a dry run. */
+  also({ operations = [], commit, revert }: Reservation): void {
+    if (this.#options.dryRun) return;
+    for (const [i, operation] of operations.entries())
+      this.#steps.push({
+        key: operation.key,
+        operation,
+        done: (revision) => (i === 0 ? commit(revision) : undefined),
+        undone: (conflict) => (i === 0 ? revert(conflict) : undefined),
+      });
   }
 
   /** Gives the number back with the write, unless somebody else is known to hold it. */

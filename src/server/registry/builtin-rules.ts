@@ -50,7 +50,7 @@ export function builtinRules(ranges: ServiceRanges, clock: () => number): RulesB
       returnsDeleted: true,
       deletesAlso: (service: Service) => [{ kind: endpointsKind, key: keyOf(service) }],
     })
-    .add(serviceCIDRKind, serviceCIDRRules(clock))
+    .add(serviceCIDRKind, serviceCIDRRules(ranges, clock))
     .add(endpointsKind, { createOnUpdate: true })
     .add(replicationControllerKind, { orphansByDefault: true })
     .add(eventKind, { createOnUpdate: true })

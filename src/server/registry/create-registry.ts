@@ -6,6 +6,7 @@ import { namespaceKind } from "../../api/namespace/kind.ts";
 import { bindingKind } from "../../api/binding/kind.ts";
 import { ingressKind } from "../../api/ingress/kind.ts";
 import type { DeleteOptions, KubeObject } from "../../api/meta/type.ts";
+import { networkKind } from "../../api/network/kind.ts";
 import { podKind } from "../../api/pod/kind.ts";
 import { ApiError } from "../../api/api-error.ts";
 import { applyPatch } from "../../api/patch/patch.ts";
@@ -13,6 +14,7 @@ import { notFound } from "../../api/status-errors.ts";
 import { isLoopback } from "../../api/validation/addresses.ts";
 import type { Store } from "../../store/store.ts";
 import { startAllocation } from "../allocation/allocation-watch.ts";
+import { networkRules } from "../allocation/network-rules.ts";
 import type { ServiceRanges } from "../allocation/ranges.ts";
 import type {
   CallContext,
@@ -95,6 +97,7 @@ export async function createRegistry(options: RegistryOptions): Promise<OwnedReg
   const validation: ValidationContext = { ipFamilies: ranges.ipFamilies, loopbackEndpoints };
   const writer = new Writer({ store, rules, namespaces: gate, validation, clock });
   rules.add(ingressKind, ingressRules(store));
+  rules.add(networkKind, networkRules(store, ranges));
   rules.add(bindingKind, bindingRules(writer, clock));
   rules.add(podKind, { ...podBindingRules(writer, clock), ...podAccountRules(store) });
   const deleter = new Deleter({ store, rules, clock });

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Kind } from "../../api/kind.ts";
 import type { DeleteOptions, KubeObject } from "../../api/meta/type.ts";
 import { conflict, notFound } from "../../api/status-errors.ts";
-import { ConflictError, type Entry, type Revision, type Store } from "../../store/store.ts";
+import { ConflictError, type Entry, type Operation, type Revision, type Store } from "../../store/store.ts";
 import type { ObjectKey } from "../registry.ts";
 import { storeKey } from "./keys.ts";
 import { type KindRules, NOTHING_RESERVED, type RulesByKind } from "./kind-rules.ts";
@@ -67,12 +67,15 @@ export class Deleter {
   ): Promise<Deletion<T>> {
     const rules = this.#parts.rules.of(kind);
     rules.checkDelete?.(object);
+    const isNews = object.metadata.deletionTimestamp === undefined;
+    const unused = isNews ? ((await rules.checkUnused?.(object)) ?? []) : [];
     const dryRun = (options.dryRun ?? []).length > 0;
     const marked = this.#mark(kind, rules, object, options);
     if (!isGone(rules, marked)) {
       if (marked === object || dryRun) return { object: marked, gone: false };
       const revision = await this.#parts.store.commit([
         { type: "put", key, value: encodeObject(kind, marked), expect },
+        ...unused,
       ]);
       marked.metadata.resourceVersion = String(revision);
       return { object: marked, gone: false };
@@ -80,15 +83,19 @@ export class Deleter {
     if (dryRun) return { object, gone: true };
     const reservation = rules.beginDelete?.(object) ?? NOTHING_RESERVED;
     let revision: Revision | undefined;
+    let refused: ConflictError | undefined;
     try {
       revision = await this.#parts.store.commit([
         { type: "delete", key, expect },
         ...alongWith(rules, object),
-        ...(reservation.operations ?? []),
+        ...withChecks(reservation.operations ?? [], unused),
       ]);
       return { object: atRevision(object, revision), gone: true };
+    } catch (error) {
+      if (error instanceof ConflictError) refused = error;
+      throw error;
     } finally {
-      if (revision === undefined) reservation.revert();
+      if (revision === undefined) reservation.revert(refused);
       else reservation.commit(revision);
     }
   }
@@ -146,6 +153,17 @@ function finalizersFor<T extends KubeObject>(
       if (others.length < existing.length) return [...existing];
       return rules.orphansByDefault === true ? [...others, ORPHAN] : others;
   }
+}
+
+/** A commit names each key once: what a check says of a key that is written besides becomes that write's condition. */
+function withChecks(operations: readonly Operation[], checks: readonly Operation[]): Operation[] {
+  const expected = new Map(checks.map(({ key, expect }) => [key, expect]));
+  const conditional = operations.map((operation) => {
+    const expect = expected.get(operation.key);
+    expected.delete(operation.key);
+    return expect === undefined ? operation : { ...operation, expect };
+  });
+  return [...conditional, ...checks.filter(({ key }) => expected.has(key))];
 }
 
 /** Throws ApiError 409 (rest.BeforeDelete). */

@@ -62,6 +62,11 @@ export interface KindRules<T extends KubeObject = KubeObject> {
   deletesAlso?(object: T): readonly { readonly kind: KindName; readonly key: ObjectKey }[];
   /** Throws ApiError if this object may not be deleted. */
   checkDelete?(object: T): void;
+  /**
+   * Of an object that nobody has asked to go before: throws ApiError if others use it. The operations go into the commit
+   * that has it go, or marks it as going, and refuse that if what was found is not true any more.
+   */
+  checkUnused?(object: T): Promise<readonly Operation[]>;
   /** What becomes of dependents where a delete does not say: they stay (DefaultGarbageCollectionPolicy). */
   readonly orphansByDefault?: boolean;
   /** Seconds that the object stays after it was asked to go; 0 if not here. */

@@ -19,7 +19,7 @@ async function patch({ registry }: Fixture, name: string, spec: object): Promise
 
 /** How many addresses and ports are taken. */
 function taken({ ranges }: Fixture): string {
-  const addresses = [...ranges.addresses.values()].map(({ ledger }) => ledger.size).join("+");
+  const addresses = ranges.ipFamilies.map((family) => ranges.addresses.get(family)!.ledger.size).join("+");
   return `${addresses} addresses, ${ranges.nodePorts.ledger.size} ports`;
 }
 
