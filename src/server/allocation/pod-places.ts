@@ -22,7 +22,7 @@ export interface PodPlace {
 /** Undefined for a Pod that has ended: it has nothing any more. */
 export function podPlace({ metadata, status = {} }: Pod): PodPlace | undefined {
   if (status.phase === "Succeeded" || status.phase === "Failed") return undefined;
-  const addresses = new Set([status.podIP ?? "", ...(status.podIPs ?? []).map(({ ip = "" }) => ip)]);
+  const addresses = new Set([status.podIP ?? "", ...(status.podIPs ?? []).map(({ ip }) => ip)]);
   addresses.delete("");
   const network = metadata.annotations?.[POD_NETWORK_ANNOTATION];
   return { addresses: [...addresses].map(canonicalAddress), ...(network !== undefined && { network }) };

@@ -53,14 +53,15 @@ export class AllocationTransaction implements Reservation {
   }
 
   /** What has to be in the same commit besides. Not of a dry run. */
-  also({ operations = [], commit, revert }: Reservation): void {
+  also(reservation: Reservation): void {
     if (this.#options.dryRun) return;
-    for (const [i, operation] of operations.entries())
+    for (const [i, operation] of (reservation.operations ?? []).entries())
       this.#steps.push({
         key: operation.key,
         operation,
-        done: (revision) => (i === 0 ? commit(revision) : undefined),
-        undone: (conflict) => (i === 0 ? revert(conflict) : undefined),
+        // Told once, though it has more than one operation.
+        done: (revision) => (i === 0 ? reservation.commit(revision) : undefined),
+        undone: (conflict) => (i === 0 ? reservation.revert(conflict) : undefined),
       });
   }
 
