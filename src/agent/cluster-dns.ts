@@ -171,9 +171,19 @@ function followNames(
   const pods = startInformer({ ...shared, kind: podKind, transform: neededOfPod });
   const namespaces = startInformer({ ...shared, kind: namespaceKind, transform: neededOfNamespace });
   services.addHandler({
-    onAdd: (service) => names.setService(service),
-    onUpdate: (service) => names.setService(service),
-    onDelete: (service) => names.removeService(service),
+    onAdd(service) {
+      names.setService(service);
+      bareNames.addService(service);
+    },
+    onUpdate(service, old) {
+      names.setService(service);
+      bareNames.removeService(old);
+      bareNames.addService(service);
+    },
+    onDelete(service) {
+      names.removeService(service);
+      bareNames.removeService(service);
+    },
   });
   const timed = (slice: EndpointSlice): void => {
     const service = services.get(

@@ -4,6 +4,7 @@
  * it here too.
  */
 import { type EndpointSlice, TRIGGER_TIME_ANNOTATION } from "../api/endpointslice/type.ts";
+import { CONTIV_NAME_ANNOTATION } from "../api/meta/contiv-name-annotation.ts";
 import type { KubeObject, ObjectMeta } from "../api/meta/type.ts";
 import type { Namespace } from "../api/namespace/type.ts";
 import { CONTAINER_NAME_ANNOTATION } from "../api/pod/container-annotation.ts";
@@ -43,7 +44,11 @@ export function neededOfPod(pod: Pod): Pod {
 }
 
 export function neededOfService(service: Service): Service {
-  const metadata = identity(service);
+  const alias = service.metadata.annotations?.[CONTIV_NAME_ANNOTATION];
+  const metadata = {
+    ...identity(service),
+    ...(alias !== undefined && { annotations: { [CONTIV_NAME_ANNOTATION]: alias } }),
+  };
   if (service.spec === undefined) return { metadata };
   const { selector: _, ...spec } = service.spec;
   return { metadata, spec };

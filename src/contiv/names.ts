@@ -4,15 +4,13 @@
  * carries it in an annotation.
  */
 import { createHash } from "node:crypto";
+import { CONTIV_NAME_ANNOTATION } from "../api/meta/contiv-name-annotation.ts";
 import type { KubeObject } from "../api/meta/type.ts";
 import {
   dns1035LabelComplaints,
   dns1123LabelComplaints,
   dns1123SubdomainComplaints,
 } from "../api/validation/names.ts";
-
-/** The name that was asked for, where Kubernetes does not allow it. */
-export const CONTIV_NAME_ANNOTATION = "fairlead.dev/contiv-name";
 
 export type ContivKind = "networks" | "tenants" | "serviceLBs";
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Pod, PodStatus } from "../api/pod/type.ts";
+import type { Service } from "../api/service/type.ts";
 import { Flag, MAX_MESSAGE } from "../net/dns/constants.ts";
 import { readMessage } from "../net/dns/message.ts";
 import { nameText } from "../net/dns/name.ts";
@@ -141,6 +142,31 @@ test("headless and external Services by their names alone; one without an endpoi
     "out. 5 IN CNAME www.example.com.",
     "www.example.com. 60 IN A 192.0.2.99",
   ]);
+});
+
+test("a Service by the name that Contiv's user gave it, which Kubernetes does not allow", async () => {
+  await using at = await lab();
+  at.bare.setPod(pod("default/client", ["11.1.1.1"]));
+  const named = (name: string, given: string, vip: string): Service => {
+    const made = service(`default/${name}`, [vip]);
+    return { ...made, metadata: { ...made.metadata, annotations: { "fairlead.dev/contiv-name": given } } };
+  };
+  const first = named("n-1web-0a1b2c3d", "1web", "100.1.1.4");
+  for (const one of [first, named("app-svc-11111111", "App-Svc", "100.1.1.5")]) {
+    at.zone.setService(one);
+    at.bare.addService(one);
+  }
+  assert.deepEqual((await at.ask("11.1.1.1", "1WEB. A"))[1], "1web. 5 IN A 100.1.1.4");
+  assert.deepEqual((await at.ask("11.1.1.1", "App-Svc. A"))[1], "app-svc. 5 IN A 100.1.1.5");
+  at.zone.setService(service("default/app-svc", ["100.1.1.6"]));
+  assert.deepEqual(
+    (await at.ask("11.1.1.1", "App-Svc. A"))[1],
+    "app-svc. 5 IN A 100.1.1.6",
+    "its own name first",
+  );
+  at.zone.removeService(first);
+  at.bare.removeService(first);
+  assert.deepEqual((await at.ask("11.1.1.1", "1web. A"))[1], "1web. 60 IN A 192.0.2.99");
 });
 
 test("who is no Pod that runs with an address of its own is answered as if there were no such names", async () => {

@@ -5,8 +5,10 @@
  * Who asks is known by the address, so only Pods that run and have an address of their own count. Nothing found here is
  * ever told to a Pod of another namespace, and nobody keeps it: it is looked up for each question.
  */
+import { CONTIV_NAME_ANNOTATION } from "../api/meta/contiv-name-annotation.ts";
 import { CONTAINER_NAME_ANNOTATION } from "../api/pod/container-annotation.ts";
 import type { Pod } from "../api/pod/type.ts";
+import type { Service } from "../api/service/type.ts";
 import { formatIp, parseIp } from "../base/ip.ts";
 import { keyOf, type ObjectKeyText } from "../client/object-key.ts";
 import { lowerName, type NameKey, ROOT } from "../net/dns/name.ts";
@@ -36,9 +38,22 @@ export class BareNames {
   readonly #byAddress = new Map<string, Set<Entry>>();
   /** By namespace and name. */
   readonly #byName = new Map<string, Set<Entry>>();
+  /** Names of Services by namespace and the name that Kubernetes does not allow. */
+  readonly #services = new Map<string, Set<string>>();
 
   constructor(zone: ClusterZone) {
     this.#zone = zone;
+  }
+
+  addService(service: Service): void {
+    const alias = aliasOf(service);
+    if (alias !== undefined) add(this.#services, alias, service.metadata.name!);
+  }
+
+  /** `service` as it was added. */
+  removeService(service: Service): void {
+    const alias = aliasOf(service);
+    if (alias !== undefined) remove(this.#services, alias, service.metadata.name!);
   }
 
   setPod(pod: Pod): void {
@@ -65,12 +80,19 @@ export class BareNames {
     const namespace = this.#namespaceOf(client);
     if (namespace === undefined) return undefined;
     const label = name.slice(1, -1);
-    const service = this.#zone.serviceNamed(namespace, label);
-    const records = service ?? this.#podRecords(namespace, label);
+    const records = this.#service(namespace, label) ?? this.#podRecords(namespace, label);
     if (records === undefined) return undefined;
     const ofType = (type: number): ResourceRecord[] =>
       records.ofType(type).map((record) => ({ ...record, owner: name }));
     return { ofType, hasRecords: true, apex: undefined };
+  }
+
+  #service(namespace: string, label: string): Pick<NameRecords, "ofType"> | undefined {
+    const own = this.#zone.serviceNamed(namespace, label);
+    if (own !== undefined) return own;
+    // Two may have been given names that differ in case alone.
+    const [first] = Array.from(this.#services.get(nameIndex(namespace, label)) ?? []).sort();
+    return first === undefined ? undefined : this.#zone.serviceNamed(namespace, first);
   }
 
   /** Where containers share one address they are of one namespace, or nobody can tell them apart. */
@@ -110,6 +132,11 @@ function entryOf(pod: Pod): Entry | undefined {
   return { key: keyOf(pod), namespace, names: [...names], addresses, onHost };
 }
 
+function aliasOf({ metadata: { namespace = "", annotations } }: Service): string | undefined {
+  const given = annotations?.[CONTIV_NAME_ANNOTATION];
+  return given === undefined ? undefined : nameIndex(namespace, lowerName(given));
+}
+
 function isSame(a: Entry, b: Entry): boolean {
   return (
     a.onHost === b.onHost && a.addresses.join() === b.addresses.join() && a.names.join() === b.names.join()
@@ -121,13 +148,13 @@ function nameIndex(namespace: string, name: string): string {
   return `${namespace}/${name}`;
 }
 
-function add(index: Map<string, Set<Entry>>, key: string, entry: Entry): void {
+function add<T>(index: Map<string, Set<T>>, key: string, entry: T): void {
   const known = index.get(key);
   if (known === undefined) index.set(key, new Set([entry]));
   else known.add(entry);
 }
 
-function remove(index: Map<string, Set<Entry>>, key: string, entry: Entry): void {
+function remove<T>(index: Map<string, Set<T>>, key: string, entry: T): void {
   const known = index.get(key);
   known?.delete(entry);
   if (known?.size === 0) index.delete(key);
