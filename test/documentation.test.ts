@@ -166,7 +166,7 @@ test("the guide to Contiv's services has each command and flag of netctl, and no
     flagsIn(line.split("|")[2]!),
   ]);
   assert.ok(written.length > 15);
-  assert.deepEqual(new Map(written.toSorted()), new Map([...commands].toSorted()));
+  assert.deepEqual(new Map(written), commands);
 });
 
 test("links in the documentation lead to files that are there", () => {
