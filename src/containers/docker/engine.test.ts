@@ -8,9 +8,9 @@ import { test } from "node:test";
 import { event } from "./container-fixture.ts";
 import { type Engine, openEngine } from "./engine.ts";
 import { engineAddress } from "./engine-address.ts";
-import { EngineError, type EngineFailure, isGone } from "./engine-error.ts";
+import { EngineError, type EngineFailure, isGone, isInUse } from "./engine-error.ts";
 import { connectFailure } from "./engine-failure.ts";
-import type { EngineEvent } from "./engine-types.ts";
+import type { EngineEvent, NetworkCreate } from "./engine-types.ts";
 
 interface FakeEngine extends AsyncDisposable {
   readonly engine: Engine;
@@ -200,4 +200,55 @@ test("a stream of events ends without an error when it is not wanted any more", 
     end.abort();
   }
   assert.equal(count, 1);
+});
+
+test("networks are made and removed by their ids, and a refusal keeps the engine's words", async () => {
+  const bodies: string[] = [];
+  for (const apiVersion of ["1.41", "1.48"]) {
+    await using fake = await fakeEngine((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on("data", (chunk: Buffer) => chunks.push(chunk));
+      request.on("end", () => {
+        const body = Buffer.concat(chunks).toString();
+        if (request.method === "DELETE") {
+          response.statusCode = request.url!.endsWith("/busy") ? 403 : 204;
+          response.end(response.statusCode === 403 ? '{"message":"network busy has active endpoints"}' : "");
+        } else if (body.includes("10.1.0.0/16")) {
+          response.statusCode = 403;
+          response.end('{"message":"Pool overlaps with other one on this address space"}');
+        } else {
+          bodies.push(body);
+          response.statusCode = 201;
+          response.end('{"Id":"0123","Warning":""}');
+        }
+      });
+    }, apiVersion);
+    const network = (Subnet: string): NetworkCreate => ({
+      Name: "net/blue",
+      CheckDuplicate: true,
+      Driver: "bridge",
+      EnableIPv6: true,
+      EnableIPv4: false,
+      IPAM: { Driver: "default", Config: [{ Subnet }] },
+      Labels: { a: "ü" },
+    });
+    assert.equal(await fake.engine.createNetwork(network("fd10::/64")), "0123");
+    const overlap = await failureOf(fake.engine.createNetwork(network("10.1.0.0/16")));
+    assert.equal(overlap.said, "Pool overlaps with other one on this address space");
+    assert.equal(overlap.status, 403);
+    await fake.engine.removeNetwork("0123");
+    const busy = await failureOf(fake.engine.removeNetwork("busy"));
+    assert.ok(isInUse(busy));
+    assert.ok(!isInUse(overlap));
+    const prefix = `/v${apiVersion}/networks`;
+    assert.deepEqual(
+      fake.asked.slice(1),
+      ["create", "create", "0123", "busy"].map((one) => `${prefix}/${one}`),
+    );
+  }
+  // Engines of before can have no network without IPv4, and are not asked for one.
+  const [before, since] = bodies.map((body) => JSON.parse(body) as NetworkCreate);
+  assert.equal(before!.EnableIPv4, undefined);
+  assert.equal(since!.EnableIPv4, false);
+  assert.deepEqual(before!.Labels, { a: "ü" });
 });

@@ -30,6 +30,9 @@ export class FakeEngine implements Engine {
   readonly asked = { connect: 0, events: 0, containers: 0, inspect: 0, networks: 0, create: 0, remove: 0 };
   /** Thrown by every question while it is set. */
   failure: EngineError | undefined;
+  /** Thrown by createNetwork while it is set; for some names only. */
+  refuseCreate: EngineError | undefined;
+  refuseName: (name: string) => EngineError | undefined = () => undefined;
   /** Awaited before an answer about one container leaves; what it says was true when it was asked. */
   hold: Promise<void> | undefined;
   /** Called when the list has been made up and before it is answered. */
@@ -134,6 +137,8 @@ export class FakeEngine implements Engine {
   async createNetwork(network: NetworkCreate): Promise<string> {
     this.asked.create++;
     this.#check();
+    const refused = this.refuseCreate ?? this.refuseName(network.Name);
+    if (refused !== undefined) throw refused;
     const { CheckDuplicate, EnableIPv4: _, ...rest } = network;
     const all = [...this.networksById.values()];
     if (CheckDuplicate && all.some(({ Name }) => Name === network.Name))

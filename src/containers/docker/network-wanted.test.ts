@@ -31,10 +31,7 @@ function wanted(spec: NetworkSpec, vips: readonly string[] = []): NetworkCreate 
 }
 
 /** As an engine that made it lists it. */
-function listed(
-  { CheckDuplicate: _, ...network }: NetworkCreate,
-  change: Partial<NetworkSummary> = {},
-): NetworkSummary {
+function listed(network: NetworkCreate, change: Partial<NetworkSummary> = {}): NetworkSummary {
   return { Id: "0123", ...network, ...change };
 }
 
@@ -71,9 +68,11 @@ test("what the engine is asked for", () => {
   ];
   for (const [spec, vips, expected] of rows) {
     const { IPAM, EnableIPv6, EnableIPv4, ...rest } = wanted(spec, vips);
-    const text = IPAM.Config.map(
-      ({ Subnet, IPRange, Gateway, AuxiliaryAddresses = {} }) =>
-        `${[`${Subnet} ${IPRange} via ${Gateway}`, ...Object.entries(AuxiliaryAddresses ?? {}).map((one) => one.join(" "))].join(", ")}`,
+    const text = IPAM.Config.map(({ Subnet, IPRange, Gateway, AuxiliaryAddresses = {} }) =>
+      [
+        `${Subnet} ${IPRange} via ${Gateway}`,
+        ...Object.entries(AuxiliaryAddresses ?? {}).map((one) => one.join(" ")),
+      ].join(", "),
     );
     assert.deepEqual(text, expected);
     assert.equal(EnableIPv6, spec.ipv6Subnet !== undefined);

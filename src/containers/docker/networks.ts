@@ -60,7 +60,7 @@ export class Networks {
     });
   }
 
-  /** Resolves when the Networks are known, or the server has none. */
+  /** Resolves when the Networks are known, the server has none, or the signal has aborted. */
   get known(): Promise<void> {
     return this.#known.promise;
   }
@@ -78,6 +78,7 @@ export class Networks {
     } catch (error) {
       // The informers' only reason not to become synced is the signal.
       if (!signal.aborted) throw error;
+      this.#known.resolve();
     }
     await Promise.all([this.#queue.idle(), networks.done, this.#services!.done]);
   }
