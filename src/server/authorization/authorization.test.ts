@@ -114,3 +114,26 @@ test("the registry refuses what its caller may not grant, on every way to write 
     denied,
   );
 });
+
+test("who may read or write Services may read or write Networks", async (t) => {
+  const { registry, policy } = await start(t);
+  const networks = { ...LIST_PODS, group: "fairlead.dev", resource: "networks", namespace: "default" };
+  const may = (user: string): string =>
+    ["list", "create", "delete"]
+      .filter((verb) => policy.authorize({ name: user, groups: [] }, { ...networks, verb }).allowed)
+      .join(" ");
+  for (const name of ["view", "edit", "admin", "system:kube-dns"]) {
+    const binding = {
+      metadata: { name: name.replace(":", "-") },
+      subjects: [{ kind: "User", name }],
+      roleRef: { apiGroup: RBAC_GROUP, kind: "ClusterRole", name },
+    };
+    await registry.create(clusterRoleBindingKind, undefined, binding, {}, ALICE);
+  }
+  await nextTurn();
+  assert.equal(may("nobody"), "");
+  assert.equal(may("view"), "list");
+  assert.equal(may("edit"), "list create delete");
+  assert.equal(may("admin"), "list create delete");
+  assert.equal(may("system:kube-dns"), "list");
+});

@@ -86,6 +86,8 @@ const EDIT_RULES: PolicyRule[] = [
   on(CHANGE, "policy: poddisruptionbudgets"),
   on(CHANGE, "networking.k8s.io: ingresses networkpolicies"),
   on(READ_CHANGE, "coordination.k8s.io: leases"),
+  // Our own kind: who may make Services may make the subnets that their addresses are of.
+  on(CHANGE, "fairlead.dev: networks"),
 ];
 
 const VIEW_RULES: PolicyRule[] = [
@@ -111,6 +113,7 @@ const VIEW_RULES: PolicyRule[] = [
   ),
   on(READ, "policy: poddisruptionbudgets poddisruptionbudgets/status"),
   on(READ, "networking.k8s.io: ingresses ingresses/status networkpolicies"),
+  on(READ, "fairlead.dev: networks networks/status"),
 ];
 
 export const bootstrapRoles: readonly ClusterRole[] = [
@@ -160,7 +163,11 @@ export const bootstrapRoles: readonly ClusterRole[] = [
   role("system:service-account-issuer-discovery", [
     paths("/.well-known/openid-configuration", "/openid/v1/jwks"),
   ]),
-  role("system:kube-dns", [on(["list", "watch"], ": endpoints services")]),
+  role("system:kube-dns", [
+    on(["list", "watch"], ": endpoints services"),
+    // The DNS answers on each Network.
+    on(["list", "watch"], "fairlead.dev: networks"),
+  ]),
   role("system:node-proxier", [
     on(["list", "watch"], ": endpoints services"),
     on(READ, ": nodes"),
