@@ -23,6 +23,8 @@ import { connectInNetns } from "../src/sys/netns-socket.ts";
 import { needsNetns, testNetns } from "./lab/netns.ts";
 
 const VIP = "10.96.0.10";
+/** A cluster IP that is in no range. */
+const WHOLE_VIP = "100.1.1.3";
 const NODE = "192.0.2.1";
 const NAMES = ["a", "b", "c"] as const;
 type Name = (typeof NAMES)[number];
@@ -73,7 +75,7 @@ async function startLab(make: Make, hasVips: boolean): Promise<Lab> {
   routes.setLink("lo", { up: true });
   routes.createLink({ kind: "bridge", name: "eth0", up: true });
   routes.addAddress("eth0", ip(NODE), 24);
-  if (hasVips) routes.addAddress("lo", ip(VIP), 32);
+  if (hasVips) for (const vip of [VIP, WHOLE_VIP]) routes.addAddress("lo", ip(vip), 32);
   for (const [i, name] of NAMES.entries()) {
     const address = ip(`10.1.0.${i + 1}`);
     routes.addAddress("eth0", address, 32);
@@ -180,6 +182,25 @@ for (const [name, hasVips, make] of [
       });
       await lab.plane.sync(table(nodePort));
       for (const address of [NODE, "127.0.0.1"]) assert.equal(await lab.ask(address, 30_080), "a", address);
+    });
+
+    test("a cluster IP outside the ranges is served and refused like one inside, from change to change", async () => {
+      await using lab = await startLab(make, hasVips);
+      const [http, other] = [80, 81].map((port) =>
+        virtual({ address: WHOLE_VIP, port, backends: backends("a") }),
+      );
+      const asked = async (): Promise<string[]> => [
+        await lab.ask(WHOLE_VIP, 80),
+        await lab.ask(WHOLE_VIP, 81),
+        await lab.ask(WHOLE_VIP, 82),
+      ];
+      await lab.plane.sync(table());
+      await lab.plane.apply({ set: [http!, other!], remove: [] });
+      assert.deepEqual(await asked(), ["a", "a", "refused"]);
+      await lab.plane.apply({ set: [{ ...http!, backends: [] }], remove: [virtualPortKey(other!)] });
+      assert.deepEqual(await asked(), ["refused", "refused", "refused"]);
+      const again = await lab.plane.sync(table({ ...http!, backends: [] }));
+      assert.equal(again.written, 0, "nothing is left to write");
     });
 
     test("a change is in force when it resolves, and affinity does not keep what is gone", async () => {

@@ -38,7 +38,7 @@ for (const local of [true, false])
       const table = { ports: new Map([[virtualPortKey(port), port]]), ranges: ["10.96.0.0/16"] };
       const { netns } = lab.node;
       const anchor = await TranslationAnchor.open(netns);
-      anchor.setRanges(table.ranges);
+      anchor.set(table.ranges, []);
       {
         await using dataPlane = await createNftablesDataPlane({ netns });
         await dataPlane.sync(table);

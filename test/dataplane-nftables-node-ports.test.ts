@@ -126,7 +126,11 @@ describe("node ports, policies and sources", { skip: needsNetns() }, () => {
         });
 
         test("a virtual address that is the node's own keeps its ports from the node port of the same number", async () => {
-          const external = virtualPort(version, protocol, [], { address: ANOTHER[version], port: NODE_PORT });
+          const external = virtualPort(version, protocol, [], {
+            address: ANOTHER[version],
+            port: NODE_PORT,
+            type: "ExternalIP",
+          });
           await dataPlane.sync(tableOf(nodePort(version, protocol, lab.backends), external));
           const to = { host: ANOTHER[version], port: NODE_PORT };
           assert.equal((await attempt(protocol, lab.client, to)).from, "ECONNREFUSED");

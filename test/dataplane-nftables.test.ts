@@ -33,6 +33,8 @@ function virtualPort(
     service: "default/web",
     portName: "",
     address,
+    // The node's own, where it is not the cluster IP.
+    type: address === VIP[version] ? "ClusterIP" : "ExternalIP",
     protocol,
     port: 8080,
     backends: backends.map((host) => ({

@@ -268,6 +268,40 @@ test("neighbours as `ip neighbour` sees them", { skip }, async () => {
   assert.throws(() => routes.deleteNeighbour({ ...entry, address: ip("10.1.0.3") }), { code: "ENOENT" });
 });
 
+test("addresses that are answered for as `ip neighbour show proxy` sees them", { skip }, async () => {
+  using netns = testNetns("proxy");
+  using routes = await RouteSocket.open({ netns: netns.name });
+  routes.createLink({ kind: "bridge", name: "br0", up: true });
+  const link = routes.linkIndex("br0");
+  for (const [family, address] of [
+    [4, "100.1.1.3"],
+    [6, "fd64::3"],
+  ] as const) {
+    const proxy = { link, address: ip(address), protocol: 170 };
+    routes.setProxy(proxy);
+    routes.setProxy(proxy);
+    assertFields(ipJson(netns.name, `-${family}`, "neighbour", "show", "proxy")[0], {
+      dst: address,
+      dev: "br0",
+      protocol: "170",
+    });
+    execFileSync("ip", ["-n", netns.name, "neigh", "add", "proxy", `${address}4`, "dev", "br0"]);
+    const foreign = { link, address: ip(`${address}4`), protocol: 0 };
+    const byText = (a: { protocol: number }, b: { protocol: number }): number => b.protocol - a.protocol;
+    assert.deepEqual(routes.proxies(family).sort(byText), [proxy, foreign]);
+    assert.deepEqual(
+      routes.neighbours(family).filter((one) => formatIp(one.address).startsWith(address)),
+      [],
+      "they are no neighbours",
+    );
+    routes.deleteProxy(proxy);
+    assert.throws(() => routes.deleteProxy(proxy), { code: "ENOENT" });
+    assert.deepEqual(routes.proxies(family), [foreign]);
+  }
+  routes.setLink("br0", { up: false });
+  assert.deepEqual(routes.proxies(4), [], "they go with the interface's being up");
+});
+
 test("a thousand messages go in one send, and one refusal is found among them", { skip }, async () => {
   using netns = testNetns("batch");
   using routes = await RouteSocket.open({ netns: netns.name });

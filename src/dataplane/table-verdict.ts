@@ -5,7 +5,7 @@
 import { cidr, cidrContains, ip } from "../base/ip.ts";
 import type { Protocol } from "../api/service/type.ts";
 import type { Backend, Choice, ServiceTable, VirtualPort } from "./table.ts";
-import { isNodePort, NODE_ADDRESS, virtualPortKey } from "./table.ts";
+import { isNodePort, isWhole, NODE_ADDRESS, virtualPortKey } from "./table.ts";
 
 export interface NewConnection {
   /** The client's address; of the family of `address`. Addresses are in canonical text form. */
@@ -42,7 +42,7 @@ export type SourceReason =
 export type TableVerdict =
   /** None of our business: no port of a Service, nor in a service range. */
   | { readonly kind: "untouched" }
-  /** In the service range `range`, and no port of a Service. */
+  /** In the service range `range`, and no port of a Service; a Service's whole address is a range of one. */
   | { readonly kind: "refused"; readonly range: string; readonly port?: undefined }
   /** `choice` is what this client gets. */
   | {
@@ -69,7 +69,7 @@ export function portOf(
   const exact = table.ports.get(virtualPortKey({ address, port, protocol }));
   if (exact !== undefined || !host.isOwn(address)) return exact;
   // Linux routes packets to ::1 to nobody else, whatever they are translated to: that node port is the userspace proxy's.
-  if (address === "::1" || rangeWith(table.ranges, address) !== undefined) return undefined;
+  if (address === "::1" || virtualRange(table, address) !== undefined) return undefined;
   const any = NODE_ADDRESS[address.includes(":") ? 6 : 4];
   return table.ports.get(virtualPortKey({ address: any, port, protocol }));
 }
@@ -83,7 +83,7 @@ export function tableVerdict(
   const { source, address } = connection;
   const port = portOf(table, connection, host);
   if (port === undefined) {
-    const range = rangeWith(table.ranges, address);
+    const range = virtualRange(table, address);
     return range === undefined ? { kind: "untouched" } : { kind: "refused", range };
   }
   // Who says that it is this host is believed: nobody else can be answered at that address.
@@ -112,12 +112,21 @@ export function sourceReason(
   if (host.bypasses?.(source, backend) === true)
     return { kept: false, why: "answers would bypass this node" };
   if (isLoopback(source)) return { kept: false, why: "nobody else can answer to a loopback address" };
-  if (rangeWith(table.ranges, source) !== undefined)
+  if (virtualRange(table, source) !== undefined)
     return { kept: false, why: "nobody else can answer to a virtual address" };
   if (backend.local === true) return { kept: true, why: "the endpoint is on this node" };
   if (!isNodePort(port) && rangeWith(table.routedRanges ?? [], source) !== undefined)
     return { kept: true, why: "it is a pod of this node" };
   return { kept: false, why: "answers from another node would miss this one" };
+}
+
+/** The range of nothing but virtual addresses that the address is in: a service range, or itself. */
+export function virtualRange(table: ServiceTable, address: string): string | undefined {
+  const range = rangeWith(table.ranges, address);
+  if (range !== undefined) return range;
+  for (const port of table.ports.values())
+    if (port.address === address && isWhole(port)) return `${address}/${address.includes(":") ? 128 : 32}`;
+  return undefined;
 }
 
 function rangeWith(ranges: readonly string[], address: string): string | undefined {

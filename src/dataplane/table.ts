@@ -25,7 +25,10 @@ export interface Backend {
  */
 export type Balance = "random" | "round-robin" | "source" | "source-port";
 
-/** What kind of address of a Service a virtual port is on: for people, and for nothing else. */
+/**
+ * What kind of address of a Service a virtual port is on. A ClusterIP is nobody's but the Service's, wherever it is from
+ * ({@link isWhole}); the others may also be a host's own.
+ */
 export type VirtualPortType = "ClusterIP" | "NodePort" | "LoadBalancer" | "ExternalIP";
 
 /**
@@ -71,6 +74,11 @@ export function isNodePort({ address }: Pick<VirtualPort, "address">): boolean {
   return address === NODE_ADDRESS[4] || address === NODE_ADDRESS[6];
 }
 
+/** Whether all of the port's address is the Service's, its unserved ports too, as in `ranges`. */
+export function isWhole(port: Pick<VirtualPort, "address" | "type">): boolean {
+  return (port.type ?? "ClusterIP") === "ClusterIP" && !isNodePort(port);
+}
+
 /** `address|protocol|port`, e.g. "10.96.0.10|TCP|80": at most one VirtualPort has it. */
 export type VirtualPortKey = string;
 
@@ -81,7 +89,10 @@ export function virtualPortKey(port: Pick<VirtualPort, "address" | "protocol" | 
 /** The desired state, whole. */
 export interface ServiceTable {
   readonly ports: ReadonlyMap<VirtualPortKey, VirtualPort>;
-  /** Ranges whose addresses belong to Services: whatever in them is not served is refused, and never leaves the host. */
+  /**
+   * Ranges whose addresses belong to Services: whatever in them is not served is refused, and never leaves the host. The
+   * same goes for each address outside of them that has a whole port ({@link isWhole}), as long as it has one.
+   */
   readonly ranges: readonly string[];
   /** Where pods have their addresses, on this node and others: their connections come from inside the cluster. @default {none} */
   readonly podRanges?: readonly string[];

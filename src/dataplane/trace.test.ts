@@ -39,7 +39,8 @@ const table = tableOf(
   { address: "10.96.0.10", port: 53, protocol: "UDP", service: "kube-system/dns" },
   { address: "10.96.0.20", port: 443, service: "default/empty" },
   { address: "fd96::10", port: 80, backends: [{ address: "fd10::1", port: 8080, local: true }] },
-  { address: "203.0.113.5", port: 80, service: "default/outside", backends: [A!] },
+  { address: "203.0.113.5", port: 80, service: "default/outside", type: "ExternalIP", backends: [A!] },
+  { address: "198.51.100.3", port: 80, service: "default/whole", backends: [A!] },
 );
 
 function words(connection: Partial<TracedConnection>, options?: TraceOptions): string[] {
@@ -100,6 +101,24 @@ test("what is no virtual address is left alone", () => {
     traceConnection(table, { address: "203.0.113.5", port: 81, protocol: "TCP" }).fate,
     "untouched",
   );
+});
+
+test("a cluster IP outside of the ranges is the service's as a whole", () => {
+  const unserved = traceConnection(table, { address: "198.51.100.3", port: 81, protocol: "TCP" });
+  assert.deepEqual(unserved.words, [
+    "198.51.100.3 belongs to Service default/whole, which serves 80/TCP there and not 81/TCP: refused with a TCP reset, at once.",
+  ]);
+  assert.equal(unserved.range, "198.51.100.3/32");
+  const { endpoints } = traceConnection(table, { address: "198.51.100.3", port: 80, protocol: "TCP" });
+  assert.equal(endpoints[0]?.address, "10.1.1.1");
+  // Even of an address that nobody but the service should send from.
+  const own = traceConnection(table, {
+    address: "10.96.0.10",
+    port: 80,
+    protocol: "TCP",
+    source: "198.51.100.3",
+  });
+  assert.equal(own.endpoints[0]?.why, "nobody else can answer to a virtual address");
 });
 
 test("the answer as data", () => {

@@ -5,7 +5,7 @@
  * The table names things and reasons (table-verdict.ts). With `kernel`, those are the rules and maps of another kernel (a
  * copy of the real one, fake/copy-table.ts), and a difference between them and the table is said.
  */
-import { cidr, cidrContains, formatIp, ip, parseIp } from "../base/ip.ts";
+import { formatIp, parseIp } from "../base/ip.ts";
 import type { Protocol } from "../api/service/type.ts";
 import type { HostOptions } from "./fake/host.ts";
 import { FakeKernel, SIMPLE_HOST } from "./fake/kernel.ts";
@@ -19,7 +19,7 @@ import type { EndpointShare, Explanation } from "./explanation.ts";
 import type { Backend, ServiceTable, VirtualPort } from "./table.ts";
 import { isNodePort } from "./table.ts";
 import type { TableVerdict, VerdictHost } from "./table-verdict.ts";
-import { portOf, sourceReason, tableVerdict } from "./table-verdict.ts";
+import { portOf, sourceReason, tableVerdict, virtualRange } from "./table-verdict.ts";
 import { traceWords } from "./trace-words.ts";
 
 export interface TracedConnection {
@@ -53,7 +53,7 @@ export function traceConnection(
 ): Explanation {
   const address = canonical(connection.address);
   const { protocol, sourcePort = CLIENT_PORT } = connection;
-  const kernel = options.kernel ?? programmed(table, address, options);
+  const kernel = options.kernel ?? programmed(table, connection, options);
   const { source, arrival } = client(kernel, { ...connection, address }, options.host ?? SIMPLE_HOST);
   const fromHost = arrival.from === "host";
   const trace = kernel.trace(
@@ -64,7 +64,7 @@ export function traceConnection(
   const host = verdictHost(kernel, arrival, options.masqueradeBridges ?? []);
   const verdict = tableVerdict(table, asked, host);
   const port = portOf(table, asked, host);
-  const range = table.ranges.find((text) => cidrContains(cidr(text), ip(address)));
+  const range = virtualRange(table, address);
   const remembered = port?.affinity === undefined ? undefined : rememberedClient(kernel, port, source);
   const endpoints = shares({ table, verdict, trace, source, host, kernel, isKept: remembered !== undefined });
   const fate = fateOf(trace, endpoints);
@@ -108,12 +108,14 @@ function canonical(text: string): string {
 
 /**
  * A kernel with the rules for the table: the ports of the address, node ports, and those of the endpoints' addresses,
- * should these be virtual too. Others cannot matter and are left out, which is faster.
+ * or the client's, should these be virtual too. Others cannot matter and are left out, which is faster.
  */
-function programmed(table: ServiceTable, address: string, options: TraceOptions): FakeKernel {
+function programmed(table: ServiceTable, connection: TracedConnection, options: TraceOptions): FakeKernel {
+  const [address, source] = [canonical(connection.address), connection.source];
   const own = [...table.ports.values()].filter((port) => port.address === address || isNodePort(port));
   const addresses = new Set([
     address,
+    ...(source === undefined ? [] : [canonical(source)]),
     ...own.flatMap(({ backends, address: one }) => [one, ...backends.map((backend) => backend.address)]),
   ]);
   const ports = new Map([...table.ports].filter(([, port]) => addresses.has(port.address)));

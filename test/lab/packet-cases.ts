@@ -83,6 +83,8 @@ const SOURCES = {
 } as const;
 const PORTS = [1, 53, 80, 443, 8080, 65_535];
 const WEIGHTS = [1, 1, 2, 3, 10, 40];
+/** A cluster IP is a service's as a whole, wherever it is from. */
+const TYPES = ["ClusterIP", "ExternalIP", "LoadBalancer"] as const;
 const BALANCES: readonly (Balance | undefined)[] = [undefined, "round-robin", "source", "source-port"];
 /** Seconds, all longer than any test: what ends in time is tested apart. */
 const AFFINITIES = [600, 10_800, 86_400];
@@ -152,10 +154,12 @@ export class CaseMaker {
     const address =
       where < 0.25 ? NODE_ADDRESS[family] : this.#pick(where < 0.75 ? IN_RANGES[family] : OUTSIDE[family]);
     const all = this.#backends(family);
+    const type = address === NODE_ADDRESS[family] ? "NodePort" : this.#pick(TYPES);
     const balance = this.#chance(0.5) ? this.#pick(BALANCES) : undefined;
     return {
       service: `default/s${this.#below(5)}`,
       portName: "",
+      type,
       address,
       protocol: this.#pick(["TCP", "TCP", "UDP", "UDP", "SCTP"] as const),
       port: this.#pick(PORTS),
@@ -238,7 +242,7 @@ export class CaseMaker {
   #source(family: 4 | 6, arrival: Arrival, known: VirtualPort | undefined): string {
     if (arrival.from === "host") return this.#pick(this.#chance(0.3) ? LOOPBACK[family] : HOST[family]);
     if (this.#chance(this.#options.spoofed))
-      return this.#pick([...HOST[family], ...IN_RANGES[family], ...LOOPBACK[family]]);
+      return this.#pick([...HOST[family], ...IN_RANGES[family], ...OUTSIDE[family], ...LOOPBACK[family]]);
     if (arrival.iif === "clients") return this.#pick(this.#chance(0.3) ? REMOTE[family] : CLIENTS[family]);
     const endpoints =
       known?.backends.filter(({ address }) => (PODS[family] as readonly string[]).includes(address)) ?? [];

@@ -97,8 +97,9 @@ function choiceText({ backends, whenEmpty }: Choice): string {
 /** A line for each port and for what concerns all. */
 export function tableText(table: TableCase): string {
   const ports = table.ports.map((port) => {
-    const { address, protocol, port: number, external, sourceRanges, balance, affinity } = port;
+    const { address, protocol, port: number, external, sourceRanges, balance, affinity, type } = port;
     const extras = [
+      ...(type === undefined ? [] : [type]),
       ...(external === undefined ? [] : [`from outside ${choiceText(external)}`]),
       ...(sourceRanges === undefined ? [] : [`only from ${sourceRanges.join(", ") || "nowhere"}`]),
       ...(balance === undefined ? [] : [balance]),

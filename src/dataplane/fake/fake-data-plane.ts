@@ -30,6 +30,7 @@ export function createFakeDataPlane(
     sync: (table) => plane.sync(table),
     apply: (delta) => plane.apply(delta),
     setMasqueradeBridges: (pairs) => plane.setMasqueradeBridges(pairs),
+    setLocalBridges: (bridges) => plane.setLocalBridges(bridges),
     readCounters: () => plane.readCounters(),
     readMapFill: () => plane.readMapFill(),
     cleanup: () => plane.cleanup(),

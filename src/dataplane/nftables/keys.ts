@@ -75,6 +75,11 @@ export function portKey(port: VirtualPort): Uint8Array {
   return key;
 }
 
+/** The address that a port's key begins with. */
+export function addressIn(key: Uint8Array): Uint8Array {
+  return key.subarray(0, key.length - 2 * REGISTER);
+}
+
 /** `key` and a number in host order: the key of endpointsN and idsN (a slot) and of membersN (a name). */
 export function numberedKey(key: Uint8Array, number: number): Uint8Array {
   const at = key.length;

@@ -8,11 +8,10 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Ip } from "../../base/ip.ts";
-import { cidr } from "../../base/ip.ts";
+import { cidrContains, parseIp } from "../../base/ip.ts";
 import type { Log } from "../../base/log.ts";
 import { silentLog } from "../../base/log.ts";
 import type { Command } from "../../net/nftables/model.ts";
-import type { RouteSocket } from "../../net/rtnetlink/route-socket.ts";
 import {
   NetlinkAnswerLostError,
   NetlinkDumpInterruptedError,
@@ -21,7 +20,8 @@ import {
 import type { DataPlane, SyncReport } from "../dataplane.ts";
 import { DataPlaneError } from "../dataplane.ts";
 import type { ServiceTable, TableDelta, VirtualPort, VirtualPortKey } from "../table.ts";
-import { virtualPortKey } from "../table.ts";
+import { isWhole, virtualPortKey } from "../table.ts";
+import type { AddressPaths, LocalBridge } from "./address-paths.ts";
 import type { BridgePair } from "./bridges.ts";
 import { bridgeCommands } from "./bridges.ts";
 import type { DesiredState } from "./desired-state.ts";
@@ -40,8 +40,8 @@ import { readCounters, readMapFill } from "./readings.ts";
 import type { Reconciliation } from "./reconcile.ts";
 import { compare, rebuild, reconcile } from "./reconcile.ts";
 import { explain } from "./refusal.ts";
-import { ensureRoutes, removeRoutes } from "./route.ts";
 import { table as ourTable } from "./sets.ts";
+import type { TranslationAnchor } from "./translation-anchor.ts";
 import { inTurns, OvertakenError } from "./turns.ts";
 import { portsToCut, UdpCuts } from "./udp-cuts.ts";
 import type { FlowPort } from "./udp-flows.ts";
@@ -69,6 +69,11 @@ export interface NftablesDataPlaneControls extends DataPlane {
    * nothing before the first `sync`. Throws RangeError if a name cannot be an interface's, else as `apply`.
    */
   setMasqueradeBridges(pairs: readonly BridgePair[]): Promise<void>;
+  /**
+   * The bridges of this host that containers are on, in place of those from before: they reach virtual addresses in their
+   * own subnets from then on. What an earlier process has made for bridges stays until this is called. Throws as `apply`.
+   */
+  setLocalBridges(bridges: readonly LocalBridge[]): Promise<void>;
   /** What was refused and dropped. Throws DataPlaneError. */
   readCounters(): PacketCounters;
   /** How full the maps are; nothing before the first `sync`. Throws DataPlaneError. */
@@ -78,8 +83,10 @@ export interface NftablesDataPlaneControls extends DataPlane {
 /** What it is made of: the kernel of one namespace, or a fake of it. */
 export interface NftablesParts {
   readonly kernel: NftablesPort & ConntrackPort;
-  /** To make routes for the host itself. Absent: none are made. */
-  readonly routes?: RouteSocket;
+  /** What leads packets to virtual addresses. Absent: nothing is done about that. */
+  readonly paths?: AddressPaths;
+  /** Told of the virtual addresses that are services' as a whole. @default {nobody} */
+  readonly anchor?: TranslationAnchor;
   readonly watch: WatchChanges;
   /** Whether the address is one of this host's, loopback included. @default {none is} */
   readonly isLocal?: (address: Ip) => boolean;
@@ -99,7 +106,8 @@ const REPAIR_INTERVAL = 100;
 export class NftablesDataPlane implements NftablesDataPlaneControls {
   readonly name = "nftables";
   readonly #kernel: NftablesPort & ConntrackPort;
-  readonly #routes: RouteSocket | undefined;
+  readonly #paths: AddressPaths | undefined;
+  readonly #anchor: TranslationAnchor | undefined;
   readonly #watchChanges: WatchChanges;
   readonly #options: NftablesDataPlaneOptions;
   readonly #resources: AsyncDisposableStack;
@@ -135,7 +143,8 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
     resources: AsyncDisposableStack = new AsyncDisposableStack(),
   ) {
     this.#kernel = parts.kernel;
-    this.#routes = parts.routes;
+    this.#paths = parts.paths;
+    this.#anchor = parts.anchor;
     this.#watchChanges = parts.watch;
     this.#options = options;
     this.#bridges = options.masqueradeBridges ?? [];
@@ -160,6 +169,13 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
     this.#table = { ...table, ports: new Map(table.ports) };
     this.#programmed = undefined;
     this.#syncs++;
+    try {
+      // Before anything is read: it is a commit like those of others.
+      this.#anchor?.set(table.ranges, wholeAddresses(table));
+    } catch (error) {
+      this.#syncs--;
+      throw explain(error, "programming the anchor of connections");
+    }
     try {
       return await this.#inOrder(() => this.#synchronise());
     } finally {
@@ -190,6 +206,8 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
       // Somebody has changed the table, so the plan was made on wrong grounds.
       this.#reconcile();
     } else {
+      this.#paths?.change(programmed, plan.ports);
+      this.#anchorAddresses(turned(programmed.counts.whole, plan.counts.whole));
       commitPlan(programmed, plan);
       if (needsLoopback) this.#loopback?.update(true);
       this.#cuts.add(udp);
@@ -211,6 +229,22 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
     const isDone = this.#commit(commands);
     this.#bridges = wanted;
     if (!isDone) this.#reconcile();
+  }
+
+  async setLocalBridges(bridges: readonly LocalBridge[]): Promise<void> {
+    this.#paths?.setBridges(bridges);
+    while (this.#syncs > 0) await this.#last;
+    this.pathsChanged();
+  }
+
+  /** Something of the host's interfaces has changed. Throws DataPlaneError. */
+  pathsChanged(): void {
+    if (this.#programmed === undefined || this.#closed) return;
+    try {
+      this.#paths?.ensure(this.#programmed);
+    } catch (error) {
+      throw explain(error, "making routes to virtual addresses");
+    }
   }
 
   readCounters(): PacketCounters {
@@ -243,7 +277,7 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
       if (!(error instanceof NetlinkError && error.code === "ENOENT"))
         throw explain(error, "removing table inet fairlead");
     }
-    if (this.#routes !== undefined) removeRoutes(this.#routes);
+    this.#paths?.remove();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -285,7 +319,7 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
       this.#transact(commands, generation);
     try {
       this.#generation = this.#kernel.generation();
-      if (this.#routes !== undefined) ensureRoutes(this.#routes, table.ranges.map(cidr));
+      this.#paths?.ensure(programmed);
       const written = await verify({ kernel: this.#kernel, programmed, expected, commit, check });
       if (written !== undefined) {
         if (written > 0) this.#cutFlows([...programmed.ports.values()].filter(isUdp));
@@ -400,11 +434,17 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
     this.#loopback?.update(desired.programmed.counts.nodePorts.has("4"));
     this.#cuts.clear();
     this.#cutFlows([...desired.programmed.ports.values(), ...removedPorts(kernel, desired)].filter(isUdp));
-    const routes =
-      this.#routes === undefined
-        ? { kept: 0, written: 0 }
-        : ensureRoutes(this.#routes, this.#table!.ranges.map(cidr));
-    return { kept: kept + routes.kept, written: written + routes.written };
+    const paths = this.#paths?.ensure(desired.programmed) ?? { kept: 0, written: 0 };
+    return { kept: kept + paths.kept, written: written + paths.written };
+  }
+
+  /** The anchor works only while our table is away: that it does not know an address must not undo a change. */
+  #anchorAddresses(changes: ReadonlyMap<string, boolean>): void {
+    try {
+      if (this.#anchor?.changeAddresses(changes) === true) this.#generation++;
+    } catch (error) {
+      this.#log.error({ err: error }, "could not tell the anchor of connections of virtual addresses");
+    }
   }
 
   /** Sends a plan; false if the kernel refused it because the table is not what we thought. */
@@ -485,6 +525,30 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
     this.#repair("checking table inet fairlead");
     await this.#repairing;
   }
+}
+
+/** The addresses outside of the ranges that are services' as a whole. */
+function wholeAddresses({ ports, ranges }: ServiceTable): string[] {
+  const cidrs = parseRanges(ranges, "service range");
+  const found = new Set<string>();
+  for (const port of ports.values()) if (isWhole(port)) found.add(port.address);
+  return [...found].filter((text) => {
+    const address = parseIp(text);
+    return address !== undefined && !cidrs.some((range) => cidrContains(range, address));
+  });
+}
+
+/** What comes into use (true) and what goes out of use. */
+function turned(
+  counts: ReadonlyMap<string, number>,
+  changes: ReadonlyMap<string, number>,
+): Map<string, boolean> {
+  const found = new Map<string, boolean>();
+  for (const [key, change] of changes) {
+    const before = counts.get(key) ?? 0;
+    if (before > 0 !== before + change > 0) found.set(key, before === 0);
+  }
+  return found;
 }
 
 function elementCount(commands: readonly Command[]): number {

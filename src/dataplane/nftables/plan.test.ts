@@ -95,8 +95,8 @@ describe("what a change sends", () => {
     ]);
   });
 
-  test("ports of addresses outside the ranges are kept in a set of their own, with or without endpoints", () => {
-    const outside = port("192.0.2.1", []);
+  test("ports of addresses that may be others' are kept in a set of their own, with or without endpoints", () => {
+    const outside = port("192.0.2.1", [], { type: "ExternalIP" });
     assert.deepEqual(
       changes(
         { set: [outside], remove: [] },
@@ -104,6 +104,27 @@ describe("what a change sends", () => {
         { set: [], remove: [virtualPortKey(outside)] },
       ).map((lines) => lines.filter((line) => line.includes("outside"))),
       [["add outside4 1"], [], ["delete outside4 1"]],
+    );
+  });
+
+  test("an address outside the ranges is a service's as a whole as long as it is the cluster IP of a port", () => {
+    const [http, https] = [port("192.0.2.1", []), port("192.0.2.1", [], { port: 443 })];
+    const external = { ...https, type: "ExternalIP" } as const;
+    assert.deepEqual(
+      changes(
+        { set: [http, https, port("10.96.0.1", [])], remove: [] },
+        { set: [], remove: [virtualPortKey(http)] },
+        { set: [external], remove: [] },
+        { set: [https], remove: [] },
+        { set: [], remove: [virtualPortKey(https)] },
+      ).map((lines) => lines.filter((line) => /outside|addresses/.test(line))),
+      [
+        ["add addresses4 1"],
+        [],
+        ["delete addresses4 1", "add outside4 1"],
+        ["delete outside4 1", "add addresses4 1"],
+        ["delete addresses4 1"],
+      ],
     );
   });
 
@@ -245,6 +266,7 @@ const somePort: fc.Arbitrary<VirtualPort> = fc.constantFrom(4 as const, 6 as con
         ),
         balance: fc.constantFrom("random" as const, "round-robin" as const, "source" as const),
         affinity: fc.constantFrom(10, 10_800),
+        type: fc.constantFrom("ClusterIP" as const, "ExternalIP" as const),
       },
       { requiredKeys: ["address", "protocol", "port", "backends"] },
     )

@@ -10,13 +10,22 @@ import { cidrContains, ipFromBytes } from "../../base/ip.ts";
 import { hostBytes } from "../../net/nftables/expressions.ts";
 import type { Command, SetElement } from "../../net/nftables/model.ts";
 import type { TableDelta, VirtualPort, VirtualPortKey } from "../table.ts";
-import { isNodePort, virtualPortKey } from "../table.ts";
+import { isNodePort, isWhole, virtualPortKey } from "../table.ts";
 import type { ProgrammedChoice } from "./choice.ts";
 import { NO_CHOICE, programChoice } from "./choice.ts";
-import { addressOf, allowedKeys, ipVersion, latin1Bytes, numberedKey, portKey } from "./keys.ts";
+import {
+  addressIn,
+  addressOf,
+  allowedKeys,
+  ipVersion,
+  latin1,
+  latin1Bytes,
+  numberedKey,
+  portKey,
+} from "./keys.ts";
 import { byPickerCommand, EXTERNAL_SLOTS, FIRST_PICKER, NOBODY } from "./pickers.ts";
 import { pickerCommands, pickerName, pickerRules } from "./pickers.ts";
-import type { Counts, Programmed, ProgrammedPicker, ProgrammedPort } from "./programmed.ts";
+import type { AddressPlace, Counts, Programmed, ProgrammedPicker, ProgrammedPort } from "./programmed.ts";
 import { noCounts, parseRanges } from "./programmed.ts";
 import { loopbackRange, rangeElements } from "./ranges.ts";
 import type { IpVersion } from "./sets.ts";
@@ -92,7 +101,7 @@ export function* describePorts(
 export function commitPlan(programmed: Programmed, plan: Plan): void {
   replace(programmed.ports, plan.ports);
   replace(programmed.pickers, plan.pickers);
-  for (const name of ["self", "local", "nodePorts"] as const)
+  for (const name of ["self", "local", "whole", "nodePorts"] as const)
     for (const [key, change] of plan.counts[name]) {
       const count = (programmed.counts[name].get(key) ?? 0) + change;
       if (count === 0) programmed.counts[name].delete(key);
@@ -151,6 +160,8 @@ class Planner {
       this.#write(gained, `self${address.length === 4 ? 4 : 6}`, { key: latin1Bytes(address + address) });
     for (const [address, gained] of this.#turned("local"))
       this.#write(gained, `local${address.length === 4 ? 4 : 6}`, { key: latin1Bytes(address) });
+    for (const [address, gained] of this.#turned("whole"))
+      this.#write(gained, `addresses${address.length === 4 ? 4 : 6}`, { key: latin1Bytes(address) });
     for (const [version, gained] of this.#turned("nodePorts"))
       if (version === "4")
         for (const element of rangeElements([loopbackRange], 4)) this.#write(gained, guarded.name, element);
@@ -173,7 +184,8 @@ class Planner {
   }
 
   #program(port: VirtualPort, old: ProgrammedPort | undefined): ProgrammedPort {
-    const { version, key, isNode, outside } = old ?? this.#newPort(port);
+    const { version, key, isNode } = old ?? newPort(port);
+    const place = this.#placeOf(port, key, old);
     const found = (external: boolean) => this.#found?.slots(key, external) ?? [];
     const all = programChoice(port, port, version, old?.all.slots ?? found(false));
     const external =
@@ -181,20 +193,21 @@ class Planner {
         ? undefined
         : programChoice(port, port.external, version, old?.external?.slots ?? found(true));
     const sources = port.sourceRanges === undefined ? undefined : sourcesOf(port, version);
-    return { version, key, isNode, outside, all, external, sources };
+    return { version, key, isNode, place, all, external, sources };
   }
 
-  #newPort(port: VirtualPort): Pick<ProgrammedPort, "version" | "key" | "isNode" | "outside"> {
-    const key = portKey(port);
-    const bytes = key.subarray(0, key.length - 8);
-    const address = ipFromBytes(bytes);
-    const outside = !this.#programmed.ranges.some((range) => cidrContains(range, address));
-    return { version: ipVersion(bytes), key, isNode: isNodePort(port), outside };
+  #placeOf(port: VirtualPort, key: Uint8Array, old: ProgrammedPort | undefined): AddressPlace {
+    if (old?.place === "ranges") return "ranges";
+    if (old === undefined) {
+      const address = ipFromBytes(addressIn(key));
+      if (this.#programmed.ranges.some((range) => cidrContains(range, address))) return "ranges";
+    }
+    return isWhole(port) ? "whole" : "outside";
   }
 
   #change(before: ProgrammedPort | undefined, after: ProgrammedPort | undefined): void {
     const port = (after ?? before)!;
-    const { version, key } = port;
+    const { version } = port;
     this.#choose(port, "pickers", 0, before?.all ?? NO_CHOICE, after?.all ?? NO_CHOICE);
     if (before?.external !== undefined || after?.external !== undefined)
       this.#choose(
@@ -206,11 +219,18 @@ class Planner {
       );
     if (before?.sources !== undefined || after?.sources !== undefined)
       this.#restrict(port, before?.sources, after?.sources);
-    if (before === undefined || after === undefined) {
-      const gained = before === undefined;
-      if (port.outside) this.#write(gained, `outside${version}`, { key });
-      if (port.isNode) count(this.#counts.nodePorts, String(version), gained ? 1 : -1);
+    if (before?.place !== after?.place) {
+      if (before !== undefined) this.#give(before, false);
+      if (after !== undefined) this.#give(after, true);
     }
+    if (port.isNode && (before === undefined || after === undefined))
+      count(this.#counts.nodePorts, String(version), before === undefined ? 1 : -1);
+  }
+
+  /** outsideN or, for all ports of the address, addressesN. */
+  #give({ version, key, place }: ProgrammedPort, gained: boolean): void {
+    if (place === "outside") this.#write(gained, `outside${version}`, { key });
+    if (place === "whole") count(this.#counts.whole, latin1(addressIn(key)), gained ? 1 : -1);
   }
 
   /** What makes one choice of a port another. */
@@ -352,6 +372,11 @@ class Planner {
     if (list === undefined) into.set(set, [element]);
     else list.push(element);
   }
+}
+
+function newPort(port: VirtualPort): Pick<ProgrammedPort, "version" | "key" | "isNode"> {
+  const key = portKey(port);
+  return { version: ipVersion(addressIn(key)), key, isNode: isNodePort(port) };
 }
 
 function count(counts: Map<string, number>, key: string, change: 1 | -1): void {

@@ -7,6 +7,8 @@ import type { ProgrammedChoice } from "./choice.ts";
 import type { Picker } from "./pickers.ts";
 import type { IpVersion } from "./sets.ts";
 
+export type AddressPlace = "ranges" | "whole" | "outside";
+
 /** What is programmed for one virtual port. */
 export interface ProgrammedPort {
   readonly version: IpVersion;
@@ -14,8 +16,8 @@ export interface ProgrammedPort {
   readonly key: Uint8Array;
   /** It is on every address of this node: the address is 0. */
   readonly isNode: boolean;
-  /** Whether the address is in none of the ranges. */
-  readonly outside: boolean;
+  /** Whose the address is: of the ranges, of services as a whole though in none of them, or it may be others' too. */
+  readonly place: AddressPlace;
   /** What all clients get. */
   readonly all: ProgrammedChoice;
   /** What clients outside the cluster get; undefined if the same. */
@@ -44,6 +46,8 @@ export interface Counts {
   readonly self: Map<string, number>;
   /** Choices by address of an endpoint on this node: localN. */
   readonly local: Map<string, number>;
+  /** Ports by their address, which is whole and outside the ranges: addressesN. */
+  readonly whole: Map<string, number>;
   /** 4 or 6: node ports of the family. */
   readonly nodePorts: Map<string, number>;
 }
@@ -59,7 +63,7 @@ export function nothingProgrammed(ranges: readonly string[]): Programmed {
 }
 
 export function noCounts(): Counts {
-  return { self: new Map(), local: new Map(), nodePorts: new Map() };
+  return { self: new Map(), local: new Map(), whole: new Map(), nodePorts: new Map() };
 }
 
 /** Throws DataPlaneError that says what it is that cannot be read. */

@@ -1,10 +1,14 @@
 /** Opens the kernel's nftables for the data plane, and makes sure beforehand that this kernel will do. */
+import type { Log } from "../../base/log.ts";
+import { silentLog } from "../../base/log.ts";
 import type { Command } from "../../net/nftables/model.ts";
 import type { Ip } from "../../base/ip.ts";
+import { readAddress } from "../../net/rtnetlink/address.ts";
+import { readLink, RTM_DELLINK, RTM_NEWLINK } from "../../net/rtnetlink/link.ts";
 import { RouteSocket } from "../../net/rtnetlink/route-socket.ts";
 import { NetlinkError } from "../../sys/netlink-error.ts";
-import type { SyncReport } from "../dataplane.ts";
-import type { ServiceTable } from "../table.ts";
+import { NETLINK_ROUTE, NetlinkSocket } from "../../sys/netlink-socket.ts";
+import { AddressPaths } from "./address-paths.ts";
 import { ForeignChanges } from "./foreign-changes.ts";
 import { NetlinkPort } from "./netlink-port.ts";
 import { NftablesDataPlane } from "./nftables-data-plane.ts";
@@ -47,37 +51,62 @@ export async function createNftablesDataPlane(
     const problem = options.routes === false ? undefined : loopbackProblem(routes);
     if (problem !== undefined) options.log?.warn({ netns: options.netns }, problem);
     const ownPort = kernel.netlinkPort();
+    const paths =
+      options.routes === false
+        ? undefined
+        : new AddressPaths(routes, options.netns, options.log ?? silentLog);
     const parts = {
       kernel,
-      ...(options.routes === false ? {} : { routes }),
+      ...(paths === undefined ? {} : { paths }),
       isLocal: (address: Ip) => isLocal(routes, address),
       loopback: loopbackSetting(options.netns),
       watch: (onChange: (what: string) => void) => ForeignChanges.open({ ...netns, ownPort, onChange }),
     };
-    if (options.anchor !== true) return new NftablesDataPlane(parts, options, stack.move());
-    const anchor = stack.use(await TranslationAnchor.open(options.netns));
-    return new AnchoredDataPlane(anchor, parts, options, stack.move());
+    const anchor =
+      options.anchor === true ? { anchor: stack.use(await TranslationAnchor.open(options.netns)) } : {};
+    const interfaces =
+      options.routes === false
+        ? undefined
+        : stack.use(await NetlinkSocket.open(NETLINK_ROUTE, { ...netns, groups: INTERFACE_GROUPS }));
+    const plane = new NftablesDataPlane({ ...parts, ...anchor }, options, stack.move());
+    if (interfaces !== undefined && paths !== undefined)
+      followInterfaces(interfaces, paths, () => plane.pathsChanged(), options.log ?? silentLog);
+    return plane;
   } catch (error) {
     throw explain(error, "nftables cannot be used");
   }
 }
 
-class AnchoredDataPlane extends NftablesDataPlane {
-  readonly #anchor: TranslationAnchor;
+/** RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR and RTNLGRP_IPV6_IFADDR of linux/rtnetlink.h. */
+const INTERFACE_GROUPS = [1, 5, 9];
+/** Several changes of an interface are one for us, in milliseconds. */
+const INTERFACE_PAUSE = 20;
 
-  constructor(anchor: TranslationAnchor, ...rest: ConstructorParameters<typeof NftablesDataPlane>) {
-    super(...rest);
-    this.#anchor = anchor;
-  }
-
-  override async sync(table: ServiceTable): Promise<SyncReport> {
+/** Calls `changed` after changes of interfaces that paths lead over. Until the socket is disposed. */
+function followInterfaces(socket: NetlinkSocket, paths: AddressPaths, changed: () => void, log: Log): void {
+  let timer: NodeJS.Timeout | undefined;
+  const look = (): void => {
+    timer = undefined;
     try {
-      this.#anchor.setRanges(table.ranges);
-    } catch (error) {
-      throw explain(error, "programming the anchor of connections");
+      changed();
+    } catch (err) {
+      log.error({ err }, "the ways to virtual addresses could not be followed to a changed interface");
     }
-    return super.sync(table);
-  }
+  };
+  socket.subscribe(
+    (event) => {
+      const isOurs =
+        event.type === "lost" ||
+        event.messages.some((message) => {
+          const link =
+            message.type === RTM_NEWLINK || message.type === RTM_DELLINK ? readLink(message) : undefined;
+          const index = link?.index ?? readAddress(message)?.link;
+          return index !== undefined && paths.concerns(index, link?.name);
+        });
+      if (isOurs) timer ??= setTimeout(look, INTERFACE_PAUSE).unref();
+    },
+    { ref: false },
+  );
 }
 
 /** Every expression that a picker can have. */

@@ -37,14 +37,22 @@ export function readCounters(port: NftablesPort): PacketCounters {
 
 /** From what is programmed; only what packets write is asked of the kernel. */
 export function readMapFill(port: NftablesPort, programmed: Programmed): MapFill[] {
-  const fill = { pickers: 0, external: 0, endpoints: 0, members: 0, allowed: 0, outside: 0 };
-  for (const { all, external, sources, outside } of programmed.ports.values()) {
+  const fill = {
+    pickers: 0,
+    external: 0,
+    endpoints: 0,
+    members: 0,
+    allowed: 0,
+    outside: 0,
+    addresses: programmed.counts.whole.size,
+  };
+  for (const { all, external, sources, place } of programmed.ports.values()) {
     if (all.picker !== undefined) fill.pickers++;
     if (external?.picker !== undefined) fill.external++;
     fill.endpoints += all.slots.length + (external?.slots.length ?? 0);
     fill.members += all.names.size + (external?.names.size ?? 0);
     fill.allowed += sources?.length ?? 0;
-    if (outside) fill.outside++;
+    if (place === "outside") fill.outside++;
   }
   const affinity = port
     .sets(table.family, table.name)

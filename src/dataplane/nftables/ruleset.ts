@@ -11,7 +11,7 @@
  *         of-3, ...                by-picker's chains pick a slot: dnat to its endpoint              endpoints, affinity, ...
  *         discard, not-allowed     dropped without an answer
  *     filter-prerouting, filter-output   (just after dstnat)
- *       unserved                   what was not translated and is addressed to a service             ranges, outside
+ *       unserved                   what was not translated and is addressed to a service             ranges, addresses, outside
  *         refuse                   a TCP reset or port unreachable at once
  *     nat-postrouting              (before Docker's and others' srcnat)
  *       source4, source6           the client's address, or this node's where the answer would miss it   self, local, ...
@@ -58,7 +58,7 @@ export const chains: readonly Chain[] = [
   regular("not-allowed", "not answered: the service is not for this source"),
   regular("services", "who may connect, and who picks the endpoint"),
   regular("node-ports", "the same for all addresses of this node"),
-  regular("unchanged", "a port outside the ranges: refused, if not translated to itself"),
+  regular("unchanged", "a port of an address that may be others': refused, if not translated to itself"),
   regular("unserved", "addressed to a service and not translated"),
   regular("source4", "which source address the endpoint sees"),
   regular("source6", "which source address the endpoint sees"),
@@ -146,11 +146,12 @@ function notVirtual(version: IpVersion, at: number) {
   return [
     ...destination(version, "address", at),
     notIn(`ranges${version}`, reg(at)),
+    notIn(`addresses${version}`, reg(at)),
     notIn(`outside${version}`, reg(at)),
   ];
 }
 
-/** Goes on only if the packet is for a virtual port outside the ranges. */
+/** Goes on only if the packet is for a virtual port of an address that is not a service's as a whole. */
 function inOutside(version: IpVersion, to: Destination) {
   return [...isIp[version](), ...destination(version, to), lookup(`outside${version}`, reg(0))];
 }
@@ -159,6 +160,7 @@ function unserved(version: IpVersion): Rule[] {
   const address = [...isIp[version](), field(`${IP[version]} daddr`, reg(0))];
   return [
     rule("unserved", [address, lookup(`ranges${version}`, reg(0)), goto("refuse")]),
+    rule("unserved", [address, lookup(`addresses${version}`, reg(0)), goto("refuse")]),
     rule("unserved", [inOutside(version, "address"), goto("unchanged")]),
     rule("unserved", [inOutside(version, "node"), isNodeAddress(version, 0), goto("unchanged")]),
   ];

@@ -81,10 +81,17 @@ function definitions(version: IpVersion): SetDefinition[] {
       comment: "which sources may",
     }),
     of("ranges", { ...intervals, comment: "addresses of services: what is not served in here is refused" }),
+    of("addresses", {
+      kind: "set",
+      keyTypes: [address],
+      keyLength: length,
+      flags: {},
+      comment: "addresses of services outside the ranges: what is not served there is refused, too",
+    }),
     of("outside", {
       ...byPort,
       kind: "set",
-      comment: "ports of virtual addresses outside the ranges, and of this node's addresses",
+      comment: "ports of addresses that may be others' too, this node's among them",
     }),
     of("self", {
       kind: "set",

@@ -38,7 +38,12 @@ function madeToRange(version: IpVersion): Expression[] {
   return [originalAddress(version), lookup(`ranges${version}`, reg(0))];
 }
 
-/** Goes on if it was made to a virtual port of an address outside the ranges; a node port has no address of its own. */
+/** Goes on if it was made to an address outside of them that is a service's as a whole. */
+function madeToAddress(version: IpVersion): Expression[] {
+  return [originalAddress(version), lookup(`addresses${version}`, reg(0))];
+}
+
+/** Goes on if it was made to a virtual port of any other address; a node port has no address of its own. */
 function madeToPort(version: IpVersion): Expression[] {
   return [
     originalAddress(version),
@@ -55,6 +60,7 @@ function translated(version: IpVersion): Rule[] {
   const daddr = (at: number): Expression => field(`${IP[version]} daddr`, reg(at));
   return [
     rule(chain, [isIp[version](), madeToRange(version), source]),
+    rule(chain, [isIp[version](), madeToAddress(version), source]),
     rule(chain, [isIp[version](), madeToPort(version), source]),
     rule(
       chain,
@@ -99,12 +105,14 @@ function source(version: IpVersion): Rule[] {
     ),
     rule(chain, [saddr, isLoopback(version), masquerade], "nobody else can answer to a loopback address"),
     rule(chain, [saddr, lookup(`ranges${version}`, reg(0)), masquerade], "nor to a virtual one"),
+    rule(chain, [saddr, lookup(`addresses${version}`, reg(0)), masquerade], "the same"),
     rule(
       chain,
       [isIp[version](), field(`${IP[version]} daddr`, reg(0)), lookup(`local${version}`, reg(0)), keep],
       "answers come past here: keep the client's address, and no other rule masquerades after this",
     ),
     rule(chain, [routed, madeToRange(version), keep], "a pod of this node: answers come past here"),
+    rule(chain, [routed, madeToAddress(version), keep], "the same"),
     rule(chain, [routed, madeToPort(version), keep], "the same"),
     rule(chain, [masquerade], "answers of other nodes' endpoints come back here only so"),
   ];

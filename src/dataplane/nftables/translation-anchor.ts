@@ -8,18 +8,20 @@
  * ours (NFT_TABLE_F_OWNER, Linux 5.12): `nft flush ruleset` passes over it, nobody else can delete it, and the kernel removes
  * it with the socket. Only the first packet of a connection comes to nat chains, so it costs the others nothing.
  *
- * A first packet to a service range that nobody has translated or refused until it leaves the host, or is taken in by it, is
+ * A first packet to a service range, or to an address outside that is a service's as a whole, that nobody has translated or refused until it leaves the host, or is taken in by it, is
  * dropped: the kernel would remember the connection as one without translation, for minutes, and the port that it came
  * from with it. The client sends it again, and then the table is there.
  */
 import type { Cidr } from "../../base/ip.ts";
-import { cidr, ipBytes } from "../../base/ip.ts";
-import { CT_STATE, ctHas, field, reg, verdict } from "../../net/nftables/expressions.ts";
+import { cidr, ip, ipBytes } from "../../base/ip.ts";
+import { CT_STATE, ctHas, field, lookup, reg, verdict } from "../../net/nftables/expressions.ts";
 import { Family, Hook } from "../../net/nftables/model.ts";
-import type { Chain, Command, Expression, Rule } from "../../net/nftables/model.ts";
+import type { Chain, Command, Expression, Rule, SetDefinition } from "../../net/nftables/model.ts";
 import { commentUserdata } from "../../net/nftables/userdata.ts";
+import { latin1, latin1Bytes } from "./keys.ts";
 import { NetlinkPort } from "./netlink-port.ts";
 import { IP, isIp } from "./rule-parts.ts";
+import type { IpVersion } from "./sets.ts";
 
 /** NFT_TABLE_F_OWNER of linux/netfilter/nf_tables.h. */
 const OWNED = 2;
@@ -29,7 +31,9 @@ const FIRST = -199;
 export class TranslationAnchor implements Disposable {
   readonly #port: NetlinkPort;
   readonly #of: { readonly family: Family; readonly table: string };
-  #ranges = "";
+  #ranges: string | undefined;
+  /** With one character for a byte. */
+  #addresses: ReadonlySet<string> = new Set();
 
   /** In force until it is disposed, or this process ends. Throws NetlinkError. */
   static async open(netns: string | undefined): Promise<TranslationAnchor> {
@@ -50,26 +54,85 @@ export class TranslationAnchor implements Disposable {
     const userdata = commentUserdata("keeps connections translated while others flush the ruleset");
     port.commit([
       { op: "add table", table: { family: Family.inet, name, flags: OWNED, userdata } },
+      { op: "add set", set: this.#set(4) },
+      { op: "add set", set: this.#set(6) },
       { op: "add chain", chain: this.#chain("leaving", Hook.postrouting) },
       { op: "add chain", chain: this.#chain("arriving", Hook.input) },
       { op: "add rule", rule: this.#asking() },
     ]);
   }
 
-  /** The service ranges, as CIDRs. Throws NetlinkError. */
-  setRanges(ranges: readonly string[]): void {
+  /** The service ranges, as CIDRs, and the whole addresses outside of them, as text. Throws NetlinkError. */
+  set(ranges: readonly string[], addresses: readonly string[]): void {
+    this.#setRanges(ranges);
+    const wanted = new Set(addresses.map((text) => latin1(ipBytes(ip(text)))));
+    this.changeAddresses(
+      new Map([
+        ...Array.from(wanted, (key) => [key, true] as const),
+        ...Array.from(this.#addresses.difference(wanted), (key) => [key, false] as const),
+      ]),
+    );
+  }
+
+  /**
+   * Addresses, with one character for a byte, that have become services' as a whole (true) or are it no more. Whether
+   * anything was written. Throws NetlinkError.
+   */
+  changeAddresses(changes: ReadonlyMap<string, boolean>): boolean {
+    const addresses = new Set(this.#addresses);
+    const commands: Command[] = [];
+    for (const version of [4, 6] as const)
+      for (const gained of [false, true]) {
+        const news = [...changes].filter(
+          ([key, is]) => is === gained && (key.length === 4) === (version === 4) && addresses.has(key) !== is,
+        );
+        if (news.length === 0) continue;
+        for (const [key] of news)
+          if (gained) addresses.add(key);
+          else addresses.delete(key);
+        commands.push({
+          op: gained ? "add elements" : "delete elements",
+          set: this.#set(version),
+          elements: news.map(([key]) => ({ key: latin1Bytes(key) })),
+        });
+      }
+    if (commands.length === 0) return false;
+    this.#port.commit(commands);
+    this.#addresses = addresses;
+    return true;
+  }
+
+  #setRanges(ranges: readonly string[]): void {
     if (ranges.join() === this.#ranges) return;
     const names = ["leaving", "arriving"] as const;
     const commands: Command[] = names.map((name) => ({ op: "flush chain", chain: { ...this.#of, name } }));
     commands.push({ op: "add rule", rule: this.#asking() });
-    for (const name of names)
+    for (const name of names) {
+      for (const version of [4, 6] as const)
+        commands.push({
+          op: "add rule",
+          rule: this.#rule(name, [...isIn(version), { type: "counter" }, verdict("drop")]),
+        });
       for (const range of ranges)
         commands.push({
           op: "add rule",
           rule: this.#rule(name, [...isTo(cidr(range)), { type: "counter" }, verdict("drop")]),
         });
+    }
     this.#port.commit(commands);
     this.#ranges = ranges.join();
+  }
+
+  #set(version: IpVersion): SetDefinition {
+    return {
+      ...this.#of,
+      name: `addresses${version}`,
+      kind: "set",
+      keyTypes: [version === 4 ? "ipv4_addr" : "ipv6_addr"],
+      keyLength: version === 4 ? 4 : 16,
+      flags: {},
+      comment: "addresses of services outside the ranges",
+    };
   }
 
   #chain(name: string, hook: Hook): Chain {
@@ -88,6 +151,11 @@ export class TranslationAnchor implements Disposable {
   [Symbol.dispose](): void {
     this.#port[Symbol.dispose]();
   }
+}
+
+/** Goes on only if the packet is addressed to a whole address. */
+function isIn(version: IpVersion): Expression[] {
+  return [...isIp[version](), field(`${IP[version]} daddr`, reg(0)), lookup(`addresses${version}`, reg(0))];
 }
 
 /** Goes on only if the packet is addressed to the range. */

@@ -28,7 +28,7 @@ export type FlowPort = Pick<ProgrammedPort, "version" | "key" | "isNode"> & {
 
 /** What tells whose flow one is. */
 export interface FlowHost {
-  readonly programmed: Pick<Programmed, "ports" | "ranges">;
+  readonly programmed: Pick<Programmed, "ports" | "ranges" | "counts">;
   /** Sources inside the cluster. */
   readonly pods: readonly Cidr[];
   /** Whether the address is one of this host's. */
@@ -150,6 +150,7 @@ function portOf(
   const port = original.destinationPort ?? 0;
   const isVirtual =
     programmed.ranges.some((range) => cidrContains(range, address)) ||
+    programmed.counts.whole.has(latin1(original.destination)) ||
     programmed.ports.has(virtualPortKey({ address: formatIp(address), protocol: "UDP", port }));
   return isVirtual || !isLocal(address) ? undefined : node;
 }

@@ -17,6 +17,10 @@ const NDMSG = 12;
 
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
+const NDA_PROTOCOL = 12;
+
+/** NTF_PROXY: not a neighbour, but an address that this host answers for. */
+const NTF_PROXY = 0x08;
 
 /** NUD_*: a set of bits, of which one is set. */
 export const NeighbourState = {
@@ -49,12 +53,56 @@ export function writeNeighbour(writer: NetlinkWriter, type: number, flags: numbe
   writer.endMessage();
 }
 
-export function writeGetNeighbours(writer: NetlinkWriter, flags: number, family: IpFamily): void {
+/** A dump of neighbours, or of the addresses that this host answers for (neigh_dump_info of net/core/neighbour.c). */
+export function writeGetNeighbours(
+  writer: NetlinkWriter,
+  flags: number,
+  family: IpFamily,
+  which: "neighbours" | "proxies" = "neighbours",
+): void {
   writer
     .startMessage(RTM_GETNEIGH, flags)
     .rawU8(addressFamily(family))
-    .zeros(NDMSG - 1)
+    .zeros(NDMSG - 3)
+    .rawU8(which === "proxies" ? NTF_PROXY : 0)
+    .zeros(1)
     .endMessage();
+}
+
+/**
+ * An address for which this host answers ARP or neighbour solicitations on an interface, as if it were its own. IPv4: if
+ * its route leads elsewhere than to the interface, which forwards (arp_process of net/ipv4/arp.c); IPv6: if the interface
+ * has net.ipv6.conf.IF.proxy_ndp.
+ */
+export interface ProxyNeighbour {
+  /** Index of the interface. */
+  readonly link: number;
+  readonly address: Ip;
+  /** RTPROT_*: who made it; 0 if nobody said. */
+  readonly protocol: number;
+}
+
+/** `type` is RTM_NEWNEIGH or RTM_DELNEIGH. */
+export function writeProxy(writer: NetlinkWriter, type: number, flags: number, value: ProxyNeighbour): void {
+  writer.startMessage(type, flags);
+  writer.rawU8(addressFamily(value.address.family)).zeros(3).rawU32(value.link).rawU16(0);
+  writer.rawU8(NTF_PROXY).zeros(1).bytes(NDA_DST, ipBytes(value.address));
+  if (value.protocol !== 0) writer.u8(NDA_PROTOCOL, value.protocol);
+  writer.endMessage();
+}
+
+/** The proxy in an RTM_NEWNEIGH or RTM_DELNEIGH message; undefined if it is none of IP. Throws NetlinkFormatError. */
+export function readProxy(message: NetlinkMessage): ProxyNeighbour | undefined {
+  const { payload } = message;
+  const reader = new AttributeReader(payload, NDMSG);
+  if (ipFamily(payload[0]!) === undefined || (payload[10]! & NTF_PROXY) === 0) return undefined;
+  let address: Ip | undefined;
+  let protocol = 0;
+  while (reader.next()) {
+    if (reader.type === NDA_DST) address = ipFromBytes(reader.bytes());
+    else if (reader.type === NDA_PROTOCOL) protocol = reader.u8();
+  }
+  return address === undefined ? undefined : { link: hostU32(payload, 4), address, protocol };
 }
 
 /** The entry in an RTM_NEWNEIGH or RTM_DELNEIGH message; undefined if it is not IP. Throws NetlinkFormatError. */

@@ -22,7 +22,7 @@ import type { LinkAddress } from "./address.ts";
 import * as address from "./address.ts";
 import type { Link, LinkSettings, NewLink, NewLinkSettings, VethPeer } from "./link.ts";
 import * as link from "./link.ts";
-import type { Neighbour } from "./neighbour.ts";
+import type { Neighbour, ProxyNeighbour } from "./neighbour.ts";
 import * as neighbour from "./neighbour.ts";
 import type { Route, RouteFilter } from "./route.ts";
 import * as route from "./route.ts";
@@ -176,6 +176,23 @@ export class RouteSocket implements Disposable {
   /** ENOENT if there is none. */
   deleteNeighbour(value: Neighbour): void {
     this.#transact((writer) => neighbour.writeNeighbour(writer, neighbour.RTM_DELNEIGH, CHANGE, value));
+  }
+
+  /** The addresses that this host answers for on its interfaces. */
+  proxies(family: IpFamily): ProxyNeighbour[] {
+    const messages = this.#dump((writer) => neighbour.writeGetNeighbours(writer, DUMP, family, "proxies"));
+    return messages.map(neighbour.readProxy).filter((one) => one !== undefined);
+  }
+
+  /** Answers for an address on an interface from now on. Adding it again changes nothing but the protocol. */
+  setProxy(value: ProxyNeighbour): void {
+    const flags = CHANGE | NLM_F_CREATE | NLM_F_REPLACE;
+    this.#transact((writer) => neighbour.writeProxy(writer, neighbour.RTM_NEWNEIGH, flags, value));
+  }
+
+  /** ENOENT if there is none. */
+  deleteProxy(value: ProxyNeighbour): void {
+    this.#transact((writer) => neighbour.writeProxy(writer, neighbour.RTM_DELNEIGH, CHANGE, value));
   }
 
   #address(type: number, flags: number, which: string | number, ip: Ip, prefixLength: number): void {

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { Cidr, Ip } from "../../base/ip.ts";
-import { cidr, ipFromBytes } from "../../base/ip.ts";
+import { cidr, ip, ipFromBytes } from "../../base/ip.ts";
 import type { NetlinkMessage } from "../../sys/netlink-message.ts";
 import { NetlinkFormatError, parseMessages } from "../../sys/netlink-message.ts";
 import { NetlinkWriter } from "../netlink/writer.ts";
 import { readAddress, RTM_NEWADDR, writeAddress } from "./address.ts";
 import { isLinkName, readLink, writeNewLink, writeSetLink } from "./link.ts";
-import { readNeighbour, RTM_NEWNEIGH, writeNeighbour } from "./neighbour.ts";
+import { readNeighbour, readProxy, RTM_NEWNEIGH, writeNeighbour, writeProxy } from "./neighbour.ts";
 import type { Route } from "./route.ts";
 import { readRoute, RouteType, RTM_NEWROUTE, writeRoute } from "./route.ts";
 
@@ -100,6 +100,21 @@ test("a neighbour comes back as it was written", () => {
   );
 });
 
+test("an address that is answered for comes back as it was written, and is no neighbour", () => {
+  const value = record({ link: index, address, protocol: u8 });
+  fc.assert(
+    fc.property(value, (value) => {
+      const proxy = only((writer) => writeProxy(writer, RTM_NEWNEIGH, 0, value));
+      assert.deepEqual(readProxy(proxy), value);
+      const neighbour = { link: value.link, address: value.address, mac: undefined, state: 0 };
+      assert.equal(
+        readProxy(only((writer) => writeNeighbour(writer, RTM_NEWNEIGH, 0, neighbour))),
+        undefined,
+      );
+    }),
+  );
+});
+
 test("a link's settings come back as they were written", () => {
   const settings = record({
     name,
@@ -122,6 +137,14 @@ test("a link's settings come back as they were written", () => {
 });
 
 test("the bytes are those of the kernel's headers, worked out by hand", () => {
+  // ndmsg of AF_INET on interface 7 with NTF_PROXY, NDA_DST, NDA_PROTOCOL (padded).
+  const proxy = only((writer) =>
+    writeProxy(writer, RTM_NEWNEIGH, 0, { link: 7, address: ip("100.1.1.3"), protocol: 170 }),
+  );
+  assert.equal(
+    Buffer.from(proxy.payload).toString("hex"),
+    "020000000700000000000800080001006401010305000c00aa000000",
+  );
   // IFLA_IFNAME, then IFLA_LINKINFO { kind, IFLA_INFO_DATA { VETH_INFO_PEER { ifinfomsg, IFLA_IFNAME } } }.
   const veth = only((writer) => writeNewLink(writer, 0, { name: "v0", kind: "veth", peer: { name: "v1" } }));
   assert.equal(
