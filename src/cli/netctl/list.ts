@@ -27,7 +27,7 @@ interface Listing<Kept extends Config, Row> {
   readonly name: (config: Kept) => string;
   readonly table: TableOf<Row>;
   /** What the table needs beyond the objects' Config. Contiv's has no more. */
-  readonly rows: (netmaster: Netmaster) => Promise<readonly Row[]>;
+  readonly rows: (netmaster: Netmaster, tenant: string | undefined) => Promise<readonly Row[]>;
   readonly configOf: (row: Row) => Kept;
   readonly rowOf: (inspection: Inspection<Kept, never>) => Row;
 }
@@ -36,7 +36,7 @@ const NETWORKS: Listing<NetworkConfig, NetworkConfig> = {
   plural: "networks",
   name: ({ networkName }) => networkName,
   table: NETWORK_TABLE,
-  rows: async (netmaster) => netmaster.list("networks"),
+  rows: async (netmaster, tenant) => netmaster.list("networks", tenant),
   configOf: (row) => row,
   rowOf: ({ Config: config }) => config,
 };
@@ -54,68 +54,67 @@ const SERVICES: Listing<ServiceConfig, Service> = {
   plural: "serviceLBs",
   name: ({ serviceName }) => serviceName,
   table: SERVICE_TABLE,
-  rows: async (netmaster) => netmaster.inspectAll("serviceLBs"),
+  rows: async (netmaster, tenant) => netmaster.inspectAll("serviceLBs", tenant),
   configOf: ({ Config: config }) => config,
   rowOf: (inspection) => inspection,
 };
 
 export async function listNetworks(command: Command, stdio: Stdio): Promise<void> {
-  await list(NETWORKS, command, stdio, requireTenant);
+  await list(NETWORKS, command, stdio, tenantOf(command));
 }
 
 export async function listTenants(command: Command, stdio: Stdio): Promise<void> {
-  await list(TENANTS, command, stdio, () => Promise.resolve(undefined));
+  await list(TENANTS, command, stdio, undefined);
 }
 
 export async function listServices(command: Command, stdio: Stdio): Promise<void> {
-  await list(SERVICES, command, stdio, requireTenant);
+  await list(SERVICES, command, stdio, tenantOf(command));
 }
 
-/** The tenant that is asked for, undefined for all. Like Contiv's, fails if there is none of that name. */
-async function requireTenant(netmaster: Netmaster, flags: ListFlags): Promise<string | undefined> {
-  if (flags.all === true) return undefined;
-  // "--tenant=" is the default one too.
-  const tenant = flags.tenant || "default";
-  await netmaster.get("tenants", tenant);
-  return tenant;
+/** The tenant that is asked for; undefined for all. "--tenant=" is the default one too. */
+function tenantOf(command: Command): string | undefined {
+  const { all, tenant } = command.opts<ListFlags>();
+  return all === true ? undefined : tenant || "default";
 }
 
 async function list<Kept extends Config, Row>(
   listing: Listing<Kept, Row>,
   command: Command,
   stdio: Stdio,
-  tenantOf: (netmaster: Netmaster, flags: ListFlags) => Promise<string | undefined>,
+  tenant: string | undefined,
 ): Promise<void> {
   noArguments(command);
   const flags = command.optsWithGlobals<ListFlags>();
   using netmaster = createNetmaster(await findServer(flags, stdio.env));
-  // Side by side: two questions in the time of one.
-  const objects = flags.watch ? undefined : listed(listing, netmaster, flags);
-  objects?.catch(() => undefined);
-  const tenant = await tenantOf(netmaster, flags);
-  const isWanted = (config: Kept): boolean => tenant === undefined || config.tenantName === tenant;
-  if (objects === undefined) await watch(listing, netmaster, flags, isWanted, stdio.stdout);
-  else stdio.stdout.write((await objects)(isWanted));
+  // Like Contiv's, a list of a tenant that is not there fails. Side by side: two questions in the time of one.
+  const tenantIsThere = tenant === undefined ? undefined : netmaster.get("tenants", tenant);
+  if (flags.watch === true) {
+    await tenantIsThere;
+    await watch(listing, netmaster, flags, tenant, stdio.stdout);
+    return;
+  }
+  const listed = textOf(listing, netmaster, flags, tenant);
+  // Where both fail, the tenant's failure is the one that is told.
+  listed.catch(() => undefined);
+  await tenantIsThere;
+  stdio.stdout.write(await listed);
 }
 
-/** What is to be printed, once it is known which are wanted. */
-async function listed<Kept extends Config, Row>(
+async function textOf<Kept extends Config, Row>(
   { plural, name, table, rows, configOf }: Listing<Kept, Row>,
   netmaster: Netmaster,
   flags: ListFlags,
-): Promise<(isWanted: (config: Kept) => boolean) => string> {
-  if (flags.json === true || flags.quiet === true) {
-    const all = await netmaster.list<Kept>(plural);
-    if (flags.json === true) return (isWanted) => `${JSON.stringify(all.filter(isWanted), null, 2)}\n`;
-    return (isWanted) =>
-      all
-        .filter(isWanted)
-        .map((config) => `${name(config)}\n`)
-        .join("");
+  tenant: string | undefined,
+): Promise<string> {
+  // Contiv's netmaster lists all; ours only what is asked for.
+  const isWanted = (config: Kept): boolean => tenant === undefined || config.tenantName === tenant;
+  if (flags.json !== true && flags.quiet !== true) {
+    const all = await rows(netmaster, tenant);
+    return tabwriter([...table.head, ...all.filter((row) => isWanted(configOf(row))).map(table.row)]);
   }
-  const all = await rows(netmaster);
-  return (isWanted) =>
-    tabwriter([...table.head, ...all.filter((row) => isWanted(configOf(row))).map(table.row)]);
+  const all = (await netmaster.list<Kept>(plural, tenant)).filter(isWanted);
+  if (flags.json === true) return `${JSON.stringify(all, null, 2)}\n`;
+  return all.map((config) => `${name(config)}\n`).join("");
 }
 
 /** Until SIGINT, which is how it is meant to end. */
@@ -123,7 +122,7 @@ async function watch<Kept extends Config, Row>(
   { plural, name, table, rowOf }: Listing<Kept, Row>,
   netmaster: Netmaster,
   flags: ListFlags,
-  isWanted: (config: Kept) => boolean,
+  tenant: string | undefined,
   stdout: Writable,
 ): Promise<void> {
   const stopped = new AbortController();
@@ -135,9 +134,9 @@ async function watch<Kept extends Config, Row>(
     if (!stdout.write(text)) await once(stdout, "drain", { signal: stopped.signal });
   };
   try {
-    for await (const line of netmaster.watch<WatchLine<Kept, never>>(plural, stopped.signal)) {
+    for await (const line of netmaster.watch<WatchLine<Kept, never>>(plural, tenant, stopped.signal)) {
       const { type, object } = line;
-      if (!isWanted(object.Config)) continue;
+      if (tenant !== undefined && object.Config.tenantName !== tenant) continue;
       if (flags.json === true) await print(`${JSON.stringify(line)}\n`);
       else if (flags.quiet === true) await print(`${name(object.Config)}\n`);
       else await print(lines.line(rowOf(object), type));

@@ -180,8 +180,10 @@ const LISTS: Script = {
     body: { error: "Tenant nobody not found", errors: [], code: 404 },
   },
   "GET /api/v1/networks/": NETWORKS,
-  "GET /api/v1/serviceLBs/": [CONFIG],
-  "GET /api/v1/inspect/serviceLBs/": [SERVICE],
+  // Contiv's netmaster knows no query, and lists all there are.
+  "GET /api/v1/networks/?tenant=default": NETWORKS,
+  "GET /api/v1/serviceLBs/?tenant=default": [CONFIG],
+  "GET /api/v1/inspect/serviceLBs/?tenant=default": [SERVICE],
 };
 
 /** Command line, stdout. */
@@ -279,7 +281,11 @@ test("a watch prints what there is and what changes, and fails if the server end
   const line = (type: string, tenantName: string): string =>
     `${JSON.stringify({ type, object: { Config: { ...CONFIG, tenantName }, Oper: SERVICE.Oper } })}\n`;
   const all = line("ADDED", "default") + line("ADDED", "blue") + line("DELETED", "default");
-  await using netmaster = await scriptedNetmaster({ ...TENANT, "GET /api/v1/serviceLBs/?watch=true": all });
+  await using netmaster = await scriptedNetmaster({
+    ...TENANT,
+    "GET /api/v1/serviceLBs/?watch=true&tenant=default": all,
+    "GET /api/v1/serviceLBs/?watch=true": all,
+  });
   const { code, stdout, stderr } = await netmaster.netctl("service", "ls", "--watch");
   assert.equal(code, 2);
   assert.match(stderr, /^netctl: http:.* ended the watch: run it again\n$/);
@@ -404,10 +410,13 @@ test("a netmaster that is no URL is exit code 1", async () => {
 });
 
 test("an answer that is no JSON is exit code 3", async () => {
-  await using netmaster = await scriptedNetmaster({ ...TENANT, "GET /api/v1/networks/": "<html>" });
+  await using netmaster = await scriptedNetmaster({
+    ...TENANT,
+    "GET /api/v1/networks/?tenant=default": "<html>",
+  });
   const { code, stderr } = await netmaster.netctl("net", "ls");
   assert.equal(code, 3);
-  assert.match(stderr, /answered what is no JSON to GET \/api\/v1\/networks\/: <html>/);
+  assert.match(stderr, /answered what is no JSON to GET \/api\/v1\/networks\/\?tenant=default: <html>/);
 });
 
 test("the server's version is netmaster's or Kubernetes'", async () => {

@@ -15,10 +15,11 @@ export type Plural = "networks" | "tenants" | "serviceLBs" | "endpoints";
 export interface Netmaster extends Disposable {
   /** As --netmaster has it. */
   readonly url: string;
-  list<T>(plural: Plural): Promise<readonly T[]>;
+  /** Of one tenant, or of all: who may see one alone may ask for that one. */
+  list<T>(plural: Plural, tenant?: string): Promise<readonly T[]>;
   get<T>(plural: Plural, key: Key): Promise<T>;
   inspect<T>(plural: Plural, key: Key): Promise<T>;
-  inspectAll<T>(plural: Plural): Promise<readonly T[]>;
+  inspectAll<T>(plural: Plural, tenant?: string): Promise<readonly T[]>;
   describe<T>(plural: "serviceLBs", key: Key): Promise<T>;
   post(plural: Plural, key: Key, body: object): Promise<void>;
   /** A merge patch (RFC 7396). */
@@ -27,7 +28,7 @@ export interface Netmaster extends Disposable {
   /** What the server says of itself. */
   version(): Promise<Readonly<Record<string, string>>>;
   /** Until `signal` is aborted, which ends it without an error. */
-  watch<T>(plural: Plural, signal: AbortSignal): AsyncGenerator<T, void>;
+  watch<T>(plural: Plural, tenant: string | undefined, signal: AbortSignal): AsyncGenerator<T, void>;
 }
 
 /** Milliseconds. Writes wait for the container engine, which makes or removes a network first. */
@@ -94,18 +95,23 @@ export function createNetmaster(config: HttpClientConfig): Netmaster {
 
   return {
     url: config.server,
-    list: async (plural) => call("GET", `/api/v1/${plural}/`),
+    list: async (plural, tenant) => call("GET", `/api/v1/${plural}/${query({ tenant })}`),
     get: async (plural, key) => call("GET", `/api/v1/${plural}/${keyPath(key)}/`),
     inspect: async (plural, key) => call("GET", `/api/v1/inspect/${plural}/${keyPath(key)}/`),
-    inspectAll: async (plural) => call("GET", `/api/v1/inspect/${plural}/`),
+    inspectAll: async (plural, tenant) => call("GET", `/api/v1/inspect/${plural}/${query({ tenant })}`),
     describe: async (plural, key) => call("GET", `/api/v1/describe/${plural}/${keyPath(key)}/`),
     post: async (plural, key, body) => call("POST", `/api/v1/${plural}/${keyPath(key)}/`, body),
     patch: async (plural, key, body) => call("PATCH", `/api/v1/${plural}/${keyPath(key)}/`, body),
     delete: async (plural, key) => call("DELETE", `/api/v1/${plural}/${keyPath(key)}/`),
     version: async () => call("GET", "/version"),
-    async *watch<T>(plural: Plural, signal: AbortSignal) {
+    async *watch<T>(plural: Plural, tenant: string | undefined, signal: AbortSignal) {
       try {
-        const response = await open("GET", `/api/v1/${plural}/?watch=true`, undefined, signal);
+        const response = await open(
+          "GET",
+          `/api/v1/${plural}/${query({ watch: "true", tenant })}`,
+          undefined,
+          signal,
+        );
         const lines = new LineSplitter();
         for await (const chunk of response as AsyncIterable<Uint8Array>)
           for (const line of lines.push(chunk)) yield JSON.parse(line) as T;
@@ -124,6 +130,11 @@ export function createNetmaster(config: HttpClientConfig): Netmaster {
 /** `tenant:name` in a path. What a user types as a name may hold anything. */
 function keyPath(key: Key): string {
   return key.split(":").map(encodeURIComponent).join(":");
+}
+
+function query(fields: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries(fields).filter((field): field is [string, string] => field[1] !== undefined);
+  return given.length === 0 ? "" : `?${new URLSearchParams(given).toString()}`;
 }
 
 function unreachable(why: string, cause: unknown): NetctlError {

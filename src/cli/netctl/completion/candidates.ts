@@ -47,8 +47,12 @@ async function namesOf(
     return (await netmaster.list<TenantConfig>("tenants")).map(({ tenantName }) => tenantName);
   const ofTenant = ({ tenantName }: TenantConfig): boolean => tenantName === completion.tenant;
   if (completion.names === "networks")
-    return (await netmaster.list<NetworkConfig>("networks")).filter(ofTenant).map((each) => each.networkName);
-  return (await netmaster.list<ServiceConfig>("serviceLBs")).filter(ofTenant).map((each) => each.serviceName);
+    return (await netmaster.list<NetworkConfig>("networks", completion.tenant))
+      .filter(ofTenant)
+      .map((each) => each.networkName);
+  return (await netmaster.list<ServiceConfig>("serviceLBs", completion.tenant))
+    .filter(ofTenant)
+    .map((each) => each.serviceName);
 }
 
 /** --netmaster and its like, as far as the line has them. */

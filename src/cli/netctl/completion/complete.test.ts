@@ -66,11 +66,12 @@ test("commands are completed first, without those that are not for people", () =
 test("names come from the server, those of the tenant; a server that is away offers none and says nothing", async () => {
   await using netmaster = await scriptedNetmaster({
     "GET /api/v1/tenants/": [{ tenantName: "default" }, { tenantName: "blue" }],
-    "GET /api/v1/networks/": [
+    "GET /api/v1/networks/?tenant=default": [
       { tenantName: "default", networkName: "a" },
       { tenantName: "blue", networkName: "b" },
     ],
-    "GET /api/v1/serviceLBs/": [{ tenantName: "default", serviceName: "web" }],
+    "GET /api/v1/networks/?tenant=blue": [{ tenantName: "blue", networkName: "b" }],
+    "GET /api/v1/serviceLBs/?tenant=default": [{ tenantName: "default", serviceName: "web" }],
   });
   const candidates = async (line: string, env: Record<string, string>): Promise<string> => {
     const { code, stdout, stderr } = await netctl(["__complete", "--", ...line.split(" ")], env);
