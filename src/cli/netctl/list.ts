@@ -3,6 +3,7 @@ import { once } from "node:events";
 import type { Writable } from "node:stream";
 import type { Command } from "commander";
 import type { Inspection, NetworkConfig, ServiceConfig, TenantConfig, WatchLine } from "../../contiv/wire.ts";
+import { NetctlError } from "./failure.ts";
 import { noArguments } from "./flag.ts";
 import { createNetmaster, type Netmaster } from "./netmaster.ts";
 import { findServer, type ServerFlags } from "./server.ts";
@@ -87,7 +88,7 @@ async function list<Kept extends Config, Row>(
   const flags = command.optsWithGlobals<ListFlags>();
   using netmaster = createNetmaster(await findServer(flags, stdio.env));
   // Like Contiv's, a list of a tenant that is not there fails. Side by side: two questions in the time of one.
-  const tenantIsThere = tenant === undefined ? undefined : netmaster.get("tenants", tenant);
+  const tenantIsThere = tenant === undefined ? undefined : requireTenant(netmaster, tenant);
   if (flags.watch === true) {
     await tenantIsThere;
     await watch(listing, netmaster, flags, tenant, stdio.stdout);
@@ -98,6 +99,16 @@ async function list<Kept extends Config, Row>(
   listed.catch(() => undefined);
   await tenantIsThere;
   stdio.stdout.write(await listed);
+}
+
+/** Throws NetctlError if there is none of that name. */
+async function requireTenant(netmaster: Netmaster, tenant: string): Promise<void> {
+  try {
+    await netmaster.get("tenants", tenant);
+  } catch (error) {
+    // Who may not look at tenants may still list what is in one; if not that either, that refusal says so.
+    if (!(error instanceof NetctlError && error.status === 403)) throw error;
+  }
 }
 
 async function textOf<Kept extends Config, Row>(

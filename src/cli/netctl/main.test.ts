@@ -241,6 +241,16 @@ test("a list of a tenant that is not there is refused, not empty", async () => {
     });
 });
 
+test("who may not look at tenants may list what is in one", async () => {
+  const forbidden = { status: 403, body: { error: "forbidden", errors: [], code: 403 } };
+  await using netmaster = await scriptedNetmaster({ ...LISTS, "GET /api/v1/tenants/default/": forbidden });
+  assert.deepEqual(await netmaster.netctl("net", "ls", "-q"), {
+    code: 0,
+    stdout: "contiv-srv-net\n",
+    stderr: "",
+  });
+});
+
 test("`service describe` says of each candidate why", async () => {
   const candidate = {
     containerName: "web1",
