@@ -2,17 +2,17 @@
  * The life of Networks: a subnet is taken with the commit that makes one and given up with the one that ends it, and one
  * that Services or containers use does not go, whoever asks (contiv/netplugin netmaster: DeleteNetworks).
  */
-import { formatCidr } from "../../base/ip.ts";
+import { cidrContains, formatCidr } from "../../base/ip.ts";
 import { parseSloppyIp } from "../../base/sloppy-ip.ts";
 import { invalidValue } from "../../api/field-error.ts";
 import { dockerNetworkName } from "../../api/network/docker-name.ts";
 import { networkKind } from "../../api/network/kind.ts";
 import { serviceNetwork } from "../../api/network/service-network.ts";
 import type { Network } from "../../api/network/type.ts";
+import { validateNetwork } from "../../api/network/validation.ts";
 import { podKind } from "../../api/pod/kind.ts";
 import { serviceKind } from "../../api/service/kind.ts";
 import { conflict, invalid } from "../../api/status-errors.ts";
-import { cidrContains } from "../../base/ip.ts";
 import type { ConflictError, Operation, Revision, Store } from "../../store/store.ts";
 import { type KindRules, NOTHING_RESERVED, type Reservation } from "../registry/kind-rules.ts";
 import { keyPrefix } from "../registry/keys.ts";
@@ -34,6 +34,8 @@ export function networkRules(store: Store, { subnets, networks }: ServiceRanges)
       const learn = (revision: Revision): void => networks.learn(network, revision, false);
       // Its subnets are for life.
       if (old !== undefined) return { commit: learn, revert() {} };
+      // What is wrong with the object itself is said first, by validation, which comes after this.
+      if (validateNetwork(network).length > 0) return NOTHING_RESERVED;
       const owner = networkOwner(network);
       const asked = networkSubnets(network);
       const met = subnets.conflict(owner, asked);
