@@ -82,7 +82,7 @@ export function isOnNetwork(pod: Pod, { metadata, spec = {} }: Network): boolean
   return addressesOf(pod).some((address) => subnets.some((subnet) => cidrContains(subnet, address)));
 }
 
-export function addressesOf(pod: Pod): Ip[] {
+function addressesOf(pod: Pod): Ip[] {
   return podAddresses(pod)
     .map(parseIp)
     .filter((address) => address !== undefined);

@@ -11,7 +11,7 @@ import { formatCidr, parseIp } from "../base/ip.ts";
 import { selects } from "../controllers/pod-endpoint.ts";
 import { whyNotProvider } from "../controllers/non-providers.ts";
 import { runsOf, runsText, runsWithout } from "./address-runs.ts";
-import { addressesOf, containerId, containerName, endpointOper, isOnNetwork, isUp } from "./endpoint.ts";
+import { containerId, containerName, endpointOper, isOnNetwork, isUp } from "./endpoint.ts";
 import { contivName } from "./names.ts";
 import { networkConfig } from "./network.ts";
 import type { Picture } from "./picture.ts";
@@ -131,15 +131,10 @@ export function inspectNetwork(network: Network, picture: Picture): Inspection<N
 /** What of one family is given out: to Services (each has an IPAddress), containers, gateway and DNS. */
 function accounted(
   { family, subnet, gateway, dns, usable }: ReturnType<typeof networkAddresses>[number],
-  { addresses, pods }: Picture,
+  { taken: texts }: Picture,
 ): { count: number; allocated: string; available: string } {
   const last = subnet.base.value + (1n << BigInt((family === 4 ? 32 : 128) - subnet.length)) - 1n;
-  const taken = [
-    gateway,
-    dns,
-    ...addresses.map(({ metadata }) => parseIp(metadata.name ?? "")),
-    ...pods.filter(isUp).flatMap(addressesOf),
-  ]
+  const taken = [gateway, dns, ...texts.map(parseIp)]
     .filter((address) => address !== undefined)
     .filter(
       (address) => address.family === family && address.value >= subnet.base.value && address.value <= last,

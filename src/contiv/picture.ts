@@ -1,7 +1,6 @@
 /** What the API holds, as far as an answer is made of it; and by which names Contiv's users know it. Pure. */
 import type { EndpointSlice } from "../api/endpointslice/type.ts";
 import { SERVICE_NAME_LABEL } from "../api/endpointslice/type.ts";
-import type { IPAddress } from "../api/ipaddress/type.ts";
 import type { Namespace } from "../api/namespace/type.ts";
 import type { Network } from "../api/network/type.ts";
 import type { Pod } from "../api/pod/type.ts";
@@ -14,36 +13,43 @@ export interface Objects {
   readonly services: readonly Service[];
   readonly slices: readonly EndpointSlice[];
   readonly pods: readonly Pod[];
-  readonly addresses: readonly IPAddress[];
+  /** Addresses that Services and running containers have, of whichever tenant. */
+  readonly taken: readonly string[];
 }
 
 export class Picture {
-  /** Those of tenants. */
+  /** Networks, Services that choose their providers by labels, and Namespaces: those of tenants. */
   readonly networks: readonly Network[];
-  /** Services that choose their providers by labels, as a serviceLB does, of tenants. */
   readonly services: readonly Service[];
+  readonly tenants: readonly Namespace[];
   readonly pods: readonly Pod[];
-  readonly addresses: readonly IPAddress[];
-  readonly namespaces: readonly Namespace[];
+  readonly taken: readonly string[];
+  readonly #objects: Partial<Objects>;
   readonly #tenants: ReadonlyMap<string, string>;
   readonly #networks: ReadonlyMap<string, string>;
   readonly #slices: ReadonlyMap<string, readonly EndpointSlice[]>;
   readonly #pods: ReadonlyMap<string, readonly Pod[]>;
 
   constructor(objects: Partial<Objects>) {
-    const { namespaces = [], networks = [], services = [], slices = [], pods = [], addresses = [] } = objects;
-    this.namespaces = namespaces.filter(({ metadata }) => isTenant(metadata.name ?? ""));
+    const { namespaces = [], networks = [], services = [], slices = [], pods = [], taken = [] } = objects;
+    this.#objects = objects;
+    this.tenants = namespaces.filter(({ metadata }) => isTenant(metadata.name ?? ""));
     this.networks = networks.filter(({ metadata }) => isTenant(metadata.namespace ?? ""));
     this.services = services.filter(isListed);
     this.pods = pods;
-    this.addresses = addresses;
+    this.taken = taken;
     this.#tenants = new Map(namespaces.map((one) => [one.metadata.name ?? "", contivName("tenants", one)]));
     this.#networks = new Map(networks.map((one) => [keyOf(one), contivName("networks", one)]));
-    this.#slices = groups(
+    this.#slices = Map.groupBy(
       slices,
       ({ metadata }) => `${metadata.namespace}/${metadata.labels?.[SERVICE_NAME_LABEL]}`,
     );
-    this.#pods = groups(pods, ({ metadata }) => metadata.namespace ?? "");
+    this.#pods = Map.groupBy(pods, ({ metadata }) => metadata.namespace ?? "");
+  }
+
+  /** The same with other objects in one place. */
+  with(objects: Partial<Objects>): Picture {
+    return new Picture({ ...this.#objects, ...objects });
   }
 
   tenantName(namespace: string): string {
@@ -73,14 +79,10 @@ export class Picture {
 }
 
 /** Whether a Service is in lists: it has a selector, and is not Kubernetes' own. */
-export function isListed({ metadata, spec }: Service): boolean {
+function isListed({ metadata, spec }: Service): boolean {
   return isTenant(metadata.namespace ?? "") && Object.keys(spec?.selector ?? {}).length > 0;
 }
 
 function keyOf({ metadata }: Network): string {
   return `${metadata.namespace}/${metadata.name}`;
-}
-
-function groups<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
-  return Map.groupBy(items, key);
 }

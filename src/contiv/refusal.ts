@@ -71,15 +71,30 @@ export function fromApiError(error: ApiError): ContivError {
   const { code, message, status } = error;
   const causes = status.details?.causes ?? [];
   const isTaken =
-    code === 422 && /already (allocated|taken)|is taken|range is full|exhaust|overlap/i.test(message);
-  const problems = code === 422 && causes.length > 0 ? causes.map(problemOf) : [{ message }];
+    code === 422 && /already allocated|is taken|range is full|exhaust|conflicts with/i.test(message);
+  const problems =
+    code === 422 && causes.length > 0 ? causes.map(problemOf) : [{ message: withoutFrame(message) }];
   const mapped = isTaken ? 409 : code === 422 ? 400 : code;
   return new ContivError(mapped, problems, { cause: error });
 }
 
 function problemOf({ field, message = "" }: StatusCause): Problem {
-  if (field === undefined) return { message };
+  const words = withoutFrame(message);
+  if (field === undefined) return { message: words };
   for (const [pattern, ours] of FIELDS)
-    if (pattern.test(field)) return { field: field.replace(pattern, ours), message };
-  return { field, message };
+    if (pattern.test(field)) return { field: field.replace(pattern, ours), message: words };
+  return { field, message: words };
+}
+
+/**
+ * What the server says without what Kubernetes puts around it, so that Contiv's words come first. The value that was wrong
+ * stays.
+ */
+function withoutFrame(message: string): string {
+  const conflict = /^Operation cannot be fulfilled on \S+ "[^"]*": (.+)$/s.exec(message);
+  if (conflict !== null) return conflict[1]!;
+  const [, value, detail] = /^Invalid value: ("(?:[^"\\]|\\.)*"|\S+): (.+)$/s.exec(message) ?? [];
+  if (value === undefined || detail === undefined) return message;
+  const bare = value.replaceAll(/^[["]+|[\]"]+$/g, "");
+  return detail.includes(bare) ? detail : `${detail}: ${value}`;
 }

@@ -7,7 +7,7 @@ import type { Store } from "../store/store.ts";
 import type { FlowControlOptions } from "./flow-control/flow-control.ts";
 import type { GuestApi } from "./guest-api.ts";
 import type { PodListenerOptions } from "./pod-listener.ts";
-import type { Registry } from "./registry.ts";
+import type { Registry, UserInfo } from "./registry.ts";
 import type { ServiceAccountTokens } from "./security/service-account-tokens.ts";
 
 export interface ServerOptions {
@@ -83,6 +83,14 @@ export interface ServerLimits extends FlowControlOptions {
   readonly maxConnectionsPerUser?: number;
 }
 
+export interface PlainOptions {
+  readonly bind: { readonly host: string; readonly port: number };
+  /** Names the option that has `bind`, for refusals: "--netmaster". */
+  readonly option: string;
+  readonly guest: GuestApi;
+  readonly user: UserInfo;
+}
+
 export interface RunningServer {
   readonly registry: Registry;
   /** "https://127.0.0.1:6443" */
@@ -105,6 +113,11 @@ export interface RunningServer {
    * the endpoint stays as it is.
    */
   openToPods(options: Omit<PodListenerOptions, "port">): Promise<void>;
+  /**
+   * Serves `guest` alone at another address, by plain HTTP and without asking who it is: every request is `user`'s. Limits,
+   * time-outs, metrics and audit are as everywhere. Ends with the server. Throws BindError.
+   */
+  openPlain(options: PlainOptions): Promise<{ readonly url: string }>;
   /** There are no pods that could not reach the server where it listens: the Service `kubernetes` leads there. */
   keepFromPods(): Promise<void>;
   /** Ends watches, finishes requests under way and lets go of the port. The store stays open. */

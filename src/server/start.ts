@@ -11,9 +11,11 @@ import { openAuditLog } from "./audit/audit-log.ts";
 import { FlowControl } from "./flow-control/flow-control.ts";
 import { startCustomResources } from "./custom-resources/controller.ts";
 import { ServedKinds, storedDefinitions } from "./custom-resources/served-kinds.ts";
-import { createApiHandler } from "./http/api-handler.ts";
+import { type ApiParts, createApiHandler } from "./http/api-handler.ts";
+import type { Handler } from "./http/exchange.ts";
 import { listen } from "./http/front.ts";
 import type { HealthCheck } from "./http/health.ts";
+import { listenPlain, type PlainFront } from "./http/plain-front.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { publishedHost, publishKubernetesService } from "./kubernetes-service.ts";
 import { listenForPods } from "./pod-listener.ts";
@@ -69,7 +71,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { policy } = stack.use(await startAuthorization({ store, registry, log }));
   const metrics = createMetrics(store, kinds, options.metrics);
   let phase: Phase = "starting";
-  const handler = createApiHandler({
+  const apiParts: ApiParts = {
     registry,
     kinds,
     clock,
@@ -83,21 +85,27 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     onError: (err) => log.error({ err }, "a watch failed by our fault"),
     guests: options.guests ?? [],
     onFault: (err) => log.error({ err }, "a request failed by our fault"),
-  });
+  };
   // Closed after the front: the last requests leave their lines too.
   const sink =
     options.auditLog === undefined
       ? undefined
       : stack.use(await openAuditLog({ path: options.auditLog, log }));
+  const observed = (handler: Handler): Handler =>
+    metrics.requests.measure(sink === undefined ? handler : withAudit(handler, { sink, clock }));
   const front = await listen({
     ...options.limits,
     bind,
     server: pki.server,
     authority: pki.authority.certificate,
-    handler: metrics.requests.measure(sink === undefined ? handler : withAudit(handler, { sink, clock })),
+    handler: observed(createApiHandler(apiParts)),
     log,
   });
   stack.defer(async () => front.close());
+  const plains: PlainFront[] = [];
+  stack.defer(async () => {
+    for (const plain of plains) await plain.close();
+  });
   const { host, port } = front;
   // On all addresses: the loopback one is the one that every client on this machine can use.
   const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
@@ -144,6 +152,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         ? { [Symbol.dispose]() {} }
         : await listenForPods({ ...door, port }, (socket) => front.accept(socket), log);
       await republish(door.host, listener);
+    },
+    async openPlain({ guest, user, ...where }) {
+      const alone: ApiParts = { ...apiParts, guests: [guest], authenticate: async () => user };
+      const plain = await listenPlain({
+        ...where,
+        handler: observed(createApiHandler(alone)),
+        refuse: (error, request) => guest.refuse(error, request),
+        log,
+      });
+      plains.push(plain);
+      return { url: plain.url };
     },
     async keepFromPods() {
       if (phase !== "stopping") await republish(reachable, undefined);

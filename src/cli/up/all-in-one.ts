@@ -7,6 +7,7 @@ import { createAgentMetrics } from "../../agent/metrics.ts";
 import { startNode } from "../../agent/start-node.ts";
 import type { Client } from "../../client/client.ts";
 import { createInProcessClient } from "../../client/in-process.ts";
+import { type ContivOptions, createContivApi } from "../../contiv/rest.ts";
 import { startControllers } from "../../controllers/controllers.ts";
 import type { DataPlane } from "../../dataplane/dataplane.ts";
 import type { ServiceTable } from "../../dataplane/table.ts";
@@ -30,6 +31,8 @@ export interface AllInOneParts {
 export interface AllInOne {
   readonly client: Client;
   readonly server: RunningServer;
+  /** Where Contiv's REST is served without authentication, "http://127.0.0.1:9999"; undefined: nowhere. */
+  readonly netmaster: string | undefined;
   readonly dataPlane: DataPlane | undefined;
   readonly storeRevision: number;
   readonly serviceCidrs: readonly Cidr[];
@@ -76,7 +79,9 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
   const storeRevision = store.revision;
   const metrics = createAgentMetrics(log);
   const expectPods = dataPlane !== undefined && needsDoor(options);
+  const contiv: ContivOptions = { version };
   const server = await startServer({
+    guests: [createContivApi(contiv)],
     ...(dataPlane !== undefined && { metrics: [metrics.registry] }),
     expectPods,
     store,
@@ -89,6 +94,7 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
   });
   stack.defer(() => server.close());
   await server.writeKubeconfig(options.kubeconfig);
+  const netmaster = options.netmaster && (await openNetmaster(server, options.netmaster, contiv));
 
   const client = createInProcessClient(server.registry, OUR_USER);
   const controllers = startControllers({
@@ -180,6 +186,7 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
   return {
     client,
     server,
+    netmaster,
     dataPlane,
     storeRevision,
     serviceCidrs,
@@ -202,6 +209,17 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
       await owned.disposeAsync();
     },
   };
+}
+
+/** Contiv's REST where there is nothing else, as an administrator. Resolves to its URL. Throws BindError. */
+async function openNetmaster(
+  server: RunningServer,
+  bind: NonNullable<UpOptions["netmaster"]>,
+  contiv: ContivOptions,
+): Promise<string> {
+  const guest = createContivApi({ ...contiv, alone: true });
+  const user = { name: "netmaster", groups: ["system:masters", "system:authenticated"] };
+  return (await server.openPlain({ bind, option: "--netmaster", guest, user })).url;
 }
 
 /** Whether pods do not reach the API where it listens: on loopback, or in another network namespace than theirs. */

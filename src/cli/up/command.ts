@@ -72,6 +72,10 @@ export function upCommand(version: string): Command {
       "where each write leaves a line of JSON, or none (default: audit.log in the data directory; 5 files of 64 MiB at most)",
     )
     .option(
+      "--netmaster <HOST:PORT>",
+      "also serve Contiv's REST there, by plain HTTP and without asking who it is: whoever reaches it may do everything (127.0.0.1:9999 is Contiv's port; default: not served)",
+    )
+    .option(
       "--cleanup",
       "on a clean stop, take back everything put into the kernel and end the pods' processes",
     )
@@ -113,6 +117,8 @@ async function up(flags: UpFlags, version: string): Promise<void> {
   process.stdout.write(`fairlead ${version}\n`);
   say("store", `${options.dataDir}, revision ${started.storeRevision}`);
   say("API", started.server.url);
+  if (started.netmaster !== undefined)
+    say("netmaster", `${started.netmaster}, without authentication: whoever reaches it may do everything`);
   say("kubeconfig", options.kubeconfig);
   say("containers", started.containers);
   say(

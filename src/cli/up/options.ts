@@ -25,6 +25,7 @@ export interface UpFlags extends DnsFlags {
   readonly cleanup?: boolean;
   readonly tokenAuthFile?: string;
   readonly auditLog?: string;
+  readonly netmaster?: string;
   readonly logLevel: string;
 }
 
@@ -51,6 +52,8 @@ export interface UpOptions {
   readonly tokenAuthFile?: string | undefined;
   /** Undefined: no audit. */
   readonly auditLog?: string | undefined;
+  /** Where Contiv's REST is served by plain HTTP to whoever asks. Undefined: nowhere. */
+  readonly netmaster?: { readonly host: string; readonly port: number } | undefined;
   /** @default {what parseDnsOptions makes of no flags} */
   readonly dns?: DnsOptions;
   readonly logLevel: string;
@@ -81,6 +84,10 @@ export function parseUpOptions(flags: UpFlags): UpOptions {
     cleanup: flags.cleanup ?? false,
     tokenAuthFile: flags.tokenAuthFile,
     auditLog: flags.auditLog === "none" ? undefined : (flags.auditLog ?? join(dataDir, "audit.log")),
+    netmaster:
+      flags.netmaster === undefined
+        ? undefined
+        : parseHostPort("--netmaster", flags.netmaster, "127.0.0.1:9999"),
     dns: parseDnsOptions(flags),
     logLevel: flags.logLevel,
   };

@@ -354,22 +354,27 @@ function connectionOf(request: AnyRequest): TLSSocket {
   return (sessionOf(request)?.socket ?? request.socket) as TLSSocket;
 }
 
-function bindError({ host, port }: FrontOptions["bind"], error: NodeJS.ErrnoException): Error {
+/** `option` is what sets the address. */
+export function bindError(
+  { host, port }: FrontOptions["bind"],
+  error: NodeJS.ErrnoException,
+  option = "--bind",
+): BindError {
   const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
   switch (error.code) {
     case "EADDRINUSE":
       return new BindError(
-        `${address} is in use: stop the program that listens there (ss -ltnp 'sport = :${port}' shows it), or choose another address with --bind`,
+        `${address} is in use: stop the program that listens there (ss -ltnp 'sport = :${port}' shows it), or choose another address with ${option}`,
         { cause: error },
       );
     case "EACCES":
       return new BindError(
-        `${address} may not be used: ports below 1024 need root; choose another with --bind`,
+        `${address} may not be used: ports below 1024 need root; choose another with ${option}`,
         { cause: error },
       );
     case "EADDRNOTAVAIL":
       return new BindError(
-        `${address} is not an address of this machine: choose another with --bind (ip address shows them)`,
+        `${address} is not an address of this machine: choose another with ${option} (ip address shows them)`,
         { cause: error },
       );
     default:

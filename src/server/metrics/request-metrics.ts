@@ -169,8 +169,12 @@ const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIO
 function labelsOf(request: Request, path: ResourcePath | undefined): Labels {
   const { method, query } = request;
   const verb = METHODS.has(method) ? method : "OTHER";
-  if (path === undefined)
-    return { verb, group: "", version: "", resource: "", subresource: "", scope: "", component: "apiserver" };
+  if (path === undefined) {
+    // netmaster's watches, which are no requests of a certain length either.
+    const watch = method === "GET" && boolean(query, "watch") === true;
+    const nothing = { group: "", version: "", resource: "", subresource: "", scope: "" };
+    return { verb: watch ? "WATCH" : verb, ...nothing, component: "apiserver" };
+  }
   const { kind, namespace, name, subresource = "" } = path;
   return {
     verb: verbOf(verb, path, query, request.header("content-type")),

@@ -1,0 +1,117 @@
+/** Making and removing networks, with the container engine's network of each: a request ends when that is there or gone. */
+import { networkKind } from "../api/network/kind.ts";
+import { type Network, READY_CONDITION } from "../api/network/type.ts";
+import { nodeKind } from "../api/node/kind.ts";
+import type { Client } from "../client/client.ts";
+import { isOtherNetwork, networkOf } from "./network.ts";
+import { objectNotFound } from "./objects.ts";
+import { ContivError } from "./refusal.ts";
+import { find, listOf, objectName, type Sides } from "./sides.ts";
+import { until } from "./until.ts";
+import type { NetworkConfig } from "./wire.ts";
+import { BY_US, orNotFound, requireTenant, type Written } from "./write-service.ts";
+
+/** How long the engine has for a network, milliseconds. */
+export const ENGINE_PATIENCE = 15_000;
+
+/**
+ * Creates the network, and waits for the engine's where there is an engine. The same again changes nothing, and another under
+ * the same name is refused. Throws ContivError or ApiError; then there is no such network.
+ */
+export async function putNetwork(
+  sides: Sides,
+  config: NetworkConfig,
+  patience: number,
+): Promise<Written<Network>> {
+  const { user, own } = sides;
+  const { tenantName, networkName } = config;
+  const existing = await find(user, networkKind, objectName("networks", tenantName, networkName));
+  if (existing !== undefined) return { object: unchanged(existing, config), verb: "none" };
+  await requireTenant(own, tenantName);
+  const wanted = networkOf(config);
+  const made = await user.create(networkKind, wanted, BY_US);
+  if (made.spec?.type === "Infra" || !(await hasEngine(own))) return { object: made, verb: "create" };
+  return { object: await engineReady(own, made, patience), verb: "create" };
+}
+
+/** Throws ContivError 409 if the config is another network's. */
+function unchanged(existing: Network, config: NetworkConfig): Network {
+  const key = `${config.tenantName}:${config.networkName}`;
+  if (existing.metadata.deletionTimestamp !== undefined)
+    throw new ContivError(409, `network ${key} is being deleted: try again when it is gone`);
+  if (isOtherNetwork(existing, config))
+    throw new ContivError(409, `Cant change network parameters after its created: ${key}`);
+  return existing;
+}
+
+/** Whether some node's containers are an engine's, which has networks of its own. */
+async function hasEngine(own: Client): Promise<boolean> {
+  const nodes = await listOf(own, nodeKind);
+  return nodes.some(({ status }) =>
+    /^(docker|podman):\/\//.test(status?.nodeInfo?.containerRuntimeVersion ?? ""),
+  );
+}
+
+/** The network when the engine has it. When it has refused, or says nothing, the network is taken back. */
+async function engineReady(own: Client, made: Network, patience: number): Promise<Network> {
+  const name = nameOf(made);
+  const { object, came } = await until(own, networkKind, name, patience, (network) => {
+    const status = network === undefined ? "gone" : readyCondition(network)?.status;
+    return status === "True" || status === "False" || status === "gone";
+  });
+  if (object === undefined)
+    throw new ContivError(409, `network ${made.metadata.name} was deleted while it was being created`);
+  const condition = readyCondition(object);
+  if (condition?.status === "True") return object;
+  await orNotFound(
+    own.delete(networkKind, name, { preconditions: { uid: made.metadata.uid! } }),
+    () => new ContivError(409, `network ${made.metadata.name} was deleted while it was being created`),
+  );
+  await until(own, networkKind, name, patience, (network) => network === undefined);
+  const words = condition?.message ?? "it has said nothing of it";
+  if (came) throw new ContivError(409, `the container engine refused the network: ${words}`);
+  throw new ContivError(
+    504,
+    `the container engine did not make the network within ${patience / 1000} seconds: ${words}`,
+  );
+}
+
+function readyCondition({ metadata, status }: Network) {
+  // What is said of an older spec says nothing of this one.
+  return status?.conditions?.find(
+    ({ type, observedGeneration }) =>
+      type === READY_CONDITION &&
+      (observedGeneration === undefined || observedGeneration === metadata.generation),
+  );
+}
+
+function nameOf({ metadata: { namespace = "", name = "", uid } }: Network) {
+  return { namespace, name, uid };
+}
+
+/** Returns when it is gone, the engine's network too. Throws ContivError or ApiError; the server refuses what is in use. */
+export async function removeNetwork(
+  { user, own }: Sides,
+  tenantName: string,
+  networkName: string,
+  patience: number,
+): Promise<void> {
+  const key = `${tenantName}:${networkName}`;
+  const name = objectName("networks", tenantName, networkName);
+  const network = await find(own, networkKind, name);
+  await orNotFound(user.delete(networkKind, name), () => objectNotFound("networks", key));
+  if (network === undefined) return;
+  const { object, came } = await until(
+    own,
+    networkKind,
+    nameOf(network),
+    patience,
+    (one) => one === undefined,
+  );
+  if (came) return;
+  const words = readyCondition(object!)?.message ?? "the container engine has said nothing of it";
+  throw new ContivError(
+    504,
+    `network ${key} is being deleted, and not gone after ${patience / 1000} seconds: ${words}`,
+  );
+}

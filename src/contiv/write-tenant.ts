@@ -1,0 +1,73 @@
+/** Making and removing tenants. */
+import { ApiError } from "../api/api-error.ts";
+import { namespaceKind } from "../api/namespace/kind.ts";
+import type { Namespace } from "../api/namespace/type.ts";
+import { networkKind } from "../api/network/kind.ts";
+import { podKind } from "../api/pod/kind.ts";
+import { serviceKind } from "../api/service/kind.ts";
+import { isUp } from "./endpoint.ts";
+import { objectNotFound } from "./objects.ts";
+import { ContivError, type Problem } from "./refusal.ts";
+import { find, listOf, objectName, type Sides } from "./sides.ts";
+import { namespaceOf, tenantConfig } from "./tenant.ts";
+import { until } from "./until.ts";
+import type { TenantConfig } from "./wire.ts";
+import { BY_US, orNotFound, type Written } from "./write-service.ts";
+
+/** The same again changes nothing. Throws ContivError or ApiError. */
+export async function putTenant({ user }: Sides, config: TenantConfig): Promise<Written<Namespace>> {
+  const { tenantName } = config;
+  const existing = await find(user, namespaceKind, objectName("tenants", tenantName, ""));
+  if (existing === undefined)
+    return { object: await user.create(namespaceKind, namespaceOf(config), BY_US), verb: "create" };
+  if (existing.metadata.deletionTimestamp !== undefined)
+    throw new ContivError(409, `tenant ${tenantName} is being deleted: try again when it is gone`);
+  const { defaultNetwork } = tenantConfig(existing);
+  // Who leaves it out, as netctl does, does not ask for another.
+  if (config.defaultNetwork && config.defaultNetwork !== defaultNetwork)
+    throw new ContivError(409, `Cant change tenant parameters after its created: ${tenantName}`);
+  return { object: existing, verb: "none" };
+}
+
+/**
+ * Returns when it is gone. Kubernetes would remove all that is in a namespace; netmaster refuses while there is something.
+ * Throws ContivError or ApiError.
+ */
+export async function removeTenant(
+  { user, own }: Sides,
+  tenantName: string,
+  patience: number,
+): Promise<void> {
+  const name = objectName("tenants", tenantName, "");
+  const namespace = await user.get(namespaceKind, name).catch((error: unknown) => {
+    if (error instanceof ApiError && error.code === 404) throw objectNotFound("tenants", tenantName);
+    throw error;
+  });
+  const problems = await contents(own, tenantName, name.name);
+  if (problems.length > 0) throw new ContivError(409, problems);
+  await orNotFound(user.delete(namespaceKind, name), () => objectNotFound("tenants", tenantName));
+  const { uid } = namespace.metadata;
+  const { came } = await until(own, namespaceKind, { ...name, uid }, patience, (one) => one === undefined);
+  if (!came)
+    throw new ContivError(
+      504,
+      `tenant ${tenantName} is being deleted, and not gone after ${patience / 1000} seconds: kubectl describe namespace ${name.name} says what is left in it`,
+    );
+}
+
+async function contents(own: Sides["own"], tenantName: string, namespace: string): Promise<Problem[]> {
+  const [networks, services, pods] = await Promise.all([
+    listOf(own, networkKind, namespace),
+    listOf(own, serviceKind, namespace),
+    listOf(own, podKind, namespace),
+  ]);
+  const counts: readonly (readonly [number, string])[] = [
+    [networks.length, "networks"],
+    // The API server's own, which comes back whenever it is removed.
+    [services.filter(({ metadata }) => metadata.name !== "kubernetes").length, "services"],
+    [pods.filter(isUp).length, "endpoints"],
+  ];
+  return counts
+    .filter(([count]) => count > 0)
+    .map(([count, what]) => ({ message: `cannot delete ${tenantName} has ${count} ${what}` }));
+}
