@@ -71,7 +71,7 @@ function node24() {
 
 /**
  * Brings what the whole-system tests drive: kubectl and clients in other languages, the Docker engine, nft and conntrack
- * as independent witnesses, and DNS clients and a resolver.
+ * as independent witnesses, and DNS clients and a resolver, shells that complete.
  * Without root nothing is installed; the tests that need it are then skipped by name.
  */
 function installDebianPackages() {
@@ -86,6 +86,8 @@ function installDebianPackages() {
     dig: "dnsutils",
     dnsperf: "dnsperf",
     unbound: "unbound",
+    fish: "fish",
+    zsh: "zsh",
   };
   const path = ["/usr/sbin", "/sbin", "/usr/bin", "/bin", ...(process.env.PATH ?? "").split(":")];
   // Client libraries of other languages have no program; Debian keeps each package's papers in a folder of its name.
