@@ -87,18 +87,35 @@ async function list<Kept extends Config, Row>(
   noArguments(command);
   const flags = command.optsWithGlobals<ListFlags>();
   using netmaster = createNetmaster(await findServer(flags, stdio.env));
-  // Like Contiv's, a list of a tenant that is not there fails. Side by side: two questions in the time of one.
-  const tenantIsThere = tenant === undefined ? undefined : requireTenant(netmaster, tenant);
   if (flags.watch === true) {
-    await tenantIsThere;
+    if (tenant !== undefined) await requireTenant(netmaster, tenant);
     await watch(listing, netmaster, flags, tenant, stdio.stdout);
     return;
   }
-  const listed = textOf(listing, netmaster, flags, tenant);
-  // Where both fail, the tenant's failure is the one that is told.
-  listed.catch(() => undefined);
-  await tenantIsThere;
-  stdio.stdout.write(await listed);
+  const { isEmpty, text } = await listed(listing, netmaster, flags, tenant);
+  // A list of a tenant that is not there fails, as Contiv's does; of one that has something nobody need ask.
+  if (isEmpty && tenant !== undefined) await requireTenant(netmaster, tenant);
+  stdio.stdout.write(text);
+}
+
+async function listed<Kept extends Config, Row>(
+  { plural, name, table, rows, configOf }: Listing<Kept, Row>,
+  netmaster: Netmaster,
+  flags: ListFlags,
+  tenant: string | undefined,
+): Promise<{ isEmpty: boolean; text: string }> {
+  // Contiv's netmaster lists all; ours only what is asked for.
+  const isWanted = (config: Kept): boolean => tenant === undefined || config.tenantName === tenant;
+  if (flags.json !== true && flags.quiet !== true) {
+    const found = (await rows(netmaster, tenant)).filter((row) => isWanted(configOf(row)));
+    return { isEmpty: found.length === 0, text: tabwriter([...table.head, ...found.map(table.row)]) };
+  }
+  const found = (await netmaster.list<Kept>(plural, tenant)).filter(isWanted);
+  const text =
+    flags.json === true
+      ? `${JSON.stringify(found, null, 2)}\n`
+      : found.map((config) => `${name(config)}\n`).join("");
+  return { isEmpty: found.length === 0, text };
 }
 
 /** Throws NetctlError if there is none of that name. */
@@ -109,23 +126,6 @@ async function requireTenant(netmaster: Netmaster, tenant: string): Promise<void
     // Who may not look at tenants may still list what is in one; if not that either, that refusal says so.
     if (!(error instanceof NetctlError && error.status === 403)) throw error;
   }
-}
-
-async function textOf<Kept extends Config, Row>(
-  { plural, name, table, rows, configOf }: Listing<Kept, Row>,
-  netmaster: Netmaster,
-  flags: ListFlags,
-  tenant: string | undefined,
-): Promise<string> {
-  // Contiv's netmaster lists all; ours only what is asked for.
-  const isWanted = (config: Kept): boolean => tenant === undefined || config.tenantName === tenant;
-  if (flags.json !== true && flags.quiet !== true) {
-    const all = await rows(netmaster, tenant);
-    return tabwriter([...table.head, ...all.filter((row) => isWanted(configOf(row))).map(table.row)]);
-  }
-  const all = (await netmaster.list<Kept>(plural, tenant)).filter(isWanted);
-  if (flags.json === true) return `${JSON.stringify(all, null, 2)}\n`;
-  return all.map((config) => `${name(config)}\n`).join("");
 }
 
 /** Until SIGINT, which is how it is meant to end. */
