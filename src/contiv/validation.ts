@@ -140,8 +140,10 @@ function readFields<Config extends object>(
         });
       if (named !== "") problems.push(...fieldProblems(name, field, named));
     } else if (value !== undefined) {
-      problems.push(...fieldProblems(name, field, value));
-      config[name] = value;
+      const wrong = fieldProblems(name, field, value);
+      problems.push(...wrong);
+      // What has the wrong type is looked at no further.
+      if (wrong.length === 0) config[name] = value;
     }
   }
   return { config: config as Config, problems };
