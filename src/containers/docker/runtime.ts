@@ -258,7 +258,11 @@ class Mirror implements DockerRuntime {
         },
         onNetworkEvent(action, id) {
           if (action === "disconnect") networks?.containerLeft(id);
-          else if (action !== "connect") listNetworks();
+          else if (action !== "connect") {
+            listNetworks();
+            // A bridge has come or gone.
+            reach?.containersChanged();
+          }
         },
         listNetworks: async () => {
           await engineNetworks.refresh();
