@@ -1,5 +1,5 @@
 /** What a server says when it refuses, for stderr: word for word, and everything it says. */
-import { STATUS_CODES } from "node:http";
+import { STATUS_CODES } from "../../client/http/node-http.ts";
 
 /** The most of a body that is no JSON, in characters. */
 const EXCERPT = 500;

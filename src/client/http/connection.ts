@@ -1,14 +1,10 @@
 /** Requests to one server over kept-alive connections, each with a limit on how long it may take. */
-import {
-  Agent as HttpAgent,
-  type IncomingMessage,
-  request as httpRequest,
-  type RequestOptions,
-} from "node:http";
+import type { IncomingMessage, RequestOptions } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { ApiError } from "../../api/api-error.ts";
 import type { HttpClientConfig } from "./config.ts";
 import { connectionError, timeoutError } from "./failure.ts";
+import { Agent as HttpAgent, request as httpRequest } from "./node-http.ts";
 
 export interface HttpCall {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";

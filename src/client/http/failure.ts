@@ -1,7 +1,7 @@
 /** Every way in which a call over HTTP can fail, as the one error that callers know. */
-import { STATUS_CODES } from "node:http";
 import { ApiError } from "../../api/api-error.ts";
 import type { Status } from "../../api/meta/type.ts";
+import { STATUS_CODES } from "./node-http.ts";
 
 /** metav1.StatusReason for codes of answers that carry no Status: from a proxy, or a server that is not Kubernetes. */
 const REASONS: Readonly<Record<number, string>> = {
