@@ -1,0 +1,318 @@
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import fc from "fast-check";
+import { networkKind } from "../api/network/kind.ts";
+import type { Network } from "../api/network/type.ts";
+import { nodeKind } from "../api/node/kind.ts";
+import { serviceKind } from "../api/service/kind.ts";
+import { ApiError } from "../api/api-error.ts";
+import { createInProcessClient } from "../client/in-process.ts";
+import type { Client } from "../client/client.ts";
+import type { Registry } from "../server/registry.ts";
+import type { Request } from "../server/http/exchange.ts";
+import { startRegistry } from "../server/registry/registry-fixture.ts";
+import { createContivApi } from "./rest.ts";
+
+interface Answer {
+  readonly status: number;
+  readonly value: unknown;
+}
+
+interface Fixture {
+  readonly client: Client;
+  readonly registry: Registry;
+  call(method: string, path: string, body?: unknown): Promise<Answer>;
+  /** A refusal as "409 words"; or what was answered. */
+  outcome(method: string, path: string, body?: unknown): Promise<string>;
+}
+
+const ADMIN = { name: "admin", groups: ["system:masters"] };
+
+async function start(t: TestContext, enginePatience = 1000): Promise<Fixture> {
+  const { registry } = await startRegistry(t);
+  const client = createInProcessClient(registry, "admin");
+  const api = createContivApi({ version: "1", enginePatience, alone: true });
+  const call: Fixture["call"] = async (method, url, body) => {
+    const [path = "", search = ""] = url.split("?");
+    const request = requestOf(method, path, search, body);
+    const guest = api.call(request)!;
+    const response = await guest
+      .answer(request, { registry, ownRegistry: registry, user: ADMIN })
+      .catch((error: unknown) => {
+        if (!(error instanceof ApiError)) throw error;
+        return api.refuse(error, request);
+      });
+    const text = response.body as string;
+    const isJson = response.headers["content-type"] === "application/json";
+    return { status: response.status, value: isJson ? JSON.parse(text) : text };
+  };
+  return {
+    client,
+    registry,
+    call,
+    async outcome(method, path, body) {
+      const { status, value } = await call(method, path, body);
+      if (typeof value === "string") return `${status} ${value}`;
+      const { error } = value as { error?: string };
+      return error === undefined ? JSON.stringify(value) : `${status} ${error}`;
+    },
+  };
+}
+
+function requestOf(method: string, path: string, search: string, body: unknown): Request {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  const headers: Readonly<Record<string, string>> = { "content-type": "application/json" };
+  return {
+    method,
+    path,
+    query: new URLSearchParams(search),
+    header: (name) => headers[name],
+    headerLines: () => [],
+    headerNames: () => Object.keys(headers),
+    user: undefined,
+    becomeKnown() {},
+    remoteAddress: "127.0.0.1",
+    auditId: "a",
+    body: async () => Buffer.from(text ?? ""),
+    signal: new AbortController().signal,
+  };
+}
+
+const SERVICE = { networkName: "srv", selectors: ["tier=web"], ports: ["8080:80:TCP"] };
+
+async function vipOf({ call }: Fixture, key: string): Promise<string> {
+  const { value } = await call("GET", `/api/v1/inspect/serviceLBs/${key}/`);
+  return (value as { Oper: { serviceVip: string } }).Oper.serviceVip;
+}
+
+test("a service gets its network's next address, keeps it through changes, and moves with its network", async (t) => {
+  const api = await start(t);
+  const { call, outcome, client } = api;
+  await call("POST", "/api/v1/networks/default:srv/", { subnet: "100.1.1.0/24" });
+  await call("POST", "/api/v1/networks/default:other", { subnet: "100.2.0.0/16", nwType: "infra" });
+  assert.equal((await call("POST", "/api/v1/serviceLBs/default:web/", SERVICE)).status, 200);
+  assert.equal(await vipOf(api, "default:web"), "100.1.1.3");
+  const version = async (): Promise<string | undefined> =>
+    (await client.get(serviceKind, { namespace: "default", name: "web" })).metadata.resourceVersion;
+  const before = await version();
+  assert.equal((await call("PUT", "/api/v1/serviceLBs/default:web", SERVICE)).status, 200);
+  assert.equal(await version(), before, "the same again is no write");
+  await call("POST", "/api/v1/serviceLBs/default:web/", { ...SERVICE, ports: ["80:80:TCP", "53:53:udp"] });
+  assert.equal(await vipOf(api, "default:web"), "100.1.1.3");
+  const patched = await call("PATCH", "/api/v1/serviceLBs/default:web/", { networkName: "other" });
+  assert.deepEqual(
+    [patched.status, (patched.value as { ports: string[] }).ports],
+    [200, ["80:80:TCP", "53:53:UDP"]],
+  );
+  assert.equal(await vipOf(api, "default:web"), "100.2.0.1");
+  await call("POST", "/api/v1/serviceLBs/default:next/", SERVICE);
+  assert.equal(await vipOf(api, "default:next"), "100.1.1.3", "the old address is free again");
+  assert.match(
+    await outcome("PATCH", "/api/v1/serviceLBs/default:web/", { ipAddress: "100.2.0.9" }),
+    /^400 Cant change ipAddress of default:web from 100\.2\.0\.1 to 100\.2\.0\.9/,
+  );
+  assert.equal((await call("DELETE", "/api/v1/serviceLBs/default:web/")).value, "default:web");
+  assert.equal(
+    await outcome("DELETE", "/api/v1/serviceLBs/default:web/"),
+    "404 serviceLB not found: default:web",
+  );
+});
+
+test("what cannot be is refused with the right status, in Contiv's words, and changes nothing", async (t) => {
+  const api = await start(t);
+  const { call, outcome, client } = api;
+  await call("POST", "/api/v1/networks/default:srv/", { subnet: "100.1.1.0/29", nwType: "infra" });
+  await call("POST", "/api/v1/serviceLBs/default:web/", { ...SERVICE, ipAddress: "100.1.1.2" });
+  const post = async (path: string, body: object): Promise<string> => outcome("POST", path, body);
+  const table: readonly (readonly [string, object, RegExp])[] = [
+    ["serviceLBs/none:x", SERVICE, /^404 Tenant none not found$/],
+    ["serviceLBs/default:x", { ...SERVICE, networkName: "nope" }, /^404 Network nope not found/],
+    [
+      "serviceLBs/default:x",
+      { ...SERVICE, ipAddress: "100.1.1.2" },
+      /^409 .*provided IP is already allocated/,
+    ],
+    ["serviceLBs/default:x", { ...SERVICE, ipAddress: "100.9.1.2" }, /^400 .*not in the valid range/],
+    ["serviceLBs/x", SERVICE, /^400 Invalid Key/],
+    ["serviceLBs/default:x", {}, /^400 Invalid selector options.*Invalid Port maping/],
+    ["networks/none:x", { subnet: "10.1.1.0/24" }, /^404 Tenant none not found$/],
+    [
+      "networks/default:x",
+      { subnet: "100.1.1.0/30" },
+      /^409 network x conflicts with subnet 100\.1\.1\.0\/29/,
+    ],
+    ["networks/default:x", { subnet: "10.1.1.0/24", gateway: "10.2.1.1" }, /^400 must be inside the subnet/],
+    [
+      "networks/default:srv",
+      { subnet: "100.1.2.0/29" },
+      /^409 Cant change network parameters after its created/,
+    ],
+    ["tenants/default", { defaultNetwork: "srv" }, /^409 Cant change tenant parameters after its created/],
+  ];
+  for (const [path, body, expected] of table)
+    assert.match(await post(`/api/v1/${path}/`, body), expected, `${path} ${JSON.stringify(body)}`);
+  assert.deepEqual(
+    (await client.list(serviceKind, { namespace: "default" })).items.map(({ metadata }) => metadata.name),
+    ["web"],
+  );
+  assert.equal((await client.list(networkKind)).items.length, 1);
+  assert.match(
+    await outcome("DELETE", "/api/v1/networks/default:srv/"),
+    /^409 cannot delete srv has 1 services/,
+  );
+  assert.match(
+    await outcome("DELETE", "/api/v1/tenants/default/"),
+    /^409 cannot delete default has 1 networks; cannot delete default has 1 services$/,
+  );
+  assert.match(
+    await outcome("GET", "/api/v1/networks/default:none/"),
+    /^404 network not found: default:none$/,
+  );
+  assert.match(await outcome("GET", "/api/v1/inspect/endpoints/abc/"), /^404 endpoint not found: abc$/);
+  assert.match(await outcome("PATCH", "/api/v1/serviceLBs/default:none/", {}), /^404 serviceLB not found/);
+  assert.match(await outcome("POST", "/api/v1/networks/"), /^405 POST is not possible here/);
+  assert.match(await outcome("POST", "/api/v1/tenants/a/", "{"), /^400 the body is not JSON/);
+  assert.match(
+    await outcome("POST", "/api/v1/tenants/A_/?errors=plain", {}),
+    /^500 tenantName string invalid/,
+  );
+  // Five of six addresses are left.
+  for (const name of ["a", "b", "c", "d", "e"]) await post(`/api/v1/serviceLBs/default:${name}/`, SERVICE);
+  assert.match(
+    await post("/api/v1/serviceLBs/default:f/", SERVICE),
+    /^409 .*auto allocation failed - address exhaustion in subnet 100\.1\.1\.0\/29/,
+  );
+});
+
+test("with a container engine, a network is there when the engine has it, or not at all", async (t) => {
+  const api = await start(t, 5000);
+  const { client, call, outcome } = api;
+  await client.create(nodeKind, { metadata: { name: "n1" } });
+  const node = await client.get(nodeKind, { name: "n1" });
+  const nodeInfo = { containerRuntimeVersion: "docker://28.0.0" } as never;
+  await client.update(nodeKind, { ...node, status: { nodeInfo } }, { subresource: "status" });
+  const stop = new AbortController();
+  const { metadata } = await client.list(networkKind);
+  // An engine that refuses what is called so.
+  const engine = (async () => {
+    const watch = client.watch(networkKind, {
+      resourceVersion: metadata.resourceVersion!,
+      signal: stop.signal,
+    });
+    for await (const { type, object } of watch) {
+      if (type !== "ADDED") continue;
+      const { name = "", namespace = "", generation = 1 } = object.metadata;
+      const ready = { type: "Ready", observedGeneration: generation };
+      const condition = name.startsWith("bad")
+        ? { ...ready, status: "False", reason: "EngineRefused", message: "Pool overlaps with other one" }
+        : { ...ready, status: "True", reason: "EngineNetworkReady", message: "" };
+      if (name !== "silent")
+        await client.patch(
+          networkKind,
+          { namespace, name },
+          "merge",
+          { status: { conditions: [condition] } },
+          { subresource: "status" },
+        );
+    }
+  })();
+  assert.equal((await call("POST", "/api/v1/networks/default:good/", { subnet: "10.1.1.0/24" })).status, 200);
+  const good = await client.get<Network>(networkKind, { namespace: "default", name: "good" });
+  assert.equal(good.status!.conditions![0]!.status, "True");
+  assert.equal(
+    await outcome("POST", "/api/v1/networks/default:bad/", { subnet: "10.1.2.0/24" }),
+    "409 the container engine refused the network: Pool overlaps with other one",
+  );
+  assert.deepEqual(
+    (await client.list(networkKind)).items.map(({ metadata: { name } }) => name),
+    ["good"],
+  );
+  stop.abort();
+  await engine;
+});
+
+test("an engine that says nothing in time has the network taken back", async (t) => {
+  const { client, outcome } = await start(t, 20);
+  await client.create(nodeKind, { metadata: { name: "n1" } });
+  const node = await client.get(nodeKind, { name: "n1" });
+  const nodeInfo = { containerRuntimeVersion: "podman://5" } as never;
+  await client.update(nodeKind, { ...node, status: { nodeInfo } }, { subresource: "status" });
+  assert.match(
+    await outcome("POST", "/api/v1/networks/default:silent/", { subnet: "10.1.1.0/24" }),
+    /^504 the container engine did not make the network within 0\.02 seconds/,
+  );
+  assert.equal((await client.list(networkKind)).items.length, 0);
+});
+
+test("names that Kubernetes does not allow are kept for those who gave them", async (t) => {
+  const { call, client } = await start(t);
+  await call("POST", "/api/v1/tenants/Blue.Team/", {});
+  await call("POST", "/api/v1/networks/Blue.Team:Srv.Net/", { subnet: "100.1.1.0/24" });
+  const made = await call("POST", "/api/v1/serviceLBs/Blue.Team:App_1/", {
+    ...SERVICE,
+    networkName: "Srv.Net",
+  });
+  assert.equal(made.status, 400, "an underscore is none of Contiv's either");
+  await call("POST", "/api/v1/serviceLBs/Blue.Team:App.1/", { ...SERVICE, networkName: "Srv.Net" });
+  const { value } = await call("GET", "/api/v1/serviceLBs/");
+  assert.deepEqual(
+    (value as { key: string; networkName: string }[]).map(({ key, networkName }) => [key, networkName]),
+    [["Blue.Team:App.1", "Srv.Net"]],
+  );
+  const [service] = (await client.list(serviceKind)).items.filter(({ spec }) => spec?.selector !== undefined);
+  assert.match(`${service!.metadata.namespace}/${service!.metadata.name}`, /^blue-team-\w{8}\/app-1-\w{8}$/);
+  const inspected = (await call("GET", "/api/v1/inspect/tenants/Blue.Team/")).value as {
+    Oper: { totalNetworks: number; totalServicelbs: number };
+  };
+  assert.deepEqual([inspected.Oper.totalNetworks, inspected.Oper.totalServicelbs], [1, 1]);
+});
+
+test("whatever is sent, nothing is our fault, and what is refused leaves nothing behind", async (t) => {
+  const { call, client } = await start(t);
+  await call("POST", "/api/v1/networks/default:srv/", { subnet: "100.1.0.0/16" });
+  const text = fc.oneof(
+    fc.string(),
+    fc.constantFrom("", "default", "srv", "100.1.0.9", "10.1.1.0/24", "::", "fd00::/64"),
+  );
+  const item = fc.oneof(text, fc.constantFrom("80:80:TCP", "81:http:udp", "a=b", "x/y=z", "a=c"));
+  const body = fc.oneof(
+    fc.record(
+      {
+        networkName: text,
+        ipAddress: text,
+        balance: fc.oneof(text, fc.constant("random")),
+        selectors: fc.array(item),
+        ports: fc.array(item),
+        subnet: text,
+        gateway: text,
+        ipv6Subnet: text,
+        pktTag: fc.oneof(fc.integer(), text),
+      },
+      { requiredKeys: [] },
+    ),
+    fc.jsonValue(),
+  );
+  const name = fc.constantFrom("a", "B.c", "_", "a b", "%", "%2F", ":", "é", "x".repeat(300));
+  const path = fc
+    .tuple(fc.constantFrom("networks", "tenants", "serviceLBs", "inspect/networks"), name, name)
+    .map(
+      ([plural, tenant, own]) =>
+        `/api/v1/${plural}/${plural === "tenants" ? own : `default:${own}${tenant === "_" ? ":" : ""}`}/`,
+    );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom("GET", "POST", "PUT", "PATCH", "DELETE"),
+      path,
+      body,
+      async (method, at, given) => {
+        const count = async (): Promise<number> =>
+          (await client.list(serviceKind)).items.length + (await client.list(networkKind)).items.length;
+        const before = await count();
+        const { status, value } = await call(method, at, given);
+        assert.ok(status < 500, `${status} ${JSON.stringify(value)}`);
+        if (status >= 400) assert.equal(await count(), before, JSON.stringify(value));
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
