@@ -280,6 +280,8 @@ test(
         const next = changed(table, maker.table(), random);
         const delta = deltaBetween(serviceTable(table), serviceTable(next));
         await Promise.all([real.apply(delta), fake.apply(delta)]);
+        // Whenever they would do it by themselves: turns of new clients are arranged by those who have come.
+        await Promise.all([real.countClients(), fake.countClients()]);
         counts.changes++;
         table = next;
         for (const flow of flows) {

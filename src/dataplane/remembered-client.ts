@@ -1,7 +1,10 @@
-/** Which client keeps its endpoint, and for how long: read from the map that packets write (affinity4, affinity6). */
+/** Which client keeps its endpoint, and for how long: read from the maps that packets write (affinityN; clientsN with least clients). */
 import { ip, ipBytes } from "../base/ip.ts";
+import type { SetElement } from "../net/nftables/model.ts";
 import type { FakeKernel } from "./fake/kernel.ts";
+import { groupNumber } from "./nftables/client-ledger.ts";
 import { latin1, numberedKey, portKey } from "./nftables/keys.ts";
+import { clientGroup } from "./nftables/pickers.ts";
 import { OURS } from "./nftables/sets.ts";
 import type { VirtualPort } from "./table.ts";
 
@@ -13,17 +16,27 @@ export function rememberedClient(
 ): { readonly seconds: number } | undefined {
   const version = source.includes(":") ? 6 : 4;
   const key = portKey(port);
-  const client = latin1(ipBytes(ip(source))) + latin1(key);
+  const map = port.balance === "least-clients" ? `clients${version}` : `affinity${version}`;
   const isThere = (name: string): boolean =>
     kernel.sets(OURS.family, OURS.table).some((set) => set.name === name);
-  if (!isThere(`affinity${version}`)) return undefined;
+  if (!isThere(map)) return undefined;
+  const clients = clientKeys(port, key, source);
   const element = kernel
-    .elements({ ...OURS, name: `affinity${version}` })
-    .find((one) => latin1(one.key) === client);
-  if (element?.data === undefined) return undefined;
-  const member = latin1(numberedKey(key, new DataView(element.data.slice().buffer).getUint32(0, true)));
-  const isMember = kernel
-    .elements({ ...OURS, name: `members${version}` })
-    .some((one) => latin1(one.key) === member);
-  return isMember ? { seconds: Math.floor((element.expiration ?? 0) / 1000) } : undefined;
+    .elements({ ...OURS, name: map })
+    .find((one) => clients.includes(latin1(one.key)) && isMemberOf(kernel, version, key, one));
+  return element === undefined ? undefined : { seconds: Math.floor((element.expiration ?? 0) / 1000) };
+}
+
+/** What the client is remembered by: itself and what it connects to, or itself and its Service (inside, or outside). */
+function clientKeys(port: VirtualPort, key: Uint8Array, source: string): string[] {
+  const client = latin1(ipBytes(ip(source)));
+  if (port.balance !== "least-clients") return [client + latin1(key)];
+  return [false, true].map((external) => client + groupNumber(clientGroup(port.service, external)));
+}
+
+/** Whether what is remembered names one of the port's endpoints. */
+function isMemberOf(kernel: FakeKernel, version: 4 | 6, key: Uint8Array, { data }: SetElement): boolean {
+  if (data === undefined) return false;
+  const member = latin1(numberedKey(key, new DataView(data.slice().buffer).getUint32(0, true)));
+  return kernel.elements({ ...OURS, name: `members${version}` }).some((one) => latin1(one.key) === member);
 }

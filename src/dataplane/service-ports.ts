@@ -14,7 +14,8 @@ import type { NodeView } from "./node-view.ts";
 import { mergeCandidates, type SliceReading } from "./slice-endpoints.ts";
 import { sourceRangesOf } from "./source-ranges.ts";
 import { sameChoice } from "./same-meaning.ts";
-import { type Balance, type Choice, NODE_ADDRESS, type VirtualPort, type VirtualPortType } from "./table.ts";
+import { type Balance, type Choice, type VirtualPort, type VirtualPortType } from "./table.ts";
+import { DEFAULT_AFFINITY_SECONDS, NODE_ADDRESS } from "./table.ts";
 
 /** Services with one of these labels are somebody else's to program (KEP-2447; well-known labels). */
 export const NOT_OURS_LABELS = [
@@ -24,9 +25,6 @@ export const NOT_OURS_LABELS = [
 
 /** The same as a label selector, for lists and watches of Services and EndpointSlices. */
 export const OURS_SELECTOR: string = NOT_OURS_LABELS.map((label) => `!${label}`).join(",");
-
-/** What the API server puts in where sessionAffinityConfig says nothing (DefaultClientIPServiceAffinitySeconds). */
-const DEFAULT_AFFINITY_SECONDS = 10_800;
 
 /** An address of a Service, whatever the port. */
 interface Frontend {
@@ -82,7 +80,7 @@ export function readService(
     ports: spec.ports ?? [],
     balance: policy,
     affinity:
-      spec.sessionAffinity === "ClientIP"
+      spec.sessionAffinity === "ClientIP" || policy === "least-clients"
         ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? DEFAULT_AFFINITY_SECONDS)
         : undefined,
     internalLocal: spec.internalTrafficPolicy === "Local",
@@ -142,6 +140,7 @@ const BALANCE: Readonly<Record<BalancePolicy, Balance | undefined>> = {
   "round-robin": "round-robin",
   "source-hash": "source",
   "source-port-hash": "source-port",
+  "least-clients": "least-clients",
   "primary-backup": undefined,
 };
 

@@ -460,7 +460,7 @@ test("what is wrong in annotations is known, of the service and of its slices, u
     [
       "default/web",
       [
-        'annotation fairlead.dev/balance: "best" is none of random, round-robin, source-hash, source-port-hash, primary-backup; new connections are spread at random',
+        'annotation fairlead.dev/balance: "best" is none of random, round-robin, source-hash, source-port-hash, least-clients, primary-backup; new connections are spread at random',
         "annotation fairlead.dev/weights: of 10.0.0.1, -1 is not a whole number from 0 to 1000; the weight is 1",
       ],
     ],

@@ -22,8 +22,10 @@ export interface Backend {
 /**
  * How the backend of a new connection is picked. "source" and "source-port" are consistent hashes (Maglev) of the
  * client's address, or of its address and port: a change of the backends moves few clients beyond those it must.
+ * "least-clients": a new client gets the backend with the fewest clients for its weight, of equals the first, and keeps
+ * it on all ports of the Service (`affinity`): clients are counted for the Service, not for a port.
  */
-export type Balance = "random" | "round-robin" | "source" | "source-port";
+export type Balance = "random" | "round-robin" | "source" | "source-port" | "least-clients";
 
 /**
  * What kind of address of a Service a virtual port is on. A ClusterIP is nobody's but the Service's, wherever it is from
@@ -63,8 +65,22 @@ export interface VirtualPort extends Choice {
   readonly sourceRanges?: readonly string[];
   /** @default {"random"} */
   readonly balance?: Balance;
-  /** Seconds for which a client's address keeps its backend, counted from its last connection (sessionAffinity ClientIP). */
+  /**
+   * Seconds for which a client's address keeps its backend, counted from its last connection (sessionAffinity ClientIP).
+   * @default {no client keeps its backend; with "least-clients": DEFAULT_AFFINITY_SECONDS}
+   */
   readonly affinity?: number;
+}
+
+/** What the API server puts in where sessionAffinityConfig says nothing (DefaultClientIPServiceAffinitySeconds). */
+export const DEFAULT_AFFINITY_SECONDS = 10_800;
+
+/** The seconds for which a client keeps its backend; undefined if it does not. */
+export function affinityOf({
+  balance,
+  affinity,
+}: Pick<VirtualPort, "balance" | "affinity">): number | undefined {
+  return affinity ?? (balance === "least-clients" ? DEFAULT_AFFINITY_SECONDS : undefined);
 }
 
 /** The address of a node port's VirtualPort. */

@@ -118,17 +118,22 @@ function shareList(endpoints: readonly EndpointShare[]): string {
 function whichEndpoints({ endpoints, verdict, balance, affinity, client }: TracedFacts): string[] {
   const [first] = endpoints;
   if (first === undefined) return [];
+  const why = balance === "least-clients" ? "least clients, on all ports of the Service" : "session affinity";
   const ready = verdict.kind === "balanced" ? verdict.choice.backends.length : endpoints.length;
   const words: string[] = [];
   const count = ready === 1 ? "1 endpoint is ready" : `${ready} endpoints are ready`;
   if (affinity?.left !== undefined)
     words.push(
-      `${client.address} keeps ${formatEndpoint(first)} for another ${formatDuration(affinity.left)} (session affinity).`,
+      `${client.address} keeps ${formatEndpoint(first)} for another ${formatDuration(affinity.left)} (${why}).`,
     );
   else if (ready === 1)
     words.push(`1 endpoint is ready: every new connection goes to ${formatEndpoint(first)}.`);
   else if (balance === "round-robin")
     words.push(`${count}; new connections go to them in turn: ${shareList(endpoints)}.`);
+  else if (balance === "least-clients")
+    words.push(
+      `${count}; a new client goes to the one with the fewest clients, in the long run: ${shareList(endpoints)}.`,
+    );
   else if (balance === "source")
     words.push(
       `${count}; the hash of the client's address picks one: ${client.address} always gets ${formatEndpoint(first)}.`,
@@ -143,7 +148,7 @@ function whichEndpoints({ endpoints, verdict, balance, affinity, client }: Trace
     const span = formatDuration(affinity.seconds);
     words.push(
       affinity.left === undefined
-        ? `${client.address} then keeps its endpoint until it has made no connection for ${span} (session affinity).`
+        ? `${client.address} then keeps its endpoint until it has made no connection for ${span} (${why}).`
         : `Each new connection makes that ${span} again.`,
     );
   }

@@ -17,7 +17,7 @@ import { rebuild } from "./nftables/reconcile.ts";
 import { rememberedClient } from "./remembered-client.ts";
 import type { EndpointShare, Explanation } from "./explanation.ts";
 import type { Backend, ServiceTable, VirtualPort } from "./table.ts";
-import { isNodePort } from "./table.ts";
+import { affinityOf, isNodePort } from "./table.ts";
 import type { TableVerdict, VerdictHost } from "./table-verdict.ts";
 import { portOf, sourceReason, tableVerdict, virtualRange } from "./table-verdict.ts";
 import { traceWords } from "./trace-words.ts";
@@ -65,7 +65,9 @@ export function traceConnection(
   const verdict = tableVerdict(table, asked, host);
   const port = portOf(table, asked, host);
   const range = virtualRange(table, address);
-  const remembered = port?.affinity === undefined ? undefined : rememberedClient(kernel, port, source);
+  const affinity = port === undefined ? undefined : affinityOf(port);
+  const remembered =
+    port === undefined || affinity === undefined ? undefined : rememberedClient(kernel, port, source);
   const endpoints = shares({ table, verdict, trace, source, host, kernel, isKept: remembered !== undefined });
   const fate = fateOf(trace, endpoints);
   const refusedWith = refusal(trace);
@@ -77,11 +79,11 @@ export function traceConnection(
       : { service: port.service, portName: port.portName, type: port.type ?? typeOf(port) }),
     ...(range === undefined ? {} : { range }),
     ...(port === undefined || endpoints.length === 0 ? {} : { balance: port.balance ?? "random" }),
-    ...(port?.affinity === undefined
+    ...(affinity === undefined
       ? {}
       : {
           affinity: {
-            seconds: port.affinity,
+            seconds: affinity,
             ...(remembered === undefined ? {} : { left: remembered.seconds }),
           },
         }),
@@ -194,7 +196,7 @@ function shares(subject: Subject): EndpointShare[] {
         ...(why === undefined ? {} : { why }),
       };
     });
-  const inTurn = port?.balance === "round-robin" && !isKept;
+  const inTurn = (port?.balance === "round-robin" || port?.balance === "least-clients") && !isKept;
   return inTurn && found.length > 0 ? turns(port, backends, found, subject) : found;
 }
 

@@ -45,6 +45,11 @@ export interface NetlinkSocketOptions {
   readonly netns?: string;
   /** Multicast groups (RTNLGRP_*, NFNLGRP_* numbers) to join, for a socket that is to be subscribed to. */
   readonly groups?: readonly number[];
+  /**
+   * The socket is told things without a group (by nfnetlink_log): after the requests that ask for it, it can be subscribed
+   * to, and then takes no more. @default {false}
+   */
+  readonly hears?: boolean;
   /** Size of the kernel's buffers for this socket. Longer requests make them grow. @default {4 MiB} */
   readonly bufferBytes?: number;
 }
@@ -53,6 +58,11 @@ export interface NetlinkSocketOptions {
 export type NetlinkEvent =
   | { readonly type: "messages"; readonly messages: readonly NetlinkMessage[] }
   | { readonly type: "lost" };
+
+export interface Subscription extends Disposable {
+  /** Tells at once what waits in the socket, up to some datagrams. */
+  hear(): void;
+}
 
 /** What is still to come for the request being answered. */
 interface Pending {
@@ -72,10 +82,11 @@ export class NetlinkSocket implements Disposable {
   readonly protocol: number;
   readonly #buffer = new Uint8Array(RECEIVE_BYTES);
   readonly #groups: readonly number[];
+  readonly #hears: boolean;
   #sequence = 0;
   #sendBytes = 0;
   #receiveBytes = 0;
-  #subscription: Disposable | undefined;
+  #subscription: Subscription | undefined;
   #closed = false;
   #scanning = false;
 
@@ -93,6 +104,7 @@ export class NetlinkSocket implements Disposable {
     this.fd = fd;
     this.protocol = protocol;
     this.#groups = options.groups ?? [];
+    this.#hears = options.hears ?? this.#groups.length > 0;
     try {
       this.#configure(options.bufferBytes ?? 4 * 1024 * 1024);
     } catch (error) {
@@ -125,7 +137,7 @@ export class NetlinkSocket implements Disposable {
    * SystemError if the request could not be sent at all.
    */
   transact(bytes: Uint8Array): NetlinkMessage[] {
-    if (this.#groups.length > 0)
+    if (this.#groups.length > 0 || this.#subscription !== undefined)
       throw new Error("a socket that hears notifications takes no requests: open a second one");
     if (this.#scanning) throw new Error("a scan is under way on this socket: open a second one");
     const pending = this.#number(bytes);
@@ -207,11 +219,12 @@ export class NetlinkSocket implements Disposable {
    * Calls `listener` on the event loop with what the socket's groups tell. One listener for a socket.
    * `ref: false` lets the process end while only this waits.
    */
-  subscribe(listener: (event: NetlinkEvent) => void, options: { readonly ref?: boolean } = {}): Disposable {
-    if (this.#groups.length === 0) throw new Error("open the socket with the groups to hear");
+  subscribe(listener: (event: NetlinkEvent) => void, options: { readonly ref?: boolean } = {}): Subscription {
+    if (!this.#hears) throw new Error("open the socket with the groups to hear");
     if (this.#subscription !== undefined) throw new Error("the socket has a listener already");
     const poll = pollReadable(this.fd, () => this.#deliver(listener), options);
     const subscription = {
+      hear: () => this.#deliver(listener),
       [Symbol.dispose]: () => {
         poll[Symbol.dispose]();
         if (this.#subscription === subscription) this.#subscription = undefined;

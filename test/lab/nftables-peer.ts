@@ -91,7 +91,7 @@ const peer: Peer = {
     return promise.finally(() => socket.off("error", reject));
   },
 
-  async datagram({ host, port, localPort, timeout }) {
+  async datagram({ host, port, localPort, localAddress, timeout }) {
     const started = performance.now();
     const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
     const { promise, resolve } = Promise.withResolvers<[string, string]>();
@@ -101,7 +101,7 @@ const peer: Peer = {
     };
     socket.once("message", (data) => resolve(data.toString().trim().split(" ") as [string, string]));
     socket.once("error", failed);
-    socket.bind(localPort ?? 0, () => {
+    socket.bind(localPort ?? 0, localAddress, () => {
       socket.connect(port, host, (error?: Error) => {
         if (error === undefined) socket.send("?", failed);
         else failed(error);

@@ -85,7 +85,13 @@ const PORTS = [1, 53, 80, 443, 8080, 65_535];
 const WEIGHTS = [1, 1, 2, 3, 10, 40];
 /** A cluster IP is a service's as a whole, wherever it is from. */
 const TYPES = ["ClusterIP", "ExternalIP", "LoadBalancer"] as const;
-const BALANCES: readonly (Balance | undefined)[] = [undefined, "round-robin", "source", "source-port"];
+const BALANCES: readonly (Balance | undefined)[] = [
+  undefined,
+  "round-robin",
+  "source",
+  "source-port",
+  "least-clients",
+];
 /** Seconds, all longer than any test: what ends in time is tested apart. */
 const AFFINITIES = [600, 10_800, 86_400];
 const STRAYS: readonly (readonly TcpFlag[])[] = [

@@ -19,7 +19,7 @@ test("what is no way to balance is said, and connections are spread at random", 
     assert.equal(policy, "random");
     assert.equal(
       problem,
-      `annotation fairlead.dev/balance: "${text}" is none of random, round-robin, source-hash, source-port-hash, primary-backup; new connections are spread at random`,
+      `annotation fairlead.dev/balance: "${text}" is none of random, round-robin, source-hash, source-port-hash, least-clients, primary-backup; new connections are spread at random`,
     );
   }
 });

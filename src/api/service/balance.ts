@@ -11,6 +11,8 @@ export const BALANCE_ANNOTATION = "fairlead.dev/balance";
  * - round-robin: the endpoints in turn;
  * - source-hash, source-port-hash: a consistent hash of the client's address, or of its address and port, so that the
  *   same client meets the same endpoint as long as that is there;
+ * - least-clients: each new client's address gets the endpoint with the fewest clients, as Contiv's services do, and
+ *   keeps it on all ports of the Service until the endpoint goes, or the client does;
  * - primary-backup: all connections go to the best endpoint (of the highest weight, then the lowest address), the
  *   others wait until it is gone.
  */
@@ -19,6 +21,7 @@ export const BALANCE_POLICIES = [
   "round-robin",
   "source-hash",
   "source-port-hash",
+  "least-clients",
   "primary-backup",
 ] as const;
 

@@ -78,7 +78,7 @@ test("an annotation of ours that means nothing is warned of when it is written, 
   const annotated = (text: string) =>
     changed(serviceKind, GOOD, { metadata: { annotations: { "fairlead.dev/balance": text } } });
   const warning =
-    'annotation fairlead.dev/balance: "best" is none of random, round-robin, source-hash, source-port-hash, primary-backup; new connections are spread at random';
+    'annotation fairlead.dev/balance: "best" is none of random, round-robin, source-hash, source-port-hash, least-clients, primary-backup; new connections are spread at random';
   assert.deepEqual(serviceKind.warnings!(annotated("round-robin")), []);
   assert.deepEqual(serviceKind.warnings!(annotated("best")), [warning]);
   assert.deepEqual(serviceKind.warnings!(annotated("best"), annotated("random")), [warning]);

@@ -21,7 +21,13 @@ export function createFakeDataPlane(
   const watch = async (onChange: (what: string) => void) => port.watch(onChange);
   const isLocal = (address: Ip) => kernel.host.isLocal(formatIp(address));
   const plane = new NftablesDataPlane(
-    { kernel: port, watch, isLocal, loopback: kernel.host.loopback },
+    {
+      kernel: port,
+      watch,
+      watchNewClients: async (listener) => port.watchNewClients(listener),
+      isLocal,
+      loopback: kernel.host.loopback,
+    },
     options,
   );
   return {
@@ -31,6 +37,8 @@ export function createFakeDataPlane(
     apply: (delta) => plane.apply(delta),
     setMasqueradeBridges: (pairs) => plane.setMasqueradeBridges(pairs),
     setLocalBridges: (bridges) => plane.setLocalBridges(bridges),
+    forgetClients: (addresses) => plane.forgetClients(addresses),
+    countClients: () => plane.countClients(),
     readCounters: () => plane.readCounters(),
     readMapFill: () => plane.readMapFill(),
     cleanup: () => plane.cleanup(),

@@ -15,7 +15,15 @@ import type {
   SetElement,
   Table,
 } from "../../net/nftables/model.ts";
-import type { ChangeWatch, ConntrackPort, NftablesPort } from "../nftables/port.ts";
+import type {
+  ChangeWatch,
+  ConntrackPort,
+  NewClientListener,
+  NewClientWatch,
+  NftablesPort,
+} from "../nftables/port.ts";
+import { newClient } from "../nftables/new-clients.ts";
+import { NEW_CLIENTS_GROUP } from "../nftables/pickers.ts";
 import { table as ourTable } from "../nftables/ruleset.ts";
 import type { Connection, Tuple } from "./conntrack.ts";
 import { statusBits } from "./conntrack.ts";
@@ -57,6 +65,10 @@ export class FakePort implements NftablesPort, ConntrackPort {
     return this.#kernel.elements(set);
   }
 
+  element(set: Pick<SetDefinition, "family" | "table" | "name">, key: Uint8Array): SetElement | undefined {
+    return this.#kernel.element(set, key);
+  }
+
   visitElements(
     set: Pick<SetDefinition, "family" | "table" | "name">,
     visit: (elements: readonly SetElement[]) => void,
@@ -84,6 +96,15 @@ export class FakePort implements NftablesPort, ConntrackPort {
   /** As Linux before 6.8. */
   forgetMatching(): boolean {
     return false;
+  }
+
+  /** Tells new clients as packets are taken. */
+  watchNewClients({ onClients }: NewClientListener): NewClientWatch {
+    const subscription = this.#kernel.subscribeToLog(NEW_CLIENTS_GROUP, (packet) => {
+      const client = newClient(packet);
+      if (client !== undefined) onClients([client]);
+    });
+    return { hear: () => {}, [Symbol.dispose]: () => subscription[Symbol.dispose]() };
   }
 
   /** Calls `onChange` when somebody who does not use this port changes table `inet fairlead`. */

@@ -15,11 +15,13 @@ import type {
   SetElement,
   Table,
 } from "../../net/nftables/model.ts";
+import type { LoggedPacket } from "../../net/nflog/nflog.ts";
 import { NetlinkError } from "../../sys/netlink-error.ts";
 import type { NftablesPort } from "../nftables/port.ts";
 import type { Connection, Tuple } from "./conntrack.ts";
 import { ConnectionTable } from "./conntrack.ts";
 import type { Clock } from "./element-store.ts";
+import { compareBytes } from "./element-store.ts";
 import { Host } from "./host.ts";
 import type { HostOptions } from "./host.ts";
 import type { JourneyResult } from "./journey.ts";
@@ -57,6 +59,7 @@ export class FakeKernel implements NftablesPort {
   readonly #now: Clock;
   readonly #numbering: Numbering = { lastTable: 0n, lastHook: 0 };
   readonly #listeners = new Set<CommitListener>();
+  readonly #logs = new Map<number, Set<(packet: LoggedPacket) => void>>();
   #generation = 1;
   /** Counts all changes, those of packets too: an outcome of an older trace can no longer happen. */
   #epoch = 0;
@@ -119,6 +122,13 @@ export class FakeKernel implements NftablesPort {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
+  /** Calls `listener` with each packet that a rule logs to nfnetlink_log's `group`, as it is taken. */
+  subscribeToLog(group: number, listener: (packet: LoggedPacket) => void): Disposable {
+    const listeners = this.#logs.get(group) ?? new Set();
+    this.#logs.set(group, listeners.add(listener));
+    return { [Symbol.dispose]: () => void listeners.delete(listener) };
+  }
+
   tables(family: Family): Table[] {
     return this.#tablesOf(family).map(({ table }) => table);
   }
@@ -145,6 +155,10 @@ export class FakeKernel implements NftablesPort {
     const state = this.#ruleset.get(tableKey(set.family, set.table))?.sets.get(set.name);
     if (state === undefined) throw refusal("ENOENT", `no set ${set.name} in table ${set.table}`, 0, 1);
     return [...state.elements.values()];
+  }
+
+  element(set: Pick<SetDefinition, "family" | "table" | "name">, key: Uint8Array): SetElement | undefined {
+    return this.elements(set).find((one) => compareBytes(one.key, key) === 0);
   }
 
   async visitElements(
@@ -227,6 +241,9 @@ export class FakeKernel implements NftablesPort {
       case "element":
         if (effect.change === "put") effect.elements.put(effect.element);
         else effect.elements.remove(effect.element);
+        return;
+      case "log":
+        for (const listener of this.#logs.get(effect.group) ?? []) listener(effect);
         return;
       case "sequence":
         effect.sequences.set(effect.index, effect.value);

@@ -71,6 +71,8 @@ export type Effect =
       /** With `expiration` if it is to live longer or shorter than the set's elements do. */
       readonly element: SetElement;
     }
+  /** It was told to whoever listens to the group: how the packet was at that moment, its first bytes, and its mark. */
+  | { readonly kind: "log"; readonly group: number; readonly payload: Uint8Array; readonly mark: number }
   | {
       readonly kind: "sequence";
       readonly sequences: Map<number, number>;

@@ -139,6 +139,13 @@ export class RuleRun {
         return this.#load(expression.dreg, this.#fib(expression));
       case "dynset":
         return this.#fill(expression);
+      case "log": {
+        const { group, snaplen } = expression;
+        const payload = this.#packetBytes().slice(0, snaplen === 0 ? undefined : snaplen);
+        this.#context.effects.push({ kind: "log", group, payload, mark: this.#context.mark });
+        this.#facts.push(`told to group ${group}`);
+        return "next";
+      }
       case "unknown":
         throw new UnknownExpressionError(
           `chain ${this.#rule.rule.chain} has the expression ${JSON.stringify(expression.name)}, which is not known here`,

@@ -2,7 +2,7 @@
 import { DataPlaneError } from "../dataplane.ts";
 import { hashText } from "../maglev.ts";
 import type { Choice, VirtualPort } from "../table.ts";
-import { isNodePort } from "../table.ts";
+import { affinityOf, isNodePort } from "../table.ts";
 import { addressOf, endpointId, portName } from "./keys.ts";
 import type { Picker } from "./pickers.ts";
 import { MAX_SLOTS } from "./pickers.ts";
@@ -19,16 +19,25 @@ export interface ProgrammedChoice {
   readonly local: readonly string[];
   /** With session affinity: each endpoint's name. */
   readonly names: ReadonlyMap<string, number>;
+  /** With least clients, the names of the endpoints that the next new clients get, by turn. */
+  readonly ring?: readonly number[];
 }
 
 export const NO_CHOICE: ProgrammedChoice = { picker: undefined, slots: [], local: [], names: new Map() };
 
-/** `current` is what the slots hold now, as far as that is known. Throws DataPlaneError. */
+/** What is there now, as far as that is known. */
+export interface CurrentChoice {
+  readonly slots: readonly (string | undefined)[];
+  readonly ring: readonly (number | undefined)[];
+}
+
+/** `turns` arranges whom new clients get, with least clients. Throws DataPlaneError. */
 export function programChoice(
   port: VirtualPort,
   choice: Choice,
   version: IpVersion,
-  current: readonly (string | undefined)[],
+  current: CurrentChoice,
+  turns: ClientTurns,
 ): ProgrammedChoice {
   const external = choice !== port;
   const endpoints = endpointsOf(port, choice, version);
@@ -37,11 +46,11 @@ export function programChoice(
     return { ...NO_CHOICE, picker: drop ? "discard" : external ? "refuse" : undefined };
   }
   const balance = port.balance ?? "random";
-  const slots = slotsFor(endpoints, balance, current);
+  const slots = slotsFor(endpoints, balance, current.slots);
   const local = choice.backends.flatMap(({ local }, index) =>
     local === true ? [addressOf(endpoints[index]!.key)] : [],
   );
-  const { affinity } = port;
+  const affinity = affinityOf(port);
   const picker: Picker = {
     balance,
     slots: slots.length,
@@ -49,13 +58,42 @@ export function programChoice(
     external,
     ...(affinity === undefined ? {} : { affinity }),
     ...(balance === "round-robin" ? { port: { version, name: portName(port) } } : {}),
+    ...(balance === "least-clients" ? { port: { version, name: port.service } } : {}),
   };
-  return {
-    picker,
-    slots,
-    local,
-    names: affinity === undefined ? NO_CHOICE.names : names(endpoints, external),
-  };
+  const names =
+    affinity === undefined
+      ? NO_CHOICE.names
+      : nameEndpoints(endpoints, external, balance === "least-clients");
+  const programmed = { picker, slots, local, names };
+  if (balance !== "least-clients") return programmed;
+  return { ...programmed, ring: turns.ring(picker, sharesOf(programmed), current.ring) };
+}
+
+/** What an endpoint gets of the clients: as many as it has slots of all. In the order in which equals are chosen. */
+export interface ClientShare {
+  readonly name: number;
+  readonly weight: number;
+}
+
+/** Arranges the turns of new clients. */
+export interface ClientTurns {
+  /** The names by turn, ringLength() of them; as `current` if that is as good. */
+  ring(
+    picker: Picker,
+    shares: readonly ClientShare[],
+    current: readonly (number | undefined)[],
+  ): readonly number[];
+}
+
+/** The endpoints of a choice with session affinity. */
+export function sharesOf({ slots, names }: Pick<ProgrammedChoice, "slots" | "names">): ClientShare[] {
+  const weights = new Map<number, number>();
+  for (const name of names.values()) weights.set(name, 0);
+  for (const endpoint of slots) {
+    const name = names.get(endpoint)!;
+    weights.set(name, weights.get(name)! + 1);
+  }
+  return Array.from(weights, ([name, weight]) => ({ name, weight }));
 }
 
 function endpointsOf(port: VirtualPort, { backends }: Choice, version: IpVersion): Weighted[] {
@@ -95,13 +133,18 @@ const EXTERNAL_NAME = 0x8000_0000;
 
 /**
  * A number for each endpoint, made of its address and port: the same after a restart and when it comes back, and no other
- * endpoint's of the choice. Two that would have the same are told apart in the order of their keys.
+ * endpoint's of the choice. Two that would have the same are told apart in the order of their keys. With `byAddress` the port
+ * counts only so: a container has the same name on all ports of a Service.
  */
-function names(endpoints: readonly Weighted[], external: boolean): Map<string, number> {
+function nameEndpoints(
+  endpoints: readonly Weighted[],
+  external: boolean,
+  byAddress: boolean,
+): Map<string, number> {
   const taken = new Set<number>();
   const byEndpoint = new Map<string, number>();
   for (const { key } of endpoints.toSorted((a, b) => (a.key < b.key ? -1 : 1))) {
-    let name = hashText(key, 0) & ~EXTERNAL_NAME;
+    let name = hashText(byAddress ? addressOf(key) : key, 0) & ~EXTERNAL_NAME;
     while (taken.has(name)) name = (name + 1) & ~EXTERNAL_NAME;
     taken.add(name);
     byEndpoint.set(key, external ? (name | EXTERNAL_NAME) >>> 0 : name);

@@ -3,8 +3,9 @@ import type { Chain, Command, Rule, SetDefinition, SetElement } from "../../net/
 import type { ServiceTable } from "../table.ts";
 import type { BridgePair } from "./bridges.ts";
 import { bridgeElements } from "./bridges.ts";
+import type { ClientTurns } from "./choice.ts";
 import type { ElementTexts, KernelState } from "./kernel-state.ts";
-import { latin1, latin1Bytes } from "./keys.ts";
+import { latin1, latin1Bytes, numberedKey } from "./keys.ts";
 import { settingElements } from "./loopback-routing.ts";
 import {
   byPickerCommand,
@@ -45,8 +46,9 @@ export function desiredState(
   table: ServiceTable,
   masquerade: readonly BridgePair[],
   kernel: KernelState | undefined,
+  turns?: ClientTurns,
 ): DesiredState {
-  return atOnce(planState(table, masquerade, kernel));
+  return atOnce(planState(table, masquerade, kernel, turns));
 }
 
 /** {@link desiredState} as work that can be left for a while. */
@@ -54,8 +56,9 @@ export function* planState(
   table: ServiceTable,
   masquerade: readonly BridgePair[],
   kernel: KernelState | undefined,
+  turns?: ClientTurns,
 ): Generator<void, DesiredState> {
-  const programmed = nothingProgrammed(table.ranges);
+  const programmed = nothingProgrammed(table.ranges, turns);
   const found = kernel === undefined ? undefined : yield* findIn(kernel);
   const plan = yield* planPorts(programmed, table.ports, found);
   yield;
@@ -128,6 +131,15 @@ function* findIn(kernel: KernelState): Generator<void, Found> {
   const slots = yield* foundSlots(kernel);
   return {
     slots: (key, external) => slots[external ? "external" : "all"].get(latin1(key)) ?? [],
+    ring: (key, external) => {
+      const names = kernel.elements.get(`ids${key.length === KEY_LENGTHS[0][1] ? 4 : 6}`);
+      const found: number[] = [];
+      for (let turn = external ? EXTERNAL_SLOTS : 0; ; turn++) {
+        const name = names?.get(latin1(numberedKey(key, turn)));
+        if (name === undefined) return found;
+        found.push(hostNumber(name));
+      }
+    },
     pickers: foundPickers(kernel),
   };
 }

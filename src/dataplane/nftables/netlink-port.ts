@@ -20,6 +20,7 @@ import {
   dumpRules,
   dumpSets,
   dumpTables,
+  getElement,
   getGeneration,
 } from "../../net/nftables/dump.ts";
 import { encodeBatch } from "../../net/nftables/encode.ts";
@@ -108,6 +109,15 @@ export class NetlinkPort implements NftablesPort, ConntrackPort, Disposable {
 
   elements(set: Pick<SetDefinition, "family" | "table" | "name">): SetElement[] {
     return this.#socket.dump(dumpElements(set)).flatMap(decodeElements);
+  }
+
+  element(set: Pick<SetDefinition, "family" | "table" | "name">, key: Uint8Array): SetElement | undefined {
+    try {
+      return this.#socket.transact(getElement(set, key)).flatMap(decodeElements)[0];
+    } catch (error) {
+      if (error instanceof NetlinkError && error.code === "ENOENT") return undefined;
+      throw error;
+    }
   }
 
   async visitElements(

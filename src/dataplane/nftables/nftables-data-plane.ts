@@ -28,17 +28,19 @@ import type { DesiredState } from "./desired-state.ts";
 import { desiredState, fixedElements, planState, removedPorts } from "./desired-state.ts";
 import type { KernelState } from "./kernel-state.ts";
 import { readKernelState, readKernelStateInTurns } from "./kernel-state.ts";
+import { ClientCounting } from "./client-counting.ts";
 import type { LoopbackSetting } from "./loopback-routing.ts";
 import { LoopbackRouting } from "./loopback-routing.ts";
 import type { Plan } from "./plan.ts";
 import { commitPlan, planDelta } from "./plan.ts";
-import type { ChangeWatch, ConntrackPort, NftablesPort, WatchChanges } from "./port.ts";
+import type { ChangeWatch, ConntrackPort, NftablesPort, WatchChanges, WatchNewClients } from "./port.ts";
 import type { Programmed } from "./programmed.ts";
 import { parseRanges } from "./programmed.ts";
 import type { MapFill, PacketCounters } from "./readings.ts";
 import { readCounters, readMapFill } from "./readings.ts";
 import type { Reconciliation } from "./reconcile.ts";
 import { compare, rebuild, reconcile } from "./reconcile.ts";
+import { addressBytes, latin1 } from "./keys.ts";
 import { explain } from "./refusal.ts";
 import { table as ourTable } from "./sets.ts";
 import type { TranslationAnchor } from "./translation-anchor.ts";
@@ -74,6 +76,13 @@ export interface NftablesDataPlaneControls extends DataPlane {
    * own subnets from then on. What an earlier process has made for bridges stays until this is called. Throws as `apply`.
    */
   setLocalBridges(bridges: readonly LocalBridge[]): Promise<void>;
+  /**
+   * What had these addresses is gone: with least clients, who comes with one of them is a new client. Throws DataPlaneError
+   * if one is no IP address.
+   */
+  forgetClients(addresses: Iterable<string>): void;
+  /** Counts the clients of least clients from the kernel's maps, as is done from time to time, and arranges turns by it. */
+  countClients(): Promise<void>;
   /** What was refused and dropped. Throws DataPlaneError. */
   readCounters(): PacketCounters;
   /** How full the maps are; nothing before the first `sync`. Throws DataPlaneError. */
@@ -88,6 +97,8 @@ export interface NftablesParts {
   /** Told of the virtual addresses that are services' as a whole. @default {nobody} */
   readonly anchor?: TranslationAnchor;
   readonly watch: WatchChanges;
+  /** Absent: new clients are only found in the maps, again and again. */
+  readonly watchNewClients?: WatchNewClients;
   /** Whether the address is one of this host's, loopback included. @default {none is} */
   readonly isLocal?: (address: Ip) => boolean;
   /** Absent: there are no node ports on 127.0.0.1. */
@@ -115,6 +126,7 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
   readonly #loopback: LoopbackRouting | undefined;
   readonly #log: Log;
   readonly #cuts: UdpCuts;
+  readonly #clients: ClientCounting;
   /** What should be there; undefined before the first sync and after cleanup. */
   #table: (ServiceTable & { ports: Map<VirtualPortKey, VirtualPort> }) | undefined;
   #programmed: Programmed | undefined;
@@ -129,6 +141,8 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
   #expected: ExpectedElements | undefined;
   /** The last of what is done one after the other: syncs and repairs. Never rejects. */
   #last: Promise<unknown> = Promise.resolve();
+  /** While clients are counted in a sync, after it has read all else. */
+  #isAdopting = false;
   /** Syncs that are not done. */
   #syncs = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -155,6 +169,14 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
       this.#cutFlows(
         Array.from(due, ([key, removed]) => ({ ...(ports?.get(key) ?? removed), lost: removed.lost })),
       );
+    });
+    this.#clients = new ClientCounting({
+      kernel: parts.kernel,
+      ...(parts.watchNewClients === undefined ? {} : { watch: parts.watchNewClients }),
+      programmed: () => (this.#syncs > 0 && !this.#isAdopting ? undefined : this.#programmed),
+      commit: (plan) => this.#takeTurns(plan),
+      inOrder: (work) => this.#inOrder(work),
+      log: this.#log,
     });
     this.#isLocal = parts.isLocal ?? (() => false);
     if (parts.loopback !== undefined)
@@ -196,6 +218,7 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
       this.#reconcile();
       return;
     }
+    this.#clients.hear();
     const plan = planDelta(programmed, delta);
     merge(table.ports, delta);
     const udp = portsToCut(programmed, plan);
@@ -209,10 +232,12 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
       this.#paths?.change(programmed, plan.ports);
       this.#anchorAddresses(turned(programmed.counts.whole, plan.counts.whole));
       commitPlan(programmed, plan);
+      this.#clients.planned(plan);
       if (needsLoopback) this.#loopback?.update(true);
       this.#cuts.add(udp);
     }
     if (this.#changes === undefined && !(await this.#watch())) this.#reconcile();
+    await this.#clients.ready();
   }
 
   async setMasqueradeBridges(pairs: readonly BridgePair[]): Promise<void> {
@@ -247,6 +272,18 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
     }
   }
 
+  forgetClients(addresses: Iterable<string>): void {
+    try {
+      this.#clients.forget(Array.from(addresses, (text) => latin1(addressBytes(text, "a client"))));
+    } catch (error) {
+      throw explain(error, "forgetting clients");
+    }
+  }
+
+  async countClients(): Promise<void> {
+    await this.#clients.count();
+  }
+
   readCounters(): PacketCounters {
     try {
       return readCounters(this.#kernel);
@@ -266,6 +303,7 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
   async cleanup(): Promise<void> {
     this.#table = undefined;
     this.#programmed = undefined;
+    this.#clients.cleared();
     this.#unwatch();
     if (this.#loopback !== undefined) {
       this.#loopback.adopt(readKernelState(this.#kernel));
@@ -283,6 +321,7 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     this.#cuts[Symbol.dispose]();
+    this.#clients[Symbol.dispose]();
     this.#loopback?.[Symbol.dispose]();
     this.#unwatch();
     await this.#resources.disposeAsync();
@@ -300,6 +339,31 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
   }
 
   async #synchronise(): Promise<SyncReport> {
+    const report = await this.#readAndWatch();
+    await this.#adoptClients();
+    return report;
+  }
+
+  /** After a reading: what was counted may be of other maps than those that there are now. */
+  async #adoptClients(): Promise<void> {
+    this.#isAdopting = true;
+    try {
+      await this.#clients.adopt();
+    } finally {
+      this.#isAdopting = false;
+    }
+  }
+
+  /** New turns for new clients: a change of elements like others, but not of the table. */
+  #takeTurns(plan: Plan): void {
+    const programmed = this.#programmed;
+    if (programmed === undefined) return;
+    this.#changed++;
+    if (plan.commands.length > 0 && !this.#commit(plan.commands)) this.#reconcile();
+    else commitPlan(programmed, plan);
+  }
+
+  async #readAndWatch(): Promise<SyncReport> {
     if (this.#changes === undefined) await this.#watch();
     const report = await this.#reconcileInTurns();
     if (this.#changes !== undefined || (await this.#watch())) return report;
@@ -348,7 +412,7 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
       };
       try {
         const kernel = await readKernelStateInTurns(this.#kernel, check);
-        const desired = await inTurns(planState(table, this.#bridges, kernel), check);
+        const desired = await inTurns(planState(table, this.#bridges, kernel, this.#clients.ledger), check);
         const changes = await inTurns(compare(desired, kernel), check);
         check();
         this.#generation = kernel.generation;
@@ -403,7 +467,7 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
     for (let attempt = 1; ; attempt++) {
       const kernel = readKernelState(this.#kernel);
       this.#generation = kernel.generation;
-      const desired = desiredState(table, this.#bridges, kernel);
+      const desired = desiredState(table, this.#bridges, kernel, this.#clients.ledger);
       const changes = isRefused ? rebuild(desired, kernel) : reconcile(desired, kernel);
       try {
         return this.#take(kernel, desired, changes, attempt < MAX_READS ? kernel.generation : undefined);
@@ -429,6 +493,7 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
   ): SyncReport {
     if (commands.length > 0) this.#transact(commands, generation);
     this.#programmed = desired.programmed;
+    this.#clients.reread(desired.programmed, commands);
     if (written > 0) this.#log.info({ kept, written }, "programmed table inet fairlead");
     this.#loopback?.adopt(kernel);
     this.#loopback?.update(desired.programmed.counts.nodePorts.has("4"));

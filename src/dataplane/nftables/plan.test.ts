@@ -264,7 +264,12 @@ const somePort: fc.Arbitrary<VirtualPort> = fc.constantFrom(4 as const, 6 as con
             ? ["10.0.0.0/8", "10.1.0.0/16", "10.1.0.0/16", "192.0.2.7/32", "0.0.0.0/0"]
             : ["fd00::/8", "2001:db8::/32", "fd00:1::/32", "::/0"],
         ),
-        balance: fc.constantFrom("random" as const, "round-robin" as const, "source" as const),
+        balance: fc.constantFrom(
+          "random" as const,
+          "round-robin" as const,
+          "source" as const,
+          "least-clients" as const,
+        ),
         affinity: fc.constantFrom(10, 10_800),
         type: fc.constantFrom("ClusterIP" as const, "ExternalIP" as const),
       },

@@ -11,7 +11,7 @@ import { hostBytes } from "../../net/nftables/expressions.ts";
 import type { Command, SetElement } from "../../net/nftables/model.ts";
 import type { TableDelta, VirtualPort, VirtualPortKey } from "../table.ts";
 import { isNodePort, isWhole, virtualPortKey } from "../table.ts";
-import type { ProgrammedChoice } from "./choice.ts";
+import type { CurrentChoice, ProgrammedChoice } from "./choice.ts";
 import { NO_CHOICE, programChoice } from "./choice.ts";
 import {
   addressIn,
@@ -23,6 +23,7 @@ import {
   numberedKey,
   portKey,
 } from "./keys.ts";
+import type { Picker } from "./pickers.ts";
 import { byPickerCommand, EXTERNAL_SLOTS, FIRST_PICKER, NOBODY } from "./pickers.ts";
 import { pickerCommands, pickerName, pickerRules } from "./pickers.ts";
 import type { AddressPlace, Counts, Programmed, ProgrammedPicker, ProgrammedPort } from "./programmed.ts";
@@ -44,6 +45,8 @@ export interface Plan {
 export interface Found {
   /** The endpoints in the slots of a virtual port, by its key: for all clients, or for those outside the cluster. */
   slots(key: Uint8Array, external: boolean): readonly (string | undefined)[];
+  /** The names that it has by slot: with least clients, by turn. */
+  ring(key: Uint8Array, external: boolean): readonly (number | undefined)[];
   /** The numbers of chains in by-picker, by name. */
   readonly pickers: ReadonlyMap<string, number>;
 }
@@ -54,6 +57,19 @@ export function planDelta(programmed: Programmed, delta: TableDelta, found?: Fou
   const set = new Map(delta.set.map((port) => [virtualPortKey(port), port]));
   for (const key of new Set(delta.remove)) if (!set.has(key)) planner.remove(key);
   for (const [key, port] of set) planner.set(key, port);
+  return planner.finish();
+}
+
+/** Ports whose turns of new clients are to be others, as they are to be; and chains whose turns are to begin anew. */
+export interface NewTurns {
+  readonly ports: ReadonlyMap<VirtualPortKey, ProgrammedPort>;
+  readonly restart: readonly Picker[];
+}
+
+export function planTurns(programmed: Programmed, { ports, restart }: NewTurns): Plan {
+  const planner = new Planner(programmed, undefined);
+  for (const [key, port] of ports) planner.turn(key, port);
+  for (const picker of restart) planner.restart(picker);
   return planner.finish();
 }
 
@@ -101,7 +117,7 @@ export function* describePorts(
 export function commitPlan(programmed: Programmed, plan: Plan): void {
   replace(programmed.ports, plan.ports);
   replace(programmed.pickers, plan.pickers);
-  for (const name of ["self", "local", "whole", "nodePorts"] as const)
+  for (const name of ["self", "local", "whole", "nodePorts", "chains"] as const)
     for (const [key, change] of plan.counts[name]) {
       const count = (programmed.counts[name].get(key) ?? 0) + change;
       if (count === 0) programmed.counts[name].delete(key);
@@ -165,6 +181,8 @@ class Planner {
     for (const [version, gained] of this.#turned("nodePorts"))
       if (version === "4")
         for (const element of rangeElements([loopbackRange], 4)) this.#write(gained, guarded.name, element);
+    // After `#choose`, which makes those that come into use.
+    for (const [name, gained] of this.#turned("chains")) if (!gained) this.#removePicker(name);
     const commands = this.#newChains;
     for (const [name, elements] of this.#deleted)
       commands.push({ op: "delete elements", set: setReference(name, kindOf(name)), elements });
@@ -186,12 +204,19 @@ class Planner {
   #program(port: VirtualPort, old: ProgrammedPort | undefined): ProgrammedPort {
     const { version, key, isNode } = old ?? newPort(port);
     const place = this.#placeOf(port, key, old);
-    const found = (external: boolean) => this.#found?.slots(key, external) ?? [];
-    const all = programChoice(port, port, version, old?.all.slots ?? found(false));
+    const { turns } = this.#programmed;
+    const current = (choice: ProgrammedChoice | undefined, external: boolean): CurrentChoice => ({
+      slots: choice?.slots ?? this.#found?.slots(key, external) ?? [],
+      ring:
+        choice?.ring ??
+        (port.balance === "least-clients" ? this.#found?.ring(key, external) : undefined) ??
+        [],
+    });
+    const all = programChoice(port, port, version, current(old?.all, false), turns);
     const external =
       port.external === undefined
         ? undefined
-        : programChoice(port, port.external, version, old?.external?.slots ?? found(true));
+        : programChoice(port, port.external, version, current(old?.external, true), turns);
     const sources = port.sourceRanges === undefined ? undefined : sourcesOf(port, version);
     return { version, key, isNode, place, all, external, sources };
   }
@@ -251,13 +276,25 @@ class Planner {
         if (former !== undefined) this.#write(false, `${map}${version}`, { key });
         if (number !== undefined) this.#write(true, `${map}${version}`, { key, data: hostBytes(number) });
       }
-      if (typeof before.picker === "object" && before.picker.port !== undefined && old !== next)
-        this.#removePicker(old!);
+    }
+    if (old !== next) {
+      if (hasOwnChain(before)) count(this.#counts.chains, old!, -1);
+      if (hasOwnChain(after)) count(this.#counts.chains, next!, 1);
     }
     if (!sameTexts(before.local, after.local)) {
       for (const address of before.local) count(this.#counts.local, address, -1);
       for (const address of after.local) count(this.#counts.local, address, 1);
     }
+  }
+
+  /** Makes only the turns of new clients others, and begins those of `restart`, chains, anew. */
+  turn(key: VirtualPortKey, next: ProgrammedPort): void {
+    this.#change(this.#programmed.ports.get(key), next);
+    this.#ports.set(key, next);
+  }
+
+  restart(picker: Picker): void {
+    this.#makeRulesAnew(picker);
   }
 
   /** endpointsN and, with affinity, idsN. */
@@ -268,9 +305,12 @@ class Planner {
     before: ProgrammedChoice,
     after: ProgrammedChoice,
   ): void {
-    for (let slot = 0; slot < before.slots.length || slot < after.slots.length; slot++) {
+    const length = (choice: ProgrammedChoice): number =>
+      Math.max(choice.slots.length, choice.ring?.length ?? 0);
+    const end = Math.max(length(before), length(after));
+    for (let slot = 0; slot < end; slot++) {
       const [old, next] = [before.slots[slot], after.slots[slot]];
-      const [oldName, nextName] = [nameIn(before, old), nameIn(after, next)];
+      const [oldName, nextName] = [nameIn(before, slot), nameIn(after, slot)];
       if (old === next && oldName === nextName) continue;
       const element = numberedKey(key, offset + slot);
       if (oldName !== nextName) {
@@ -332,11 +372,16 @@ class Planner {
     }
     // The chain of one port's turns gets other rules when it gets another number of slots.
     if (picker.port !== undefined && known.picker.slots !== picker.slots) {
-      this.#newChains.push({ op: "flush chain", chain: { ...OURS, name } });
-      for (const rule of pickerRules(picker)) this.#newChains.push({ op: "add rule", rule });
+      this.#makeRulesAnew(picker);
       this.#pickers.set(name, { number: known.number, picker });
     }
     return known.number;
+  }
+
+  /** In place, and its turns begin with the first. */
+  #makeRulesAnew(picker: Picker): void {
+    this.#newChains.push({ op: "flush chain", chain: { ...OURS, name: pickerName(picker) } });
+    for (const rule of pickerRules(picker)) this.#newChains.push({ op: "add rule", rule });
   }
 
   #formerNumber({ picker }: ProgrammedChoice): number | undefined {
@@ -388,8 +433,15 @@ function numberedPicker({ picker }: ProgrammedChoice): string | undefined {
   return typeof picker === "object" ? pickerName(picker) : picker;
 }
 
-function nameIn(choice: ProgrammedChoice, endpoint: string | undefined): number | undefined {
-  return endpoint === undefined ? undefined : choice.names.get(endpoint);
+function nameIn({ ring, slots, names }: ProgrammedChoice, slot: number): number | undefined {
+  if (ring !== undefined) return ring[slot];
+  const endpoint = slots[slot];
+  return endpoint === undefined ? undefined : names.get(endpoint);
+}
+
+/** Its chain goes when the last choice that uses it does; others are there for all ports, and stay. */
+function hasOwnChain({ picker }: ProgrammedChoice): boolean {
+  return typeof picker === "object" && picker.port !== undefined;
 }
 
 function sameTexts(a: readonly string[], b: readonly string[]): boolean {

@@ -29,6 +29,8 @@ export interface NftablesPort {
   sets(family: Family, table: string): SetDefinition[];
   /** In no particular order. */
   elements(set: Pick<SetDefinition, "family" | "table" | "name">): SetElement[];
+  /** One of them, of a set that is no interval set; undefined if it is not there, or its time is over. */
+  element(set: Pick<SetDefinition, "family" | "table" | "name">, key: Uint8Array): SetElement | undefined;
   /**
    * The same, part by part over many turns of the event loop; each part is `visit`'s own. One reading at a time. Throws
    * what `visit` throws, and NetlinkDumpInterruptedError if anybody committed anything before the end.
@@ -57,3 +59,26 @@ export interface ChangeWatch extends Disposable {
 
 /** Starts to listen; `onChange` is called when others changed our table, or when news of changes was lost. */
 export type WatchChanges = (onChange: (what: string) => void) => Promise<ChangeWatch>;
+
+/** A client that just got an endpoint, with least clients; addresses are one character for a byte. */
+export interface NewClient {
+  readonly client: string;
+  /** Address, protocol and port that it connected to, as in the keys of pickersN. */
+  readonly destination: string;
+  /** Which turn it had: its key in idsN, from EXTERNAL_SLOTS on for clients outside. */
+  readonly turn: number;
+}
+
+export interface NewClientListener {
+  readonly onClients: (clients: readonly NewClient[]) => void;
+  /** Some were not told. */
+  readonly onLost: () => void;
+}
+
+/** Starts to listen for new clients. Throws what says why it cannot. */
+export type WatchNewClients = (listener: NewClientListener) => Promise<NewClientWatch>;
+
+export interface NewClientWatch extends Disposable {
+  /** Tells at once of those who came so far. */
+  hear(): void;
+}

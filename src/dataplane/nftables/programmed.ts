@@ -3,7 +3,8 @@ import type { Cidr } from "../../base/ip.ts";
 import { cidr } from "../../base/ip.ts";
 import { DataPlaneError } from "../dataplane.ts";
 import type { VirtualPortKey } from "../table.ts";
-import type { ProgrammedChoice } from "./choice.ts";
+import type { ClientTurns, ProgrammedChoice } from "./choice.ts";
+import { IN_TURN } from "./client-turns.ts";
 import type { Picker } from "./pickers.ts";
 import type { IpVersion } from "./sets.ts";
 
@@ -32,6 +33,8 @@ export interface Programmed {
   readonly counts: Counts;
   /** The chains that there are, by name. */
   readonly pickers: Map<string, ProgrammedPicker>;
+  /** Whom new clients get, where least clients counts them. */
+  readonly turns: ClientTurns;
 }
 
 export interface ProgrammedPicker {
@@ -50,20 +53,23 @@ export interface Counts {
   readonly whole: Map<string, number>;
   /** 4 or 6: node ports of the family. */
   readonly nodePorts: Map<string, number>;
+  /** Choices by the chain that picks for them, where that is one port's or one Service's own. */
+  readonly chains: Map<string, number>;
 }
 
 /** Nothing but the ranges. Throws DataPlaneError if one is not a CIDR range. */
-export function nothingProgrammed(ranges: readonly string[]): Programmed {
+export function nothingProgrammed(ranges: readonly string[], turns: ClientTurns = IN_TURN): Programmed {
   return {
     ranges: parseRanges(ranges, "service range"),
     ports: new Map(),
     counts: noCounts(),
     pickers: new Map(),
+    turns,
   };
 }
 
 export function noCounts(): Counts {
-  return { self: new Map(), local: new Map(), whole: new Map(), nodePorts: new Map() };
+  return { self: new Map(), local: new Map(), whole: new Map(), nodePorts: new Map(), chains: new Map() };
 }
 
 /** Throws DataPlaneError that says what it is that cannot be read. */

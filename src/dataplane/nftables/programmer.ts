@@ -13,7 +13,8 @@ import { ForeignChanges } from "./foreign-changes.ts";
 import { NetlinkPort } from "./netlink-port.ts";
 import { NftablesDataPlane } from "./nftables-data-plane.ts";
 import type { NftablesDataPlaneControls, NftablesDataPlaneOptions } from "./nftables-data-plane.ts";
-import type { NftablesPort } from "./port.ts";
+import { watchNewClients } from "./new-clients.ts";
+import type { NewClientListener, NftablesPort } from "./port.ts";
 import type { Picker } from "./pickers.ts";
 import { explain } from "./refusal.ts";
 import { loopbackProblem } from "./route.ts";
@@ -60,6 +61,7 @@ export async function createNftablesDataPlane(
       ...(paths === undefined ? {} : { paths }),
       isLocal: (address: Ip) => isLocal(routes, address),
       loopback: loopbackSetting(options.netns),
+      watchNewClients: (listener: NewClientListener) => watchNewClients(listener, options.netns),
       watch: (onChange: (what: string) => void) => ForeignChanges.open({ ...netns, ownPort, onChange }),
     };
     const anchor =
@@ -114,6 +116,14 @@ const PROBED: readonly Picker[] = [
   { balance: "random", slots: 2, to: "node", external: false, affinity: 10_800 },
   { balance: "round-robin", slots: 2, to: "address", external: true, port: { version: 6, name: "probe" } },
   { balance: "source-port", slots: 2, to: "address", external: true },
+  {
+    balance: "least-clients",
+    slots: 2,
+    to: "node",
+    external: true,
+    affinity: 10_800,
+    port: { version: 6, name: "probe" },
+  },
 ];
 
 function isLocal(routes: RouteSocket, address: Ip): boolean {

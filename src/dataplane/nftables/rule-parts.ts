@@ -57,10 +57,10 @@ export function keyWords(version: IpVersion): number {
 /**
  * Copies a number that a map gave. The kernel could use that register itself as a part of the next key; but nft up to
  * 1.0.6 at least aborts when it lists that, so the number passes through the packet's mark, which is put back at once:
- * nothing else ever sees it. Uses register `from` + 1.
+ * nothing else ever sees it. Uses register `spare`.
  */
-export function copyNumber(from: number, to: number): Expression[] {
-  const [number, former] = [reg(from), reg(from + 1)];
+export function copyNumber(from: number, to: number, spare: number = from + 1): Expression[] {
+  const [number, former] = [reg(from), reg(spare)];
   return [
     meta("mark", former),
     { type: "meta set", key: "mark", sreg: number },

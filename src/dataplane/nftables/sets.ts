@@ -72,6 +72,14 @@ function definitions(version: IpVersion): SetDefinition[] {
       size: AFFINITY_SIZE,
       comment: "client and what it connected to: the name of its endpoint; written by packets",
     }),
+    of("clients", {
+      ...toNumber,
+      keyTypes: [address, "mark", "mark"],
+      keyLength: length + 8,
+      flags: { dynamic: true, timeout: true },
+      size: AFFINITY_SIZE,
+      comment: "with least clients: client and service: the name of its endpoint; written by packets",
+    }),
     of("restricted", { ...byPort, kind: "set", comment: "what only some sources may connect to" }),
     of("allowed", {
       kind: "set",

@@ -174,6 +174,12 @@ const expression: fc.Arbitrary<Expression> = fc.oneof(
     ["type", "op", "set", "keySreg"],
   ),
   object({
+    type: fc.constant("log" as const),
+    group: fc.nat(0xffff),
+    snaplen: fc.nat(0xffff),
+    queueThreshold: fc.nat(0xffff),
+  }),
+  object({
     type: fc.constant("unknown" as const),
     name: fc.constantFrom("xt", "quota", "limit"),
     data: bytes(0, 40),

@@ -258,6 +258,19 @@ const DECODERS: Readonly<Record<string, Decoder>> = {
       ...(timeout === undefined || timeout === 0n ? {} : { timeout: Number(timeout) }),
     };
   },
+  log(attributes) {
+    const A = names.NFTA_LOG;
+    const group = attributes.get(A.GROUP);
+    // Without a group it goes to the kernel's own log, which has no value here, as a prefix has none.
+    if (group === undefined || attributes.has(A.PREFIX) || attributes.has(A.LEVEL)) return undefined;
+    const threshold = attributes.get(A.QTHRESHOLD);
+    return {
+      type: "log",
+      group: view(group, A.GROUP, 2).getUint16(0),
+      snaplen: number(attributes, A.SNAPLEN, 0),
+      queueThreshold: threshold === undefined ? 0 : view(threshold, A.QTHRESHOLD, 2).getUint16(0),
+    };
+  },
 };
 
 function bigNumber(attributes: Attributes, type: number): bigint | undefined {

@@ -2,6 +2,7 @@
 import { NLM_F_DUMP } from "../../sys/netlink-message.ts";
 import { NetlinkWriter } from "../netlink/writer.ts";
 import { NFT_MSG, NFTA_RULE, NFTA_SET, NFTA_SET_ELEM_LIST, nftType } from "./constants.ts";
+import { encodeElementList } from "./elements.ts";
 import { startMessage } from "./encode.ts";
 import type { Family, SetDefinition } from "./model.ts";
 
@@ -39,6 +40,16 @@ export function dumpElements(set: Pick<SetDefinition, "family" | "table" | "name
   return dump(NFT_MSG.GETSETELEM, set.family, (writer) =>
     writer.string(NFTA_SET_ELEM_LIST.TABLE, set.table).string(NFTA_SET_ELEM_LIST.SET, set.name),
   );
+}
+
+/** One element of a set. ENOENT if it is not there, or its time is over. Answer: NFT_MSG_NEWSETELEM (decodeElements). */
+export function getElement(
+  set: Pick<SetDefinition, "family" | "table" | "name">,
+  key: Uint8Array,
+): Uint8Array {
+  const writer = startMessage(new NetlinkWriter(256), nftType(NFT_MSG.GETSETELEM), 0, set.family);
+  encodeElementList(writer, set.table, set.name, [{ key }], 0, false);
+  return writer.endMessage().finish();
 }
 
 /** The ruleset's generation. Answer: NFT_MSG_NEWGEN (decodeGeneration). */

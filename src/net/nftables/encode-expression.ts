@@ -22,6 +22,7 @@ import {
   NFTA_FIB,
   NFTA_HASH,
   NFTA_IMMEDIATE,
+  NFTA_LOG,
   NFTA_LOOKUP,
   NFTA_MASQ,
   NFTA_META,
@@ -122,7 +123,7 @@ function encodeStatement(
   writer: NetlinkWriter,
   expression: Extract<
     Expression,
-    { type: "numgen" | "jhash" | "nat" | "masquerade" | "reject" | "counter" | "fib" | "dynset" }
+    { type: "numgen" | "jhash" | "nat" | "masquerade" | "reject" | "counter" | "fib" | "dynset" | "log" }
   >,
 ): void {
   switch (expression.type) {
@@ -175,6 +176,11 @@ function encodeStatement(
       writer.u32be(NFTA_DYNSET.SREG_KEY, expression.keySreg);
       if (expression.dataSreg !== undefined) writer.u32be(NFTA_DYNSET.SREG_DATA, expression.dataSreg);
       if (expression.timeout !== undefined) writer.u64be(NFTA_DYNSET.TIMEOUT, BigInt(expression.timeout));
+      return;
+    case "log":
+      writer.u16be(NFTA_LOG.GROUP, expression.group);
+      writer.u32be(NFTA_LOG.SNAPLEN, expression.snaplen);
+      writer.u16be(NFTA_LOG.QTHRESHOLD, expression.queueThreshold);
       return;
     default:
       expression satisfies never;

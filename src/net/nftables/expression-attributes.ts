@@ -22,6 +22,7 @@ export const EXPRESSION_NAMES: Readonly<Record<Exclude<Expression["type"], "unkn
   counter: "counter",
   fib: "fib",
   dynset: "dynset",
+  log: "log",
 };
 
 export const NFTA_PAYLOAD = { DREG: 1, BASE: 2, OFFSET: 3, LEN: 4 } as const;
@@ -122,6 +123,8 @@ export const NFTA_DYNSET = { SET: 1, OP: 3, SREG_KEY: 4, SREG_DATA: 5, TIMEOUT: 
 /** NFTA_DYNSET_EXPR and _EXPRESSIONS: statements for each element, which have no value here. */
 export const NFTA_DYNSET_STATEMENTS = [7, 10] as const;
 export const DYNSET_OPS: Readonly<Record<Of<"dynset">["op"], number>> = { add: 0, update: 1, delete: 2 };
+
+export const NFTA_LOG = { GROUP: 1, PREFIX: 2, SNAPLEN: 3, QTHRESHOLD: 4, LEVEL: 5, FLAGS: 6 } as const;
 
 /** The key of `table` that has `value`. */
 export function keyOf<Key extends string>(

@@ -173,6 +173,16 @@ export type Expression =
       /** Milliseconds. @default {the set's} */
       readonly timeout?: number;
     }
+  /**
+   * Copies the packet's first `snaplen` bytes and its mark to whoever has bound nfnetlink_log's `group` (net/nflog), and
+   * always goes on. It is told when `queueThreshold` packets wait, or after the listener's time-out.
+   */
+  | {
+      readonly type: "log";
+      readonly group: number;
+      readonly snaplen: number;
+      readonly queueThreshold: number;
+    }
   /** An expression this library has no value for: its name and raw attributes, so that foreign rules survive a round trip. */
   | { readonly type: "unknown"; readonly name: string; readonly data: Uint8Array };
 
