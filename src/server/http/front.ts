@@ -265,10 +265,15 @@ function endUnlessComplete(request: AnyRequest, response: AnyResponse): void {
     if (dropped > LINGER_BYTES) request.pause();
   });
   const timer = setTimeout(end, LINGER);
-  request.once("end", () => clearTimeout(timer));
+  const clear = (): void => clearTimeout(timer);
   // Also of what has ended otherwise.
-  if ("stream" in request) request.stream.once("close", () => clearTimeout(timer));
-  else request.socket.once("close", () => clearTimeout(timer));
+  if ("stream" in request) request.stream.once("close", clear);
+  else request.socket.once("close", clear);
+  request.once("end", () => {
+    clear();
+    // A connection that is kept has many requests.
+    if (!("stream" in request)) request.socket.off("close", clear);
+  });
   if (response.destroyed) clearTimeout(timer);
 }
 
