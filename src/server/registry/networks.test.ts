@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
+import { eventKind } from "../../api/event/kind.ts";
 import { ipAddressKind } from "../../api/ipaddress/kind.ts";
 import type { ObjectMeta } from "../../api/meta/type.ts";
 import { namespaceKind } from "../../api/namespace/kind.ts";
@@ -150,6 +151,23 @@ test("a dry run says what would be had and takes nothing", async (t) => {
   }
   assert.equal(fixture.store.revision, before);
   assert.equal(await addresses(create(fixture, on("srv", "a"))), "100.1.1.1");
+  const patch = { metadata: { annotations: { [NETWORK_ANNOTATION]: null } } };
+  const moved = fixture.registry.patch(
+    serviceKind,
+    KEY("a"),
+    { type: "merge", patch },
+    { dryRun: true },
+    ALICE,
+  );
+  assert.match(await addresses(moved.then(({ object }) => object)), /^10\.96\.0\./);
+  const dry = { dryRun: ["All"] };
+  assert.match(await refusal(fixture.registry.delete(networkKind, KEY("srv"), dry, ALICE)), /has 1 services/);
+  const late = { metadata: { name: "late" }, spec: { subnet: "100.1.1.0/25" } };
+  assert.match(
+    await refusal(fixture.registry.create(networkKind, "default", late, { dryRun: true }, ALICE)),
+    /conflicts with subnet/,
+  );
+  assert.equal(await records(fixture), "100.1.1.1=a");
 });
 
 test("both families of a Network are had where the installation has one", async (t) => {
@@ -371,6 +389,32 @@ test("after a restart all is as it was, and what does not fit is mended", async 
   assert.match(await refusal(createNetwork(second, "x", { subnet: "100.1.1.0/30" })), /conflicts with/);
   const { items } = await second.registry.list(ipAddressKind, {});
   assert.equal(items.length, 4);
+  const reasons = async (): Promise<string[]> =>
+    (await second.registry.list(eventKind, {})).items.map(
+      ({ reason, involvedObject }) => `${reason} ${involvedObject?.name}`,
+    );
+  assert.deepEqual(await reasons(), ["ClusterIPNotAllocated b"]);
+  // Past the API again: the addresses of a Network are in no range without it. They stay whose they are.
+  await store.commit([{ type: "delete", key: "/registry/fairlead.dev/networks/default/srv" }]);
+  await eventually(
+    store,
+    async () => (await reasons()).filter((text) => text.startsWith("ClusterIPOutOfRange")).length === 4,
+  );
+  assert.equal(await records(second), "100.1.1.1=a 100.1.1.2=b 100.1.1.3=c fd00:1::1=a");
+  const patch = { metadata: { labels: { still: "writable" } } };
+  await second.registry.patch(serviceKind, KEY("a"), { type: "merge", patch }, {}, ALICE);
+  assert.match(await refusal(create(second, on("srv", "d"))), /Network srv not found/);
+});
+
+test("a server whose own range would overlap a Network does not start, and says with which", async (t) => {
+  const { registry, store } = await startRegistry(t);
+  await createNetwork({ registry, store } as Fixture, "srv", { subnet: "100.1.1.0/24" });
+  await registry[Symbol.asyncDispose]();
+  assert.equal(
+    await refusal(startRegistry(t, { store, serviceCidrs: ["100.1.0.0/16"] })),
+    '422 Invalid: ServiceCIDR.networking.k8s.io "kubernetes" is invalid: spec.cidrs[0]: Invalid value: "100.1.0.0/16": ServiceCIDR kubernetes conflicts with subnet 100.1.1.0/24 of network default/srv',
+  );
+  await startRegistry(t, { store, serviceCidrs: ["100.2.0.0/16"] });
 });
 
 test("two servers on one store never give one address twice, and know each other's Networks", async (t) => {
