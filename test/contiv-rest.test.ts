@@ -29,8 +29,13 @@ async function start(t: TestContext): Promise<Running> {
   const dataDir = mkdtempSync(join(tmpdir(), "fairlead-contiv-rest-"));
   t.after(() => rmSync(dataDir, { recursive: true, force: true }));
   const up = await fairleadUp([
-    ...["--data-dir", dataDir, "--bind", "127.0.0.1:0", "--netmaster", "127.0.0.1:0"],
-    ...["--containers", "none", "--dataplane", "none", "--node-name", "n1"],
+    "--data-dir",
+    dataDir,
+    "--bind=127.0.0.1:0",
+    "--netmaster=127.0.0.1:0",
+    "--containers=none",
+    "--dataplane=none",
+    "--node-name=n1",
   ]);
   t.after(async () => up[Symbol.asyncDispose]());
   const port = Number(
@@ -316,7 +321,7 @@ test("a watch tells what there is and each change, whoever makes it", async (t) 
   assert.deepEqual(api.faults, []);
 });
 
-async function* readLines(response: AsyncIterable<Buffer>): AsyncGenerator<unknown> {
+async function* readLines(response: AsyncIterable<Buffer>): AsyncGenerator {
   let rest = "";
   for await (const piece of response) {
     const parts = (rest + piece.toString()).split("\n");
@@ -376,6 +381,6 @@ test("OpenAPI describes what is served: each path and verb is answered, each fie
   }
   // Each reference leads somewhere.
   for (const [, name] of JSON.stringify(document).matchAll(/#\/components\/schemas\/(\w+)/g))
-    assert.ok(name! in document.components.schemas, name);
+    assert.ok(name !== undefined && name in document.components.schemas, name);
   assert.deepEqual(api.faults, []);
 });

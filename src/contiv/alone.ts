@@ -19,7 +19,7 @@ export async function aloneAnswer(sides: Sides, target: Alone, version: string):
       return info(sides);
     case "services":
       return Object.values(await states(sides));
-    case "service": {
+    default: {
       const state = (await states(sides))[target.id];
       if (state === undefined)
         throw new ContivError(404, `service not found: ${target.id} is no service.tenant`);

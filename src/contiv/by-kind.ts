@@ -1,8 +1,5 @@
 /** The views of an object by which of Contiv's kinds it is. Pure. */
 import type { KubeObject } from "../api/meta/type.ts";
-import type { Namespace } from "../api/namespace/type.ts";
-import type { Network } from "../api/network/type.ts";
-import type { Service } from "../api/service/type.ts";
 import { inspectNetwork, inspectService, inspectTenant } from "./inspection.ts";
 import type { ContivKind } from "./names.ts";
 import { networkConfig } from "./network.ts";
@@ -17,11 +14,11 @@ type Config = NetworkConfig | ServiceConfig | TenantConfig;
 export function configOf(plural: ContivKind, object: KubeObject, picture: Picture): Config {
   switch (plural) {
     case "networks":
-      return networkConfig(object as Network, picture);
+      return networkConfig(object, picture);
     case "tenants":
-      return tenantConfig(object as Namespace);
-    case "serviceLBs":
-      return serviceConfig(object as Service, picture);
+      return tenantConfig(object);
+    default:
+      return serviceConfig(object, picture);
   }
 }
 
@@ -33,11 +30,11 @@ export function inspectOne(
 ): Inspection<Config, unknown> {
   switch (plural) {
     case "networks":
-      return inspectNetwork(object as Network, picture);
+      return inspectNetwork(object, picture);
     case "tenants":
-      return inspectTenant(object as Namespace, picture);
-    case "serviceLBs":
-      return inspectService(object as Service, picture);
+      return inspectTenant(object, picture);
+    default:
+      return inspectService(object, picture);
   }
 }
 
@@ -73,7 +70,7 @@ function listedObjects(
       return namespace === undefined ? picture.networks : picture.networksIn(namespace);
     case "tenants":
       return picture.tenants.filter(({ metadata }) => namespace === undefined || metadata.name === namespace);
-    case "serviceLBs":
+    default:
       return namespace === undefined ? picture.services : picture.servicesIn(namespace);
   }
 }

@@ -136,11 +136,7 @@ export function askedOf(
     case "services":
     case "service":
       return [resource("list", endpointSliceKind, {})];
-    case "nothing":
-    case "svcstats":
-    case "openapi":
-    case "version":
-    case "info":
+    default:
       return [{ verb: method.toLowerCase(), path }];
   }
 }

@@ -1,5 +1,5 @@
 /** How netmaster's REST says no: Contiv's texts, with the right status and with each thing that is wrong. */
-import { ApiError } from "../api/api-error.ts";
+import type { ApiError } from "../api/api-error.ts";
 import type { StatusCause } from "../api/meta/type.ts";
 import { jsonResponse, type Response, textResponse } from "../server/http/exchange.ts";
 import type { Refusal } from "./wire.ts";
@@ -29,7 +29,7 @@ export class ContivError extends Error {
 /** What of a request decides the form of its refusal. */
 export interface Asked {
   readonly query: URLSearchParams;
-  header(name: string): string | undefined;
+  readonly header: (name: string) => string | undefined;
 }
 
 /** Whether the client wants errors as Contiv had them: status 500 and plain text, whatever was wrong. */

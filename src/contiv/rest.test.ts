@@ -21,9 +21,9 @@ interface Answer {
 interface Fixture {
   readonly client: Client;
   readonly registry: Registry;
-  call(method: string, path: string, body?: unknown): Promise<Answer>;
+  readonly call: (method: string, path: string, body?: unknown) => Promise<Answer>;
   /** A refusal as "409 words"; or what was answered. */
-  outcome(method: string, path: string, body?: unknown): Promise<string>;
+  readonly outcome: (method: string, path: string, body?: unknown) => Promise<string>;
 }
 
 const ADMIN = { name: "admin", groups: ["system:masters"] };
@@ -259,7 +259,7 @@ test("names that Kubernetes does not allow are kept for those who gave them", as
     (value as { key: string; networkName: string }[]).map(({ key, networkName }) => [key, networkName]),
     [["Blue.Team:App.1", "Srv.Net"]],
   );
-  const [service] = (await client.list(serviceKind)).items.filter(({ spec }) => spec?.selector !== undefined);
+  const service = (await client.list(serviceKind)).items.find(({ spec }) => spec?.selector !== undefined);
   assert.match(`${service!.metadata.namespace}/${service!.metadata.name}`, /^blue-team-\w{8}\/app-1-\w{8}$/);
   const inspected = (await call("GET", "/api/v1/inspect/tenants/Blue.Team/")).value as {
     Oper: { totalNetworks: number; totalServicelbs: number };

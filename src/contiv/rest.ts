@@ -116,10 +116,7 @@ async function answer(
       return jsonResponse(200, contivDocument(options.version));
     case "nothing":
       throw new ContivError(target.code, target.message);
-    case "version":
-    case "info":
-    case "services":
-    case "service":
+    default:
       return jsonResponse(200, await aloneAnswer(sides, target, options.version));
   }
 }
@@ -213,7 +210,7 @@ async function put(
       return putNetwork(sides, readNetwork(body, { tenantName, networkName: name }), enginePatience);
     case "tenants":
       return putTenant(sides, readTenant(body, { tenantName }));
-    case "serviceLBs":
+    default:
       return putService(sides, readService(body, { tenantName, serviceName: name }), mustExist);
   }
 }

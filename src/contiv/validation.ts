@@ -127,7 +127,7 @@ function readFields<Config extends object>(
   const given = body as Body;
   const problems: Problem[] = [];
   const config: Record<string, unknown> = { ...names };
-  for (const [name, field] of Object.entries(fields) as [string, Field][]) {
+  for (const [name, field] of Object.entries<Field>(fields)) {
     // null is what Go writes of an empty list, and what a merge patch removes.
     const value = given[name] ?? undefined;
     const named = (names as Body)[name];
@@ -165,7 +165,7 @@ function fieldProblems(name: string, field: Field, value: unknown): Problem[] {
       return (value as number) < 0 || (value as number) > field.maximum!
         ? problem(`${name} Value Out of bound: ${excerpt(value)} is not in 0..${field.maximum}`)
         : [];
-    case "string":
+    default:
       if (typeof value !== "string") return problem(`${name} is not a text: ${excerpt(value)}`);
       if (value === "") return [];
       if (field.maxLength !== undefined && value.length > field.maxLength)

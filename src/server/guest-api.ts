@@ -24,7 +24,7 @@ export interface GuestCall {
   /** Whether the answer goes on until the client goes. */
   readonly isWatch: boolean;
   /** Throws ApiError. */
-  answer(request: Request, parts: GuestParts): Promise<Response>;
+  readonly answer: (request: Request, parts: GuestParts) => Promise<Response>;
 }
 
 export interface GuestParts {

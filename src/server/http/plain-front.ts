@@ -123,7 +123,8 @@ const GONE = new Error("the client has gone");
  * Throws ApiError 403 for what only a page from elsewhere sends. A name with a dot may have been led here by its owner (DNS
  * rebinding); addresses and names without one are nobody's in DNS.
  */
-function refuseForeign({ header }: Request): void {
+function refuseForeign(request: Request): void {
+  const header = (name: string): string | undefined => request.header(name);
   const host = hostOf(header("host") ?? "");
   if (host === undefined || !isNobodys(host))
     throw refusal(
