@@ -18,7 +18,7 @@ import {
 } from "./network-wanted.ts";
 
 export interface NetworkMakerParts {
-  readonly engine: Pick<Engine, "createNetwork" | "inspectNetwork" | "removeNetwork">;
+  readonly engine: Pick<Engine, "containers" | "createNetwork" | "inspectNetwork" | "removeNetwork">;
   readonly engineNetworks: EngineNetworks;
   readonly log: Log;
 }
@@ -92,7 +92,7 @@ export class NetworkMaker {
   async #adjust(found: NetworkSummary, wanted: NetworkCreate): Promise<NetworkOutcome> {
     const { other, unreserved } = differences(found, wanted);
     if (other.length === 0 && unreserved.length === 0) return ready({ name: found.Name, id: found.Id });
-    const kept = await this.#remove(found);
+    const kept = (await this.#keptByStopped(found)) ?? (await this.#remove(found));
     if (kept === undefined) return this.#make(wanted);
     return other.length === 0
       ? notReserved(unreserved, kept)
@@ -123,7 +123,20 @@ export class NetworkMaker {
     return ready({ name: wanted.Name, id });
   }
 
-  /** What is in the way if containers are on it. */
+  /** A container that has stopped asks for its network by id when it starts again: of the same name is not enough. */
+  async #keptByStopped({ Id, Name }: NetworkSummary): Promise<NetworkOutcome | undefined> {
+    const containers = await this.#parts.engine.containers();
+    const names = containers
+      .filter(({ NetworkSettings }) =>
+        Object.values(NetworkSettings?.Networks ?? {}).some(({ NetworkID }) => NetworkID === Id),
+      )
+      .map(({ Id: id, Names: [name = id.slice(0, 12)] }) => name.replace(/^\//, ""));
+    return names.length === 0
+      ? undefined
+      : inUse({ name: Name, id: Id }, `network ${Name} has containers`, names);
+  }
+
+  /** What is in the way if containers run on it. */
   async #remove({ Id, Name }: NetworkSummary): Promise<NetworkOutcome | undefined> {
     const { engine, engineNetworks, log } = this.#parts;
     try {

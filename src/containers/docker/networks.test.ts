@@ -270,7 +270,7 @@ test("a Network that goes while containers are on it says which, and goes with t
 test("an address that containers could be given is kept from them: the network is made anew if nobody is on it", async () => {
   const engine = new FakeEngine();
   const api = createMemoryApi();
-  await using _ = new Fairlead(engine, api);
+  await using fairlead = new Fairlead(engine, api);
   put(api, "default/net", { subnet: "10.1.1.0/24" });
   await untilState(api, "default/net", "True EngineNetworkReady net");
   const id = (): string => get(api, "default/net")!.status!.dockerNetwork!.id!;
@@ -298,6 +298,19 @@ test("an address that containers could be given is kept from them: the network i
   await until(() => id() !== second);
   assert.ok(engine.asked.remove > asked);
   assert.deepEqual(reserved(), ["10.1.1.2", "10.1.1.200", "10.1.1.201"]);
+  // One that has stopped finds its network by id alone when it starts again.
+  const third = id();
+  engine.put({
+    id: "web-2",
+    state: { Running: false, Status: "exited" },
+    networks: { net: { NetworkID: third } },
+  });
+  service(api, "highest", "net", "10.1.1.202");
+  await untilState(api, "default/net", "True AddressNotReserved net");
+  assert.match(messageOf(api, "default/net"), /10\.1\.1\.202 .*\(web-2\)$/);
+  engine.containersById.clear();
+  await fairlead.relist();
+  await until(() => id() !== third && reserved().includes("10.1.1.202"));
 });
 
 test("a restart finds everything in order and asks for nothing", async () => {
