@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -30,7 +30,16 @@ let env: Record<string, string>;
 
 before(async () => {
   directory = mkdtempSync(join(tmpdir(), "netctl-test-"));
-  const options = ["--bind", "127.0.0.1:0", "--containers", "none", "--dataplane", "none"];
+  const options = [
+    "--bind",
+    "127.0.0.1:0",
+    "--netmaster",
+    "127.0.0.1:0",
+    "--containers",
+    "none",
+    "--dataplane",
+    "none",
+  ];
   up = await fairleadUp(["--data-dir", join(directory, "data"), ...options]);
   const kubeconfig = join(directory, "data/kubeconfig");
   client = createHttpClient(await loadKubeconfig({ path: kubeconfig }));
@@ -327,6 +336,78 @@ describe("netctl", () => {
     assert.equal(asked.code, 3);
     assert.match(asked.stderr, /^netctl: .*system:serviceaccount:default:robot/);
     rmSync(file);
+  });
+
+  test("names as Contiv allows them, with capitals and dots, are what netctl shows", async () => {
+    assert.equal(
+      await done("service create App-Svc.V1 -s contiv-srv-net -l a=b -p 80:80:TCP"),
+      "Creating ServiceLB default:App-Svc.V1\n",
+    );
+    assert.equal(await done("service ls -q"), "App-Svc.V1\n");
+    assert.equal((await inspect("App-Svc.V1")).Config.serviceName, "App-Svc.V1");
+    assert.equal(
+      await done("service update App-Svc.V1 -p 81:80:TCP"),
+      "Updating ServiceLB default:App-Svc.V1\n",
+    );
+    const services = await client.list(serviceKind, { namespace: "default" });
+    const made = services.items.find(({ metadata }) => metadata.name !== "kubernetes");
+    assert.match(made!.metadata.name!, /^app-svc-v1-[0-9a-f]{8}$/);
+    await done("service rm App-Svc.V1");
+  });
+
+  test("who may look into one tenant alone sees that one, and is told what else it may not", async () => {
+    await done("tenant create green");
+    await done("net create g -t green -s 10.5.0.0/24 -n infra");
+    const kubectl = (...args: string[]): string =>
+      execFileSync("kubectl", args, { env: { ...process.env, ...env }, encoding: "utf8" });
+    kubectl("create", "serviceaccount", "looker", "-n", "green");
+    kubectl(
+      "create",
+      "rolebinding",
+      "looker",
+      "-n",
+      "green",
+      "--clusterrole=view",
+      "--serviceaccount=green:looker",
+    );
+    const config = await loadKubeconfig({ path: env["KUBECONFIG"]! });
+    const file = join(directory, "looker.kubeconfig");
+    const cluster = { server: config.server, "certificate-authority": join(directory, "data/pki/ca.crt") };
+    const user = { token: kubectl("create", "token", "looker", "-n", "green").trim() };
+    writeFileSync(
+      file,
+      JSON.stringify({
+        clusters: [{ name: "c", cluster }],
+        users: [{ name: "u", user }],
+        contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
+        "current-context": "x",
+      }),
+    );
+    const asLooker = async (line: string): Promise<Finished> => netctl(`--kubeconfig ${file} ${line}`);
+    assert.deepEqual(await asLooker("net ls -t green -q"), { code: 0, stdout: "g\n", stderr: "" });
+    assert.deepEqual(await asLooker("service ls -t green -q"), { code: 0, stdout: "", stderr: "" });
+    for (const line of ["net ls", "net ls -a", "net rm -t green g", "tenant create mine"]) {
+      const { code, stderr } = await asLooker(line);
+      assert.equal(code, 3, line);
+      assert.match(
+        stderr,
+        /^netctl: .*forbidden: User "system:serviceaccount:green:looker" cannot .*\n$/,
+        line,
+      );
+    }
+    await done("net rm -t green g");
+    await done("tenant rm green");
+  });
+
+  test("$NETMASTER is Contiv's own plain listener, where nobody is asked who they are", async () => {
+    const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(up.stdout())!;
+    const plain = { NETMASTER: url, KUBECONFIG: "/nowhere" };
+    assert.deepEqual(await netctl("net ls -q", plain), { code: 0, stdout: "contiv-srv-net\n", stderr: "" });
+    const version = await netctl("version", plain);
+    assert.match(version.stdout, /Server Version:\nVersion: \d/);
+    const login = await netctl("login", plain);
+    assert.equal(login.code, 3);
+    assert.match(login.stderr, /^netctl: login requires a https URL/);
   });
 
   test("a server that is away is exit code 2", async () => {
