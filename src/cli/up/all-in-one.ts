@@ -8,7 +8,9 @@ import { startNode } from "../../agent/start-node.ts";
 import type { Client } from "../../client/client.ts";
 import { createInProcessClient } from "../../client/in-process.ts";
 import { type ContivOptions, createContivApi } from "../../contiv/rest.ts";
+import { createSvcStats } from "../../contiv/svc-stats.ts";
 import { startControllers } from "../../controllers/controllers.ts";
+import { openConnectionSource } from "../../dataplane/connections/connection-source.ts";
 import type { DataPlane } from "../../dataplane/dataplane.ts";
 import type { ServiceTable } from "../../dataplane/table.ts";
 import type { RunningServer } from "../../server/server.ts";
@@ -79,7 +81,18 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
   const storeRevision = store.revision;
   const metrics = createAgentMetrics(log);
   const expectPods = dataPlane !== undefined && needsDoor(options);
-  const contiv: ContivOptions = { version };
+  let programmed: (() => ServiceTable | undefined) | undefined;
+  // In userspace, connections are our own, and the kernel knows nothing of who is behind them.
+  const svcStats =
+    dataPlane?.name === "nftables"
+      ? stack.use(
+          createSvcStats({
+            table: () => programmed?.(),
+            open: (onEnd) => openConnectionSource(onEnd, options.netns),
+          }),
+        )
+      : undefined;
+  const contiv: ContivOptions = { version, svcStats: () => svcStats };
   const server = await startServer({
     guests: [createContivApi(contiv)],
     ...(dataPlane !== undefined && { metrics: [metrics.registry] }),
@@ -150,6 +163,12 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
       },
     },
   );
+
+  programmed = () => node.agent?.table();
+  // What ends before somebody asks is counted, too.
+  svcStats
+    ?.start()
+    .catch((err: unknown) => log.warn({ err }, "/svcstats cannot hear of connections that end"));
 
   const dns = node.ready.then(async () =>
     startDns(dnsOptions, {

@@ -11,6 +11,7 @@ import { AttributeReader } from "../netlink/parser.ts";
 import { NetlinkWriter } from "../netlink/writer.ts";
 import {
   CTA,
+  CTA_COUNTERS,
   CTA_FILTER,
   CTA_FILTER_F,
   CTA_IP,
@@ -19,7 +20,7 @@ import {
   IPCTNL_MSG_CT,
   NFNL_SUBSYS_CTNETLINK,
 } from "./constants.ts";
-import type { ConnectionFilter, Connection, Tuple } from "./model.ts";
+import type { Carried, ConnectionFilter, Connection, Tuple } from "./model.ts";
 import { ConntrackFamily } from "./model.ts";
 
 const NFGENMSG_LENGTH = 4;
@@ -169,6 +170,11 @@ export function isConnection(message: NetlinkMessage): boolean {
   return message.type === ((NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT.NEW);
 }
 
+/** Whether the message is news of a connection that the kernel has forgotten, with all that it carried. */
+export function isConnectionEnd(message: NetlinkMessage): boolean {
+  return message.type === ((NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT.DELETE);
+}
+
 /** Reads one connection. Throws NetlinkFormatError. */
 export function decodeConnection(message: NetlinkMessage): Connection {
   const attributes = new AttributeReader(message.payload, NFGENMSG_LENGTH);
@@ -176,6 +182,7 @@ export function decodeConnection(message: NetlinkMessage): Connection {
   let reply: Tuple = NO_TUPLE;
   let [status, mark, zone, id] = [0, 0, 0, 0];
   let timeout: number | undefined;
+  let [sent, got]: (Carried | undefined)[] = [];
   while (attributes.next()) {
     if (attributes.type === CTA.TUPLE_ORIG) original = decodeTuple(attributes.nested());
     else if (attributes.type === CTA.TUPLE_REPLY) reply = decodeTuple(attributes.nested());
@@ -184,10 +191,23 @@ export function decodeConnection(message: NetlinkMessage): Connection {
     else if (attributes.type === CTA.ZONE) zone = attributes.u16be();
     else if (attributes.type === CTA.ID) id = attributes.u32be();
     else if (attributes.type === CTA.TIMEOUT) timeout = attributes.u32be();
+    else if (attributes.type === CTA.COUNTERS_ORIG) sent = decodeCarried(attributes.nested());
+    else if (attributes.type === CTA.COUNTERS_REPLY) got = decodeCarried(attributes.nested());
   }
   const family = message.payload[0]! as ConntrackFamily;
-  const connection = { family, original, reply, status, mark, zone, id };
-  return timeout === undefined ? connection : { ...connection, timeout };
+  return {
+    ...{ family, original, reply, status, mark, zone, id },
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(sent === undefined || got === undefined ? {} : { carried: { original: sent, reply: got } }),
+  };
+}
+
+function decodeCarried(reader: AttributeReader): Carried {
+  let [packets, bytes] = [0, 0];
+  while (reader.next())
+    if (reader.type === CTA_COUNTERS.PACKETS) packets = Number(reader.u64be());
+    else if (reader.type === CTA_COUNTERS.BYTES) bytes = Number(reader.u64be());
+  return { packets, bytes };
 }
 
 const NO_TUPLE: Tuple = { source: new Uint8Array(), destination: new Uint8Array(), protocol: 0 };

@@ -1,6 +1,8 @@
 /** Numbers of linux/netfilter/nfnetlink_conntrack.h. */
 
 export const NFNL_SUBSYS_CTNETLINK = 1;
+/** The multicast group of connections that end (linux/netfilter/nfnetlink_compat.h). */
+export const NFNLGRP_CONNTRACK_DESTROY = 3;
 export const IPCTNL_MSG_CT = { NEW: 0, GET: 1, DELETE: 2 } as const;
 
 export const CTA = {

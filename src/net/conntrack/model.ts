@@ -17,6 +17,12 @@ export interface Tuple {
   readonly icmp?: { readonly id: number; readonly type: number; readonly code: number };
 }
 
+/** In one direction. */
+export interface Carried {
+  readonly packets: number;
+  readonly bytes: number;
+}
+
 export interface Connection {
   readonly family: ConntrackFamily;
   /** As its first packet was sent: before any translation. */
@@ -29,6 +35,8 @@ export interface Connection {
   readonly zone: number;
   /** CTA_ID: differs between two connections that had the same tuple one after the other. */
   readonly id: number;
+  /** What was carried so far, packets with all their headers from the IP header on; if the kernel counts it. */
+  readonly carried?: { readonly original: Carried; readonly reply: Carried };
   /** Seconds until the kernel forgets it, if nothing comes. */
   readonly timeout?: number;
 }
