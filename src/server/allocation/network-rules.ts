@@ -26,10 +26,12 @@ import { networkOwner, networkSubnets } from "./subnets.ts";
 /** How many names a refusal gives. */
 const MOST_NAMES = 10;
 
-type Rules = Required<Pick<KindRules<Network>, "beginWrite" | "beginDelete" | "checkUnused">>;
+type Rules = Required<Pick<KindRules<Network>, "beginWrite" | "beginDelete" | "checkUnused" | "turn">>;
 
 export function networkRules(store: Store, { subnets, networks }: ServiceRanges): Rules {
   return {
+    turn: async () => subnets.turn(),
+
     beginWrite(network: Network, old: Network | undefined, dryRun: boolean): Reservation {
       const learn = (revision: Revision): void => networks.learn(network, revision, false);
       // Its subnets are for life.

@@ -43,6 +43,7 @@ export interface ServiceCIDRParts {
 /** A new range is ready with the commit that makes it, so that no client sees it otherwise. It overlaps no Network. */
 export function serviceCIDRRules({ subnets }: ServiceRanges, clock: () => number): KindRules<ServiceCIDR> {
   return {
+    turn: async () => subnets.turn(),
     beginWrite(range: ServiceCIDR, old: ServiceCIDR | undefined, dryRun: boolean) {
       if (old === undefined) {
         withFinalizer(range);

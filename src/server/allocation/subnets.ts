@@ -48,12 +48,23 @@ export function rangesOf({ spec }: ServiceCIDR): Cidr[] {
 export class Subnets {
   #claims: Claims = new Map();
   #revision: Revision = 0;
+  /** When the last one that waits for its turn will have had it. */
+  #lastTurn: Promise<void> = Promise.resolve();
 
   /** Takes over the entry, if it is newer than what is known. */
   learn(entry: Entry | undefined): void {
     if (entry === undefined || entry.modRevision <= this.#revision) return;
     this.#claims = decode(entry);
     this.#revision = entry.modRevision;
+  }
+
+  /** Waits until all who asked before have had their turn. Disposing ends it. */
+  async turn(): Promise<Disposable> {
+    const before = this.#lastTurn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#lastTurn = promise;
+    await before;
+    return { [Symbol.dispose]: resolve };
   }
 
   /** The first of `asked` that overlaps somebody else's; ServiceCIDRs may overlap one another (KEP-1880). */

@@ -46,6 +46,7 @@ export class Deleter {
   ): Promise<Deletion<T>> {
     const at = storeKey(kind, key);
     for (let attempt = 1; ; attempt++) {
+      using _turn = attempt === 1 ? undefined : await this.#parts.rules.of(kind).turn?.();
       const entry = await this.#parts.store.get(at);
       if (entry === undefined) throw notFound(kind, key.name);
       const object = decodeEntry(kind, entry);

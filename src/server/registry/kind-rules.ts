@@ -56,6 +56,11 @@ export interface KindRules<T extends KubeObject = KubeObject> {
    * replaces. Throws ApiError, having taken nothing.
    */
   beginWrite?(object: T, old: T | undefined, dryRun: boolean): Reservation;
+  /**
+   * Awaited before a write or delete is tried again because another was first: where all of them write one key, those
+   * that wait for their turn do not refuse each other over and over. The turn ends with the attempt.
+   */
+  turn?(): Promise<Disposable>;
   /** Gives back what an object that is about to go holds. */
   beginDelete?(object: T): Reservation;
   /** Objects that go in the same commit, if they exist. */

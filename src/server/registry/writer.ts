@@ -115,6 +115,7 @@ export class Writer {
     using _entered = await namespaces.enter(kind, draft);
     await rules.completeNew?.(draft);
     for (let attempt = 1; ; attempt++) {
+      using _turn = attempt === 1 ? undefined : await rules.turn?.();
       const candidate = generated ? structuredClone(draft) : draft;
       if (generated) candidate.metadata.name = generateName(metadata.generateName!);
       try {
@@ -262,6 +263,7 @@ export class Writer {
   ): Promise<T> {
     const at = storeKey(kind, key);
     for (let attempt = 1; ; attempt++) {
+      using _turn = attempt === 1 ? undefined : await this.#parts.rules.of(kind).turn?.();
       const entry = await this.#parts.store.get(at);
       if (entry === undefined) throw notFound(kind, key.name);
       const old = decodeEntry(kind, entry);
