@@ -1,9 +1,9 @@
 /**
  * Who shares the memory of clients: the virtual ports of one Service port (its cluster IPs, node port, external
  * addresses), as far as they choose among the same backends. A client that comes to another address of the Service
- * finds the backend that it had.
+ * finds the backend that it had. With least clients it is all ports of the Service, and the backend is a container.
  */
-import type { VirtualPort, VirtualPortKey } from "../table.ts";
+import { affinityOf, type VirtualPort, type VirtualPortKey } from "../table.ts";
 import { AffinityTable } from "./affinity.ts";
 import type { Chooser, CompiledChoice } from "./chooser.ts";
 import type { PortMemory } from "./handover.ts";
@@ -16,7 +16,7 @@ export class AffinityGroups {
   /** `chooser` follows `before`, whose memory goes on. Call {@link regroup} after all changes that belong together. */
   set(key: VirtualPortKey, chooser: Chooser, before: Chooser | undefined): void {
     if (before !== undefined) this.remove(key, before);
-    if (chooser.port.affinity === undefined) return;
+    if (affinityOf(chooser.port) === undefined) return;
     chooser.all.affinity = before?.all.affinity;
     if (chooser.external !== undefined) chooser.external.affinity = before?.external?.affinity;
     const name = groupOf(chooser.port);
@@ -26,7 +26,7 @@ export class AffinityGroups {
   }
 
   remove(key: VirtualPortKey, { port }: Chooser): void {
-    if (port.affinity === undefined) return;
+    if (affinityOf(port) === undefined) return;
     const name = groupOf(port);
     const group = this.#groups.get(name);
     group?.delete(key);
@@ -38,7 +38,7 @@ export class AffinityGroups {
   restore(chooser: Chooser, memory: readonly PortMemory[], now: number): void {
     for (const { kind, clients } of memory) {
       const choice = kind === "all" ? chooser.all : kind === "external" ? chooser.external : undefined;
-      if (choice === undefined || chooser.port.affinity === undefined) continue;
+      if (choice === undefined || affinityOf(chooser.port) === undefined) continue;
       choice.affinity ??= new AffinityTable();
       choice.affinity.restore(clients, now);
     }
@@ -64,21 +64,23 @@ export class AffinityGroups {
   }
 }
 
-/** Equal choices get one table: the one that the first of them had, unless others have it already. */
+/** Those that share get one table: the first that one of them had, unless others have it already. */
 function share(choices: readonly CompiledChoice[]): void {
   const tables = new Map<string, AffinityTable>();
   const taken = new Set<AffinityTable>();
+  for (const { affinity, sharing } of choices)
+    if (affinity !== undefined && !taken.has(affinity) && !tables.has(sharing)) {
+      tables.set(sharing, affinity);
+      taken.add(affinity);
+    }
   for (const choice of choices) {
-    const had = choice.affinity;
-    const table =
-      tables.get(choice.signature) ?? (had === undefined || taken.has(had) ? new AffinityTable() : had);
-    tables.set(choice.signature, table);
-    taken.add(table);
+    const table = tables.get(choice.sharing) ?? new AffinityTable();
+    tables.set(choice.sharing, table);
     choice.affinity = table;
   }
 }
 
 /** Addresses of both families are told apart by their choices: those never have the same backends. */
-function groupOf({ service, portName, protocol }: VirtualPort): string {
-  return `${service}|${portName}|${protocol}`;
+function groupOf({ service, portName, protocol, balance }: VirtualPort): string {
+  return balance === "least-clients" ? service : `${service}|${portName}|${protocol}`;
 }

@@ -154,3 +154,70 @@ suite("session affinity", () => {
     );
   });
 });
+
+suite("least clients", () => {
+  const client = (n: number) => ({ address: `192.0.2.${n}`, port: 1000 });
+
+  test("a new client gets the backend with the fewest, on all ports of the Service, and keeps it", () => {
+    const { chooser, pass } = lab();
+    const groups = new AffinityGroups();
+    const least = { balance: "least-clients", affinity: 10 } as const;
+    const other = (list: readonly Backend[]): Backend[] =>
+      list.map((backend) => ({ ...backend, port: backend.port + 1 }));
+    const web = chooser({ ...least, backends: backends(1, 2, 3) });
+    const dns = chooser({ ...least, backends: other(backends(1, 2, 3)), portName: "dns", protocol: "UDP" });
+    groups.set("web", web, undefined);
+    groups.set("dns", dns, undefined);
+    groups.regroup();
+    const address = ({ all }: Chooser, n: number): string => all.pick(client(n))!.name.split(":")[0]!;
+    const first = [1, 2, 3, 4].map((n) => address(n % 2 === 0 ? web : dns, n));
+    assert.deepEqual(first, ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.1"]);
+    assert.deepEqual(
+      [1, 2, 3, 4].map((n) => address(n % 2 === 0 ? dns : web, n)),
+      first,
+    );
+    // The second one's client goes to one of those with fewest; when it is back, the next two are its.
+    const without = chooser({ ...least, backends: backends(1, 3) });
+    groups.set("web", without, web);
+    groups.regroup();
+    assert.equal(address(without, 2), "10.0.0.3");
+    const again = chooser({ ...least, backends: backends(1, 2, 3) });
+    groups.set("web", again, without);
+    groups.regroup();
+    assert.deepEqual(
+      [5, 6, 7].map((n) => address(again, n)),
+      ["10.0.0.2", "10.0.0.2", "10.0.0.1"],
+    );
+    // All are forgotten but one.
+    pass(9);
+    assert.equal(address(again, 7), "10.0.0.1");
+    pass(2);
+    assert.deepEqual(
+      [8, 9, 10].map((n) => address(again, n)),
+      ["10.0.0.2", "10.0.0.3", "10.0.0.1"],
+    );
+  });
+
+  test("weights, and backends that do not answer", () => {
+    const { chooser } = lab();
+    const groups = new AffinityGroups();
+    const weights = [1, 2, 3];
+    const heavy = backends(1, 2, 3).map((backend, at) => ({ ...backend, weight: weights[at]! }));
+    const one = chooser({ balance: "least-clients", backends: heavy });
+    groups.set("one", one, undefined);
+    groups.regroup();
+    const counts = new Map<string, number>();
+    for (let n = 0; n < 60; n++) {
+      const { name } = one.all.pick(client(n))!;
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+    assert.deepEqual(
+      [...counts.values()].sort((a, b) => a - b),
+      [10, 20, 30],
+    );
+    const tried = new Set(one.all.targets.slice(0, 2));
+    assert.equal(one.all.pick(client(100), tried), one.all.targets[2]);
+    assert.equal(one.all.pick(client(100)), one.all.targets[2]);
+    assert.equal(one.all.pick(client(101), new Set(one.all.targets)), undefined);
+  });
+});

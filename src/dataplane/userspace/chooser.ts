@@ -1,6 +1,6 @@
 /** What a client of a VirtualPort gets: a backend, a refusal, or no answer. A function of the table and its client. */
 import { type Cidr, cidr, cidrContains, ip } from "../../base/ip.ts";
-import type { Choice, VirtualPort } from "../table.ts";
+import { affinityOf, type Choice, type VirtualPort } from "../table.ts";
 import type { AffinityTable } from "./affinity.ts";
 import { type Balancer, type Client, createBalancer } from "./balancer.ts";
 import { type Target, targetOf } from "./target.ts";
@@ -20,9 +20,14 @@ export class CompiledChoice {
   readonly whenEmpty: "refuse" | "drop";
   /** Equal for choices that pick alike. */
   readonly signature: string;
+  /** Equal for choices that share their memory of clients, if their ports do (affinity-groups.ts). */
+  readonly sharing: string;
   /** Which clients keep which backend; undefined until it is decided who shares it. */
   affinity: AffinityTable | undefined;
   readonly #names: ReadonlyMap<string, Target>;
+  /** By what they are called in the memory of clients. */
+  readonly #remembered: ReadonlyMap<string, Target>;
+  readonly #isLeastClients: boolean;
   readonly #balancer: Balancer;
   readonly #affinitySeconds: number | undefined;
   readonly #now: () => number;
@@ -33,8 +38,11 @@ export class CompiledChoice {
     this.whenEmpty = choice.whenEmpty ?? "refuse";
     this.signature = signatureOf(choice, port);
     this.#names = new Map(this.targets.map((target) => [target.name, target]));
+    this.#isLeastClients = balance === "least-clients";
+    this.#remembered = this.#isLeastClients ? byContainer(choice, this.targets) : this.#names;
+    this.sharing = this.#isLeastClients ? (choice === port ? "all" : "external") : this.signature;
     this.#balancer = createBalancer(balance, this.targets, random);
-    this.#affinitySeconds = port.affinity;
+    this.#affinitySeconds = affinityOf(port);
     this.#now = now;
   }
 
@@ -48,11 +56,35 @@ export class CompiledChoice {
     if (seconds === undefined || this.affinity === undefined || client === undefined)
       return this.#balancer.pick(client, tried);
     const now = this.#now();
-    const kept = this.#names.get(this.affinity.find(client.address, seconds, now) ?? "");
-    const target =
-      kept === undefined || tried?.has(kept) === true ? this.#balancer.pick(client, tried) : kept;
+    const kept = this.affinity.find(client.address, seconds, now) ?? "";
+    const same = this.#remembered.get(kept);
+    if (same !== undefined && tried?.has(same) !== true) {
+      this.affinity.keep(client.address, kept, seconds, now);
+      return same;
+    }
+    if (this.#isLeastClients) return this.#pickLeast(this.affinity, client, tried);
+    const target = this.#balancer.pick(client, tried);
     if (target !== undefined) this.affinity.keep(client.address, target.name, seconds, now);
     return target;
+  }
+
+  /** The one with the fewest clients for its weight; of equals the first. */
+  #pickLeast(
+    affinity: AffinityTable,
+    client: Client,
+    tried: ReadonlySet<Target> | undefined,
+  ): Target | undefined {
+    const [seconds, now] = [this.#affinitySeconds!, this.#now()];
+    affinity.expire(seconds, now);
+    let least: { readonly name: string; readonly target: Target; readonly clients: number } | undefined;
+    for (const [name, target] of this.#remembered) {
+      if (tried?.has(target) === true) continue;
+      const clients = affinity.clients(name);
+      if (least === undefined || clients * least.target.weight < least.clients * target.weight)
+        least = { name, target, clients };
+    }
+    if (least !== undefined) affinity.keep(client.address, least.name, seconds, now);
+    return least?.target;
   }
 }
 
@@ -77,7 +109,7 @@ export class Chooser {
     const isHash = port.balance === "source" || port.balance === "source-port";
     this.needsClient =
       isHash ||
-      port.affinity !== undefined ||
+      affinityOf(port) !== undefined ||
       this.external !== undefined ||
       this.#sourceRanges !== undefined;
     this.refusesAll = this.choices.every(
@@ -103,6 +135,24 @@ export class Chooser {
   has(target: Target): boolean {
     return this.all.has(target) || this.external?.has(target) === true;
   }
+}
+
+/**
+ * Backends by address, whatever their ports: what a container is on each port of its Service. Several with one address
+ * (processes of a host) are told apart by the order of their ports.
+ */
+function byContainer({ backends }: Choice, targets: readonly Target[]): Map<string, Target> {
+  const found = new Map<string, Target>();
+  const order = backends.map((backend, index) => ({ ...backend, index })).sort((a, b) => a.port - b.port);
+  const seen = new Map<string, number>();
+  const names: string[] = [];
+  for (const { address, index } of order) {
+    const before = seen.get(address) ?? 0;
+    seen.set(address, before + 1);
+    names[index] = before === 0 ? address : `${address} ${before}`;
+  }
+  for (const [index, target] of targets.entries()) found.set(names[index]!, target);
+  return found;
 }
 
 /** Whether two ports are served alike: the order of backends does not matter. */

@@ -196,7 +196,13 @@ export function decodeConnection(message: NetlinkMessage): Connection {
   }
   const family = message.payload[0]! as ConntrackFamily;
   return {
-    ...{ family, original, reply, status, mark, zone, id },
+    family,
+    original,
+    reply,
+    status,
+    mark,
+    zone,
+    id,
     ...(timeout === undefined ? {} : { timeout }),
     ...(sent === undefined || got === undefined ? {} : { carried: { original: sent, reply: got } }),
   };
