@@ -56,7 +56,8 @@ describe("the way through Docker's isolation", { skip: needsDocker() }, () => {
   }
 
   test("the rule is put in front once, kept, moved to where it is reached, and taken away", async () => {
-    const options = { serviceRanges: [RANGE], netns: engine.netns };
+    const outside = { ports: [], addresses: [] };
+    const options = { serviceRanges: [RANGE], netns: engine.netns, outside };
     assert.deepEqual(rules(), [RETURN]);
     assert.equal(await assertDockerUser(options), "written");
     assert.deepEqual(rules(), [RULE, RETURN]);

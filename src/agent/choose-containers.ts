@@ -1,12 +1,13 @@
 /** Whose containers become Pods on this machine: Docker's where its engine answers, else processes that we run. */
-import { type Cidr, cidr, cidrAddress, formatCidr, formatIp } from "../base/ip.ts";
+import { type Cidr, cidr, cidrAddress, cidrContains, formatCidr, formatIp, ip } from "../base/ip.ts";
+import type { Outside, OutsidePort } from "../containers/docker/passages.ts";
 import type { PodNetworks } from "../containers/docker/reach.ts";
 import type { Log } from "../base/log.ts";
 import type { Client } from "../client/client.ts";
 import { createDockerRuntime } from "../containers/docker/runtime.ts";
 import { createProcessRuntime } from "../containers/process/runtime.ts";
 import type { ContainerRuntime } from "../containers/runtime.ts";
-import type { ServiceTable, VirtualPort } from "../dataplane/table.ts";
+import { isWhole, type ServiceTable } from "../dataplane/table.ts";
 import type { MasqueradeBridges } from "./choose-data-plane.ts";
 
 /** "auto": Docker if its engine answers, else processes that we run. */
@@ -48,7 +49,7 @@ export interface ChosenContainers {
   readonly tellsNetworks: boolean;
   /** Tells of all ranges of virtual addresses when they have changed. */
   setServiceRanges(ranges: readonly string[]): void;
-  /** The table may have other virtual ports outside of the ranges; it is asked later, and not each time. */
+  /** The table may have other virtual ports and addresses outside of the ranges; it is asked later, and not each time. */
   tableChanged(table: () => ServiceTable): void;
   /** Takes everything back; after the runtime's run() has ended. */
   cleanup(): Promise<void>;
@@ -96,7 +97,7 @@ export async function chooseContainers(
       gateways: [],
       tellsNetworks: docker.hasReach,
       setServiceRanges: (ranges) => docker.setServiceRanges(ranges),
-      tableChanged: (table) => docker.outsidePortsChanged(() => outsidePorts(table())),
+      tableChanged: (table) => docker.outsideChanged(() => outsideRanges(table())),
       cleanup: () => docker.cleanup(),
     };
   } catch (error) {
@@ -105,12 +106,25 @@ export async function chooseContainers(
   }
 }
 
-/** In order of their keys. */
-function outsidePorts({ ports }: ServiceTable): Pick<VirtualPort, "address" | "protocol" | "port">[] {
-  return [...ports]
-    .filter(([, { type = "ClusterIP" }]) => type !== "ClusterIP")
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, { address, protocol, port }]) => ({ address, protocol, port }));
+/** What Docker's isolation is to let through besides the ranges; in a stable order. */
+function outsideRanges({ ports, ranges }: ServiceTable): Outside {
+  const cidrs = ranges.map(cidr);
+  const exact: (readonly [key: string, port: OutsidePort])[] = [];
+  const whole = new Set<string>();
+  for (const [key, port] of ports) {
+    const { address, protocol, port: number } = port;
+    if (isWhole(port)) whole.add(address);
+    else exact.push([key, { address, protocol, port: number }]);
+  }
+  return {
+    ports: exact.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, port]) => port),
+    addresses: [...whole]
+      .filter((text) => {
+        const address = ip(text);
+        return !cidrs.some((range) => cidrContains(range, address));
+      })
+      .sort(),
+  };
 }
 
 async function processes(parts: ContainersParts, why: string): Promise<ChosenContainers> {

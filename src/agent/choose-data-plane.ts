@@ -2,6 +2,7 @@
 import { type Cidr, cidr } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import { type DataPlane, DataPlaneError } from "../dataplane/dataplane.ts";
+import type { LocalBridge } from "../dataplane/nftables/address-paths.ts";
 import type { BridgePair } from "../dataplane/nftables/bridges.ts";
 import { createNftablesDataPlane } from "../dataplane/nftables/programmer.ts";
 import type { NftablesDataPlaneControls } from "../dataplane/nftables/nftables-data-plane.ts";
@@ -19,11 +20,16 @@ export type DataPlaneChoice = "auto" | "nftables" | "userspace" | "none";
 /** Interfaces in and out between which answers would bypass this host. */
 export type MasqueradeBridges = (pairs: readonly BridgePair[]) => Promise<void>;
 
+/** The bridges of this host that containers are on, all of them. */
+export type LocalBridges = (bridges: readonly LocalBridge[]) => Promise<void>;
+
 export interface ChosenDataPlane {
   /** Undefined: only the API and the controllers run here. */
   readonly dataPlane: DataPlane | undefined;
   /** Whom to tell of bridges whose answers would bypass this host; undefined where that does not matter. */
   readonly setMasqueradeBridges?: MasqueradeBridges;
+  /** Whom to tell of bridges that containers are on, so that these reach virtual addresses in their own subnets. */
+  readonly setLocalBridges?: LocalBridges;
   /** What becomes of ports that cannot be listened on. */
   readonly problems: PortProblems;
   /** The kernel's part, for its counters; undefined where there is none. */
@@ -87,6 +93,7 @@ export async function chooseDataPlane(
       problems,
       nftables,
       setMasqueradeBridges: (pairs) => nftables.setMasqueradeBridges(pairs),
+      setLocalBridges: (bridges) => nftables.setLocalBridges(bridges),
       description: "nftables: table inet fairlead",
       defaultServiceCidrs: [KERNEL_SERVICE_CIDR],
     };

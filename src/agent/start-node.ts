@@ -7,6 +7,7 @@ import { ApiError } from "../api/api-error.ts";
 import { backoffDelay, pause } from "../base/backoff.ts";
 import type { Log } from "../base/log.ts";
 import type { Client } from "../client/client.ts";
+import type { PodNetworks } from "../containers/docker/reach.ts";
 import { machineAddresses } from "../containers/machine-addresses.ts";
 import { openConntrackTable } from "../dataplane/connections/conntrack-table.ts";
 import { registerConnectionMetrics } from "../dataplane/connections/metrics.ts";
@@ -102,6 +103,11 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
   const serviceRanges = serviceCidrs.map(formatCidr);
   const podRanges = new PodRanges(options.clusterCidrs.map(formatCidr));
   const networksKnown = Promise.withResolvers<void>();
+  const tellBridges = (bridges: PodNetworks["bridges"]): void => {
+    chosen.setLocalBridges?.(bridges).catch((err: unknown) => {
+      log.error({ err }, "containers may not reach virtual addresses in the subnets of their own bridges");
+    });
+  };
   const containers = await chooseContainers(options.containers, {
     client,
     log,
@@ -115,13 +121,15 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
     clusterDns: options.clusterDns,
     bindPods: options.bindPods,
     setMasqueradeBridges: chosen.setMasqueradeBridges,
-    onNetworks({ subnets, gateways }) {
+    onNetworks({ subnets, gateways, bridges }) {
       podRanges.set("containers", subnets);
+      tellBridges(bridges);
       networksKnown.resolve();
       parts.onGateways?.(gateways, podRanges.tables().podRanges);
     },
   });
   const { runtime, podCidrs } = containers;
+  if (!containers.tellsNetworks) tellBridges([]);
   checkRanges(serviceCidrs, podCidrs.map(cidr));
   podRanges.set("own", podCidrs);
   const nodeKept: Promise<void>[] = [];

@@ -6,14 +6,14 @@
  * the chain DOCKER-USER, which Docker makes for that and never writes to. It is changed through iptables, because a
  * rule of nft's own kind in there would make Docker's own iptables calls fail.
  */
-import { findChain, type FoundChain, must } from "./iptables.ts";
-import { type OutsidePort, passages } from "./passages.ts";
+import { changeRules, findChain, type FoundChain } from "./iptables.ts";
+import { type Outside, passages } from "./passages.ts";
 
 export interface DockerUserOptions {
   /** The ranges of virtual addresses: "10.96.0.0/16". */
   readonly serviceRanges: readonly string[];
-  /** Virtual ports that are not in these ranges. @default {not known: rules of ours for such ports stay} */
-  readonly outsidePorts?: readonly OutsidePort[];
+  /** Virtual ports and addresses that are not in these ranges. @default {not known: rules of ours stay} */
+  readonly outside?: Outside;
   /** Ranges that there were: a family that has none any more may still have rules of ours. @default {[]} */
   readonly formerRanges?: readonly string[];
   /** The namespace of the engine's networks. @default {the caller's} */
@@ -34,19 +34,17 @@ const COMMENT = "fairlead: connections to virtual addresses";
 
 const PASSAGE = /--ctstate DNAT (.+) -m comment/;
 
-/** The passages to ports outside of the service ranges that rules of ours are for. */
-function portsIn(listing: string): string[] {
+/** The passages that rules of ours are for. */
+function passagesIn(listing: string): string[] {
   return listing
     .split("\n")
     .filter((line) => line.includes(`"${COMMENT}"`))
-    .map((line) => PASSAGE.exec(line)?.[1] ?? "")
-    .filter((passage) => passage.includes("--ctorigdstport"));
+    .flatMap((line) => PASSAGE.exec(line)?.[1] ?? []);
 }
 
 /** Both directions of a connection that was translated and that was made to what `passage` says. */
-function ruleFor(passage: string): string[] {
-  const match = ["-m", "conntrack", "--ctstate", "DNAT", ...passage.split(" ")];
-  return match.concat("-m", "comment", "--comment", COMMENT, "-j", "ACCEPT");
+function ruleFor(passage: string): string {
+  return `-m conntrack --ctstate DNAT ${passage} -m comment --comment "${COMMENT}" -j ACCEPT`;
 }
 
 export interface RuleChange {
@@ -79,17 +77,17 @@ export function planRules(listing: string, wanted: ReadonlySet<string>): RuleCha
 /** Makes the rules be there, for the ranges and ports of each family. Throws if iptables refuses. */
 export async function assertDockerUser({
   serviceRanges,
-  outsidePorts,
+  outside,
   formerRanges = [],
   netns,
 }: DockerUserOptions): Promise<DockerUserState> {
   let state: DockerUserState = "absent";
   for (const family of [4, 6] as const) {
-    const wanted = new Set(passages(family, serviceRanges, outsidePorts ?? []));
-    const concerned = wanted.size > 0 || passages(family, formerRanges, []).length > 0;
+    const wanted = new Set(passages(family, serviceRanges, outside));
+    const concerned = wanted.size > 0 || passages(family, formerRanges).length > 0;
     const found = concerned ? await findChain(family, "filter", CHAIN, netns) : undefined;
     if (found === undefined) continue;
-    if (outsidePorts === undefined) for (const passage of portsIn(found.listing)) wanted.add(passage);
+    if (outside === undefined) for (const passage of passagesIn(found.listing)) wanted.add(passage);
     const changed = await apply(found, planRules(found.listing, wanted), netns);
     if (changed || state === "absent") state = changed ? "written" : "kept";
   }
@@ -104,16 +102,18 @@ export async function removeDockerUser(netns: string | undefined): Promise<void>
   }
 }
 
+/** All in one transaction: no packet sees a part of it. */
 async function apply(
   { program }: FoundChain,
   change: RuleChange,
   netns: string | undefined,
 ): Promise<boolean> {
-  // In front first: between the two there is one rule too many, not one too few.
-  for (const passage of change.insert) await must(program, ["-I", CHAIN, "1", ...ruleFor(passage)], netns);
-  const shift = change.insert.length;
-  for (const number of change.remove) await must(program, ["-D", CHAIN, String(number + shift)], netns);
-  return change.insert.length + change.remove.length > 0;
+  const lines = [
+    ...change.remove.map((number) => `-D ${CHAIN} ${number}`),
+    ...change.insert.map((passage) => `-I ${CHAIN} 1 ${ruleFor(passage)}`),
+  ];
+  if (lines.length > 0) await changeRules(program, "filter", lines, netns);
+  return lines.length > 0;
 }
 
 /**

@@ -32,14 +32,21 @@ export async function findChain(
   return undefined;
 }
 
-/** Throws what it said if it fails. */
-export async function must(
+/**
+ * Makes changes of one table, each as `program` would take it, all of them or none. One process, however many there are.
+ * Throws what it said if it fails.
+ */
+export async function changeRules(
   program: string,
-  args: readonly string[],
+  table: string,
+  changes: readonly string[],
   netns: string | undefined,
 ): Promise<void> {
-  const result = await run(program, args, netns);
-  if (!result.ok) throw new Error(`${program} ${args.join(" ")} failed: ${result.stderr.trim()}`);
+  const restore = `${program}-restore`;
+  const input = [`*${table}`, ...changes, "COMMIT", ""].join("\n");
+  const result = await run(restore, ["--noflush"], netns, input);
+  if (!result.ok)
+    throw new Error(`${restore} --noflush (${changes.length} changes) failed: ${result.stderr.trim()}`);
 }
 
 interface Result {
@@ -51,16 +58,23 @@ interface Result {
 }
 
 /** With -w: waits for whoever else is changing iptables, at most 5 seconds. */
-function run(program: string, args: readonly string[], netns: string | undefined): Promise<Result> {
+function run(
+  program: string,
+  args: readonly string[],
+  netns: string | undefined,
+  input = "",
+): Promise<Result> {
   const path = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
   const options = { env: { ...process.env, PATH: path }, timeout: 10_000 };
   return new Promise((resolve) => {
     // The child is started inside the call, and stays in the namespace.
     callInNetns(netns, () => {
-      execFile(program, ["-w", "5", ...args], options, (error, stdout, stderr) => {
+      const child = execFile(program, ["-w", "5", ...args], options, (error, stdout, stderr) => {
         const missing = (error as NodeJS.ErrnoException | null)?.code === "ENOENT";
         resolve({ ok: error === null, missing, stdout, stderr: stderr || (error?.message ?? "") });
       });
+      // One that ends before it has read all says why.
+      child.stdin?.on("error", () => {}).end(input);
     });
   });
 }

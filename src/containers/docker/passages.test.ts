@@ -11,7 +11,7 @@ const ports = (...keys: string[]): OutsidePort[] =>
 
 test("what passes, as iptables lists it", () => {
   const ranges = ["10.96.0.0/16", "198.51.100.1/32", "fd00:96::/112", "fd00::1/128"];
-  const outside = ports(
+  const outsidePorts = ports(
     "0.0.0.0|TCP|30081",
     "0.0.0.0|TCP|30080",
     "0.0.0.0|TCP|30090",
@@ -22,9 +22,17 @@ test("what passes, as iptables lists it", () => {
     "::|TCP|30080",
     "2001:db8::1|TCP|80",
   );
+  const outside = {
+    ports: outsidePorts,
+    addresses: ["100.1.1.6", "100.1.1.3", "100.1.1.4", "100.1.1.5", "fd64::2", "fd64::3"],
+  };
+  assert.deepEqual(passages(4, ranges), ["--ctorigdst 10.96.0.0/16", "--ctorigdst 198.51.100.1"]);
   assert.deepEqual(passages(4, ranges, outside), [
     "--ctorigdst 10.96.0.0/16",
     "--ctorigdst 198.51.100.1",
+    "--ctorigdst 100.1.1.3",
+    "--ctorigdst 100.1.1.4/31",
+    "--ctorigdst 100.1.1.6",
     "--ctproto 132 --ctorigdst 192.0.2.2 --ctorigdstport 443",
     "--ctproto 17 --ctorigdstport 30080",
     "--ctproto 6 --ctorigdst 192.0.2.1 --ctorigdstport 443",
@@ -35,6 +43,7 @@ test("what passes, as iptables lists it", () => {
   assert.deepEqual(passages(6, ranges, outside), [
     "--ctorigdst fd00:96::/112",
     "--ctorigdst fd00::1",
+    "--ctorigdst fd64::2/127",
     "--ctproto 6 --ctorigdst 2001:db8::1 --ctorigdstport 80",
     "--ctproto 6 --ctorigdstport 30080",
   ]);

@@ -1,13 +1,22 @@
 /**
  * What may pass Docker's isolation, as matches of iptables' conntrack module on where a connection was made to, before it
  * was translated. Exact for what lies outside of the service ranges: an address there may be this host's own, where Docker
- * publishes ports of containers, and those stay isolated as Docker wants them.
+ * publishes ports of containers, and those stay isolated as Docker wants them. Addresses that are services' as a whole make
+ * ranges of their own, no greater than they are: each packet that goes from network to network is held against all of this.
  */
-import { type IpFamily, parseCidr, parseIp } from "../../base/ip.ts";
+import { cidrCover } from "../../base/cidr-cover.ts";
+import { formatCidr, type IpFamily, parseCidr, parseIp } from "../../base/ip.ts";
 import { isNodePort, type VirtualPort } from "../../dataplane/table.ts";
 
 /** A virtual port outside of the service ranges: a node port, or one on an address that a Service has besides. */
 export type OutsidePort = Pick<VirtualPort, "address" | "protocol" | "port">;
+
+/** What is outside of the service ranges. */
+export interface Outside {
+  readonly ports: readonly OutsidePort[];
+  /** Those that are a service's as a whole. */
+  readonly addresses: readonly string[];
+}
 
 /** IPPROTO_*, as `--ctproto` is listed. */
 const NUMBER = { TCP: 6, UDP: 17, SCTP: 132 } as const;
@@ -19,13 +28,14 @@ const NUMBER = { TCP: 6, UDP: 17, SCTP: 132 } as const;
 export function passages(
   family: IpFamily,
   serviceRanges: readonly string[],
-  outsidePorts: readonly OutsidePort[],
+  outside: Outside = { ports: [], addresses: [] },
 ): string[] {
-  const ranges = serviceRanges
+  const whole = cidrCover(outside.addresses.flatMap((text) => parseIp(text) ?? [])).map(formatCidr);
+  const ranges = [...new Set([...serviceRanges, ...whole])]
     .filter((range) => parseCidr(range)?.base.family === family)
     .map((range) => `--ctorigdst ${range.replace(family === 4 ? /\/32$/ : /\/128$/, "")}`);
   const portsOf = new Map<string, number[]>();
-  for (const port of outsidePorts) {
+  for (const port of outside.ports) {
     if (parseIp(port.address)?.family !== family) continue;
     const to = isNodePort(port) ? "" : ` --ctorigdst ${port.address}`;
     const key = `--ctproto ${NUMBER[port.protocol]}${to}`;

@@ -26,9 +26,9 @@ import {
   removeDockerUser,
 } from "./docker-user.ts";
 import type { Engine } from "./engine.ts";
-import type { OutsidePort } from "./passages.ts";
+import type { Outside } from "./passages.ts";
 
-export interface ReachOptions extends Omit<DockerUserOptions, "outsidePorts"> {
+export interface ReachOptions extends Omit<DockerUserOptions, "outside"> {
   /** Milliseconds between looks at what nobody told of. @default 10000 */
   readonly interval?: number;
   /**
@@ -45,6 +45,8 @@ export interface PodNetworks {
   readonly subnets: readonly string[];
   /** Addresses of this host that containers reach, the best known first. */
   readonly gateways: readonly string[];
+  /** The interfaces, and which of the subnets each has. */
+  readonly bridges: readonly { readonly name: string; readonly subnets: readonly string[] }[];
 }
 
 type BridgePair = readonly [input: string, output: string];
@@ -70,8 +72,8 @@ export class EngineReach {
   #ranges: readonly string[];
   /** All that there have been, and everything of a family that has had ports outside. */
   readonly #everRanges = new Set<string>();
-  /** Tells of the virtual ports outside of the ranges, once they are known. */
-  #outsidePorts: (() => readonly OutsidePort[]) | undefined;
+  /** Tells of what is outside of the ranges, once that is known. */
+  #findOutside: (() => Outside) | undefined;
   /** Those that were last looked at, as JSON. */
   #outside = "";
   #stale = { rule: true, ports: true, outside: false };
@@ -101,9 +103,9 @@ export class EngineReach {
     this.#wake?.();
   }
 
-  /** The virtual ports outside of the ranges may have changed: `ports` is asked at the next look, not for each change. */
-  outsidePortsChanged(ports: () => readonly OutsidePort[]): void {
-    this.#outsidePorts = ports;
+  /** What is outside of the ranges may have changed: `find` is asked at the next look, not for each change. */
+  outsideChanged(find: () => Outside): void {
+    this.#findOutside = find;
     this.#stale.outside = true;
     this.#wake?.();
   }
@@ -152,8 +154,8 @@ export class EngineReach {
     const { rule, ports, outside } = this.#stale;
     this.#stale = { rule: false, ports: false, outside: false };
     try {
-      if (rule || (outside && JSON.stringify(this.#outsidePorts?.()) !== this.#outside))
-        await this.#assertRule(engine);
+      const found = rule || outside ? this.#findOutside?.() : undefined;
+      if (rule || (outside && JSON.stringify(found) !== this.#outside)) await this.#assertRule(engine, found);
       if (ports) await this.#lookAtBridges(engine, routes);
     } catch (err) {
       this.#say("error", () =>
@@ -165,21 +167,23 @@ export class EngineReach {
     }
   }
 
-  async #assertRule(engine: Engine): Promise<void> {
+  async #assertRule(engine: Engine, outside: Outside | undefined): Promise<void> {
     const { netns } = this.#options;
     const ranges = this.#ranges;
-    const outsidePorts = this.#outsidePorts?.();
-    this.#outside = outsidePorts === undefined ? "" : JSON.stringify(outsidePorts);
-    for (const { address } of outsidePorts ?? [])
-      this.#everRanges.add(address.includes(":") ? "::/0" : "0.0.0.0/0");
+    this.#outside = outside === undefined ? "" : JSON.stringify(outside);
+    const addresses = [
+      ...(outside?.addresses ?? []),
+      ...(outside?.ports ?? []).map(({ address }) => address),
+    ];
+    for (const address of addresses) this.#everRanges.add(address.includes(":") ? "::/0" : "0.0.0.0/0");
     const state: DockerUserState = await assertDockerUser({
       serviceRanges: ranges,
-      ...(outsidePorts !== undefined && { outsidePorts }),
+      ...(outside !== undefined && { outside }),
       formerRanges: [...this.#everRanges],
       ...(netns !== undefined && { netns }),
     });
     if (state === "written")
-      this.#log.info({ ranges, ports: outsidePorts?.length }, "brought the rules in DOCKER-USER up to date");
+      this.#log.info({ ranges, outside: addresses.length }, "brought the rules in DOCKER-USER up to date");
     if (state !== "absent") return this.#say("present", () => {});
     const { FirewallBackend } = await engine.info();
     const isNftables = FirewallBackend?.Driver?.startsWith("nftables") === true;
@@ -217,6 +221,7 @@ export class EngineReach {
         routes,
         byAge.filter(({ internal }) => !internal),
       ),
+      bridges: bridges.map(({ name, subnets }) => ({ name, subnets })),
     };
     const text = JSON.stringify(networks);
     if (text === this.#networks) return;

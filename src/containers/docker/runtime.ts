@@ -18,7 +18,7 @@ import { EngineNetworks } from "./engine-networks.ts";
 import { EngineWatch } from "./engine-watch.ts";
 import { labelledNetwork } from "./network-wanted.ts";
 import { Networks } from "./networks.ts";
-import type { OutsidePort } from "./passages.ts";
+import type { Outside } from "./passages.ts";
 import { EngineReach, type PodNetworks } from "./reach.ts";
 import type { PodContext } from "./pod-of.ts";
 import { PodWriter } from "./pod-writer.ts";
@@ -79,10 +79,10 @@ export interface DockerRuntime extends ContainerRuntime {
   /** The ranges of virtual addresses have changed. Nothing where there were no `serviceRanges` at the start. */
   setServiceRanges(ranges: readonly string[]): void;
   /**
-   * Virtual ports outside of the ranges may have changed: the way to these is kept open too. `ports` is asked when that is
-   * looked after next, for all of them in a stable order.
+   * Virtual ports and addresses outside of the ranges may have changed: the way to these is kept open too. `find` is asked
+   * when that is looked after next, for all of them in a stable order.
    */
-  outsidePortsChanged(ports: () => readonly OutsidePort[]): void;
+  outsideChanged(find: () => Outside): void;
   /** Takes back what was put into the kernel for `serviceRanges`. After run() has ended. The Pods stay. */
   cleanup(): Promise<void>;
 }
@@ -141,8 +141,8 @@ class Mirror implements DockerRuntime {
     this.#reach?.setServiceRanges(ranges);
   }
 
-  outsidePortsChanged(ports: () => readonly OutsidePort[]): void {
-    this.#reach?.outsidePortsChanged(ports);
+  outsideChanged(find: () => Outside): void {
+    this.#reach?.outsideChanged(find);
   }
 
   async cleanup(): Promise<void> {

@@ -6,13 +6,16 @@
  * and for IPv6 it does so only where proxy_ndp is on. Both are set on those bridges that have such an address, while they
  * have one.
  */
-import { formatIp, type Ip, type IpFamily } from "../../base/ip.ts";
+import { formatIp, type Ip } from "../../base/ip.ts";
 import type { Log } from "../../base/log.ts";
 import type { ProxyNeighbour } from "../../net/rtnetlink/neighbour.ts";
 import type { RouteSocket } from "../../net/rtnetlink/route-socket.ts";
 import { NetlinkError } from "../../sys/netlink-error.ts";
-import { readSysctl, writeSysctl } from "../../sys/sysctl.ts";
+import { writeSysctl } from "../../sys/sysctl.ts";
 import { ROUTE_PROTOCOL } from "./route.ts";
+
+/** proxy_delay of new interfaces, in hundredths of a second (arp_tbl of net/ipv4/arp.c, nd_tbl of net/ipv6/ndisc.c). */
+const KERNELS_DELAY = 80;
 
 export class ProxyAnswers {
   readonly #socket: RouteSocket;
@@ -107,23 +110,19 @@ export class ProxyAnswers {
   }
 
   #prepare(proxy: ProxyNeighbour): void {
-    this.#set(proxy, () => "0", "1");
+    this.#set(proxy, 0, "1");
   }
 
   #restore(proxy: ProxyNeighbour): void {
-    this.#set(proxy, (family) => readSysctl(`net/ipv${family}/neigh/default/proxy_delay`, this.#netns), "0");
+    this.#set(proxy, KERNELS_DELAY, "0");
   }
 
   /** What cannot be set makes the first connection slower (or, of IPv6, impossible) and stops nothing else. */
-  #set(
-    { link, address: { family } }: ProxyNeighbour,
-    delay: (family: IpFamily) => string,
-    ndp: string,
-  ): void {
+  #set({ link, address: { family } }: ProxyNeighbour, delay: number, ndp: string): void {
     const name = this.#socket.link(link)?.name;
     if (name === undefined) return;
     try {
-      writeSysctl(`net/ipv${family}/neigh/${name}/proxy_delay`, delay(family), this.#netns);
+      writeSysctl(`net/ipv${family}/neigh/${name}/proxy_delay`, delay, this.#netns);
       if (family === 6) writeSysctl(`net/ipv6/conf/${name}/proxy_ndp`, ndp, this.#netns);
     } catch (err) {
       this.#log.warn(
