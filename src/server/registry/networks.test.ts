@@ -317,6 +317,10 @@ test("a Network in use is not deleted, whoever asks", async (t) => {
   // On a network of the engine that has the same name and is not ours.
   await createPod(fixture, "q", "172.17.0.2", "srv");
   assert.match(await remove(), /^no refusal/);
+  // Nor is any of the engine's a Network's for Services alone.
+  await createNetwork(fixture, "infra", { subnet: "172.17.0.0/24" });
+  await createPod(fixture, "r", "172.17.0.3", "infra");
+  await registry.delete(networkKind, KEY("infra"), {}, ALICE);
   assert.deepEqual((await store.list("/registry/ranges/networkuses/")).entries, []);
 });
 
