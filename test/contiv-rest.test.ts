@@ -105,7 +105,10 @@ test("every verb, on both listeners, over the objects that kubectl sees", async 
     const inspected = (await client("/api/v1/inspect/serviceLBs/default:web/")).json();
     assert.equal((inspected["Oper"] as { serviceVip: string }).serviceVip, "100.1.1.3");
     assert.deepEqual((await client("/api/v1/describe/serviceLBs/default:web/")).json()["candidates"], []);
-    assert.equal((await client("/svcstats")).text, "[]\n");
+    assert.match(
+      outcome(await client("/svcstats")),
+      /^503 connections are counted where the data plane is nftables/,
+    );
     const network = (await client("/api/v1/inspect/networks/default:srv/")).json()["Oper"] as {
       allocatedIPAddresses: string;
     };
@@ -171,6 +174,63 @@ interface AuditLine {
   readonly objectRef: Readonly<Record<"resource" | "namespace" | "name", string>>;
   readonly responseStatus: { readonly code: number };
 }
+
+test("containers become providers and go, as the watch, the inspection and the description tell", async (t) => {
+  const { secure } = await start(t);
+  const { call, open } = secure;
+  await call("/api/v1/networks/default:srv/", { method: "POST", body: { subnet: "100.1.1.0/24" } });
+  await call("/api/v1/serviceLBs/default:web/", { method: "POST", body: SERVICE });
+  const stream = await open("/api/v1/serviceLBs/?watch=1&tenant=default");
+  const lines = readLines(stream);
+  const untilProviders = async (wanted: number): Promise<void> => {
+    for (;;) {
+      const { object } = (await lines.next()).value as { object: { Oper: { numProviders: number } } };
+      if (object.Oper.numProviders === wanted) return;
+    }
+  };
+  await untilProviders(0);
+  const pods = "/api/v1/namespaces/default/pods";
+  const labels = { tier: "web", version: "1.0" };
+  for (const name of ["a", "b"]) {
+    const body = {
+      metadata: { name, labels },
+      spec: { nodeName: "n1", containers: [{ name: "c", image: "alpine" }] },
+    };
+    assert.equal((await call(pods, { method: "POST", body })).status, 201);
+  }
+  const status = {
+    phase: "Running",
+    podIP: "10.9.9.1",
+    podIPs: [{ ip: "10.9.9.1" }],
+    conditions: [{ type: "Ready", status: "True" }],
+  };
+  const headers = { "content-type": "application/merge-patch+json" };
+  await call(`${pods}/a/status`, { method: "PATCH", body: { status }, headers });
+  await untilProviders(1);
+  const described = (await call("/api/v1/describe/serviceLBs/default:web")).json() as unknown as {
+    Oper: { numCandidates: number };
+    candidates: { containerName: string; why: string }[];
+  };
+  assert.equal(described.Oper.numCandidates, 2);
+  assert.deepEqual(
+    described.candidates.map(({ containerName, why }) => `${containerName} ${why}`),
+    ["a is a provider", "b has no address yet"],
+  );
+  const endpoint = (await call("/api/v1/inspect/endpoints/a/")).json() as unknown as {
+    Oper: { labels: string; serviceName: string; ipAddress: string[] };
+  };
+  assert.deepEqual(
+    [endpoint.Oper.labels, endpoint.Oper.serviceName, endpoint.Oper.ipAddress],
+    ["map[tier:web version:1.0]", "web", ["10.9.9.1", ""]],
+  );
+  assert.match(
+    outcome(await call("/api/v1/tenants/default/", { method: "DELETE" })),
+    /^409 .*has 1 endpoints$/,
+  );
+  await call(`${pods}/a?gracePeriodSeconds=0`, { method: "DELETE" });
+  await untilProviders(0);
+  stream.destroy();
+});
 
 test("the plain listener has netmaster's own paths alone, and keeps pages of browsers out", async (t) => {
   const { plain, port } = await start(t);

@@ -4,6 +4,7 @@ import { applyMergePatch } from "../api/patch/merge-patch.ts";
 import { podKind } from "../api/pod/kind.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import { createInProcessClient } from "../client/in-process.ts";
+import { DataPlaneError } from "../dataplane/dataplane.ts";
 import type { GuestApi, GuestParts } from "../server/guest-api.ts";
 import { jsonResponse, type Request, type Response } from "../server/http/exchange.ts";
 import { aloneAnswer } from "./alone.ts";
@@ -28,8 +29,8 @@ import { putTenant, removeTenant } from "./write-tenant.ts";
 export interface ContivOptions {
   /** fairlead's. */
   readonly version: string;
-  /** Undefined: nobody counts here, and /svcstats is an empty list. */
-  readonly svcStats?: () => SvcStatsSource | undefined;
+  /** Undefined: nobody counts here, and /svcstats says so. */
+  readonly svcStats?: SvcStatsSource | undefined;
   /** Whether nothing else is served there: then every path is netmaster's, /version and /info too. @default {false} */
   readonly alone?: boolean;
   /** How long the container engine has for a network, milliseconds. @default 15_000 */
@@ -111,13 +112,29 @@ async function answer(
     case "endpoint":
       return jsonResponse(200, await inspectEndpoint(sides, target));
     case "svcstats":
-      return jsonResponse(200, (await options.svcStats?.()?.read(signal)) ?? []);
+      return jsonResponse(200, await readStats(options.svcStats, signal));
     case "openapi":
       return jsonResponse(200, contivDocument(options.version));
     case "nothing":
       throw new ContivError(target.code, target.message);
     default:
       return jsonResponse(200, await aloneAnswer(sides, target, options.version));
+  }
+}
+
+/** Throws ContivError 503 where connections are not counted. */
+async function readStats(source: SvcStatsSource | undefined, signal: AbortSignal): Promise<object> {
+  if (source === undefined)
+    throw new ContivError(
+      503,
+      "connections are counted where the data plane is nftables, and here it is not: start fairlead up with --dataplane nftables",
+    );
+  try {
+    return await source.read(signal);
+  } catch (error) {
+    if (!(error instanceof DataPlaneError)) throw error;
+    const { message, remedy } = error;
+    throw new ContivError(503, remedy === undefined ? message : `${message}: ${remedy}`, { cause: error });
   }
 }
 

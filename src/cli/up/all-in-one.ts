@@ -92,7 +92,7 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
           }),
         )
       : undefined;
-  const contiv: ContivOptions = { version, svcStats: () => svcStats };
+  const contiv: ContivOptions = { version, svcStats };
   const server = await startServer({
     guests: [createContivApi(contiv)],
     ...(dataPlane !== undefined && { metrics: [metrics.registry] }),
