@@ -15,6 +15,7 @@ import type { ServiceTable } from "../dataplane/table.ts";
 import { type Agent, startAgent } from "./agent.ts";
 import { chooseContainers, type ContainersChoice } from "./choose-containers.ts";
 import type { ChosenDataPlane } from "./choose-data-plane.ts";
+import { followGoneClients } from "./gone-clients.ts";
 import { createHealthCheckServers } from "./health-check-servers.ts";
 import type { AgentMetrics } from "./metrics.ts";
 import { registerNode } from "./node.ts";
@@ -245,6 +246,27 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
     podRanges.onChange = (ranges) => agent?.setRanges(ranges);
     metrics.observe({ ...agent, kernel: chosen.nftables });
     if (chosen.nftables !== undefined) countConnections(agent);
+    // Where Pods are others' to run (fairlead agent on another Kubernetes), clients are forgotten when their time is over.
+    const { nftables } = chosen;
+    if (nftables !== undefined && options.register)
+      under.push(
+        followGoneClients({
+          client,
+          nodeName,
+          onGone(addresses) {
+            try {
+              nftables.forgetClients(addresses);
+            } catch (err) {
+              log.warn(
+                { err, addresses },
+                "clients that are gone cannot be forgotten before their time is over",
+              );
+            }
+          },
+          log,
+          signal,
+        }).done,
+      );
     under.push(agent.done, ownNode.done, followed.done);
   }
   const running = agent;
