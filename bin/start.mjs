@@ -1,6 +1,6 @@
 /** Starts a command line on node 24 or newer: this one if it is, else the one npm installed beside us. */
 import { spawn } from "node:child_process";
-import { existsSync, lstatSync, mkdirSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readFileSync } from "node:fs";
 import * as module from "node:module";
 import { constants, homedir } from "node:os";
 import { join } from "node:path";
@@ -22,10 +22,24 @@ export async function start(name, load) {
     process.exit(1);
   }
   const child = spawn(node, process.argv.slice(1), { stdio: "inherit" });
-  // A terminal sends SIGINT to both of us; what is sent to this process alone must be passed on.
-  process.on("SIGINT", () => {});
+  // A terminal sends SIGINT to both of us; what is sent to this process alone must be passed on. It may have gone to all
+  // of a group that no terminal has, and a second SIGINT would cut short what the first one ends: SIGTERM ends it as well.
+  process.on("SIGINT", () => isBeforeTerminal() || child.kill("SIGTERM"));
   for (const signal of ["SIGTERM", "SIGHUP", "SIGUSR2"]) process.on(signal, () => child.kill(signal));
   child.on("exit", (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));
+}
+
+/** Whether Ctrl-C at a terminal comes to this process (proc(5): the process group, and that of the terminal's foreground). */
+function isBeforeTerminal() {
+  try {
+    const [, , group, , , foreground] = readFileSync("/proc/self/stat", "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ");
+    return group === foreground;
+  } catch {
+    // No Linux: as if there were one.
+    return true;
+  }
 }
 
 /**

@@ -286,30 +286,44 @@ describe("netctl", () => {
     await refused("service frob", 1, /^netctl: there is no command "frob" of service/);
   });
 
-  test("--watch prints what there is, each change as it comes, and ends by SIGINT with 0", async () => {
-    const child = spawn(process.execPath, [NETCTL, "service", "ls", "-w"], {
-      env: { ...process.env, ...env },
-      stdio: ["ignore", "pipe", "inherit"],
+  /** bin/netctl then looks for the node that npm installed, which runs the command in a process of its own. */
+  const OLDER =
+    'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.0.0"}})';
+  for (const [name, options] of [
+    ["a", []],
+    ["an older", ["--import", OLDER]],
+  ] as const)
+    test(`--watch, started by ${name} node, prints what there is, each change as it comes, and ends by SIGINT with 0`, async () => {
+      // What the run before has left is none of this one's.
+      const live = `x${name.length}`;
+      const pod = `${name.length}-live`;
+      const child = spawn(process.execPath, [...options, NETCTL, "service", "ls", "-w"], {
+        env: { ...process.env, ...env },
+        stdio: ["ignore", "pipe", "inherit"],
+        // In no terminal's foreground: what comes to it was sent to it.
+        detached: true,
+      });
+      let text = "";
+      child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+      const seen = async (what: RegExp): Promise<void> => {
+        const signal = AbortSignal.timeout(DEADLINE);
+        while (!what.test(text)) await once(child.stdout, "data", { signal });
+      };
+      try {
+        await done(`service create live -s contiv-srv-net -l live=${live} -p 80:80:TCP`);
+        await seen(/^ServiceName .* Change\n-{9} .*\nlive .* 0\/0 .* ADDED\n/);
+        await runPod(pod, { live });
+        await seen(/\nlive .* 1\/1 .* MODIFIED\n/);
+        await done("service rm live");
+        await seen(/\nlive .* DELETED\n/);
+        child.kill("SIGINT");
+        const closed = await once(child, "close", { signal: AbortSignal.timeout(DEADLINE) });
+        assert.deepEqual(closed, [0, null]);
+      } finally {
+        // All of its group; where it has ended, there is nobody.
+        if (child.exitCode === null) process.kill(-child.pid!, "SIGKILL");
+      }
     });
-    let text = "";
-    child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-    const seen = async (what: RegExp): Promise<void> => {
-      const signal = AbortSignal.timeout(DEADLINE);
-      while (!what.test(text)) await once(child.stdout, "data", { signal });
-    };
-    try {
-      await done("service create live -s contiv-srv-net -l live=yes -p 80:80:TCP");
-      await seen(/^ServiceName .* Change\n-{9} .*\nlive .* 0\/0 .* ADDED\n/);
-      await runPod("d", { live: "yes" });
-      await seen(/\nlive .* 1\/1 .* MODIFIED\n/);
-      await done("service rm live");
-      await seen(/\nlive .* DELETED\n/);
-      child.kill("SIGINT");
-      assert.deepEqual(await once(child, "close"), [0, null]);
-    } finally {
-      child.kill("SIGKILL");
-    }
-  });
 
   test("login keeps a token of a ServiceAccount, and who has it may do what it may", async () => {
     const account = { namespace: "default", name: "robot" };

@@ -128,7 +128,7 @@ async function requireTenant(netmaster: Netmaster, tenant: string): Promise<void
   }
 }
 
-/** Until SIGINT, which is how it is meant to end. */
+/** Until SIGINT or SIGTERM, which is how it is meant to end. */
 async function watch<Kept extends Config, Row>(
   { plural, name, table, rowOf }: Listing<Kept, Row>,
   netmaster: Netmaster,
@@ -138,7 +138,7 @@ async function watch<Kept extends Config, Row>(
 ): Promise<void> {
   const stopped = new AbortController();
   const stop = (): void => stopped.abort();
-  process.once("SIGINT", stop);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, stop);
   const lines = createWatchTable(table);
   /** Waits where the reader is slower than the changes. */
   const print = async (text: string): Promise<void> => {
@@ -153,6 +153,6 @@ async function watch<Kept extends Config, Row>(
       else await print(lines.line(rowOf(object), type));
     }
   } finally {
-    process.off("SIGINT", stop);
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.off(signal, stop);
   }
 }
