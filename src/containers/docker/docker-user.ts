@@ -12,9 +12,9 @@ import { type Outside, passages } from "./passages.ts";
 export interface DockerUserOptions {
   /** The ranges of virtual addresses: "10.96.0.0/16". */
   readonly serviceRanges: readonly string[];
-  /** Virtual ports and addresses that are not in these ranges. @default {not known: rules of ours stay} */
+  /** Virtual ports and addresses that are not in these ranges. @default {not known: rules of ours stay, but for `formerRanges`} */
   readonly outside?: Outside;
-  /** Ranges that there were: a family that has none any more may still have rules of ours. @default {[]} */
+  /** Ranges that there were: their rules go, also those of a family that has no range any more. @default {[]} */
   readonly formerRanges?: readonly string[];
   /** The namespace of the engine's networks. @default {the caller's} */
   readonly netns?: string;
@@ -87,7 +87,10 @@ export async function assertDockerUser({
     const concerned = wanted.size > 0 || passages(family, formerRanges).length > 0;
     const found = concerned ? await findChain(family, "filter", CHAIN, netns) : undefined;
     if (found === undefined) continue;
-    if (outside === undefined) for (const passage of passagesIn(found.listing)) wanted.add(passage);
+    if (outside === undefined) {
+      const former = new Set(passages(family, formerRanges));
+      for (const passage of passagesIn(found.listing)) if (!former.has(passage)) wanted.add(passage);
+    }
     const changed = await apply(found, planRules(found.listing, wanted), netns);
     if (changed || state === "absent") state = changed ? "written" : "kept";
   }

@@ -33,7 +33,7 @@ export class TranslationAnchor implements Disposable {
   readonly #of: { readonly family: Family; readonly table: string };
   #ranges: string | undefined;
   /** With one character for a byte. */
-  #addresses: ReadonlySet<string> = new Set();
+  readonly #addresses = new Set<string>();
 
   /** In force until it is disposed, or this process ends. Throws NetlinkError. */
   static async open(netns: string | undefined): Promise<TranslationAnchor> {
@@ -79,26 +79,22 @@ export class TranslationAnchor implements Disposable {
    * anything was written. Throws NetlinkError.
    */
   changeAddresses(changes: ReadonlyMap<string, boolean>): boolean {
-    const addresses = new Set(this.#addresses);
+    const news = [...changes].filter(([key, gained]) => this.#addresses.has(key) !== gained);
     const commands: Command[] = [];
     for (const version of [4, 6] as const)
-      for (const gained of [false, true]) {
-        const news = [...changes].filter(
-          ([key, is]) => is === gained && (key.length === 4) === (version === 4) && addresses.has(key) !== is,
-        );
-        if (news.length === 0) continue;
-        for (const [key] of news)
-          if (gained) addresses.add(key);
-          else addresses.delete(key);
-        commands.push({
-          op: gained ? "add elements" : "delete elements",
-          set: this.#set(version),
-          elements: news.map(([key]) => ({ key: latin1Bytes(key) })),
-        });
+      for (const op of ["delete elements", "add elements"] as const) {
+        const elements = news
+          .filter(
+            ([key, gained]) => gained === (op === "add elements") && (key.length === 4 ? 4 : 6) === version,
+          )
+          .map(([key]) => ({ key: latin1Bytes(key) }));
+        if (elements.length > 0) commands.push({ op, set: this.#set(version), elements });
       }
     if (commands.length === 0) return false;
     this.#port.commit(commands);
-    this.#addresses = addresses;
+    for (const [key, gained] of news)
+      if (gained) this.#addresses.add(key);
+      else this.#addresses.delete(key);
     return true;
   }
 
