@@ -17,6 +17,7 @@ import { needsNetns } from "./lab/netns.ts";
 import type { LabHost, NftablesLab } from "./lab/nftables-lab.ts";
 import { nftablesLab } from "./lab/nftables-lab.ts";
 import { nft } from "./lab/nft.ts";
+import { seededRandom } from "./lab/packet-cases.ts";
 
 const RANGES = ["100.64.0.0/16", "fd64::/112"];
 const VIP = { 4: "100.64.0.10", 6: "fd64::10" } as const;
@@ -257,4 +258,54 @@ describe("least clients", { skip: needsNetns() }, () => {
     assert.equal(after.length, 4);
     assert.ok(after[3]! - after[0]! <= 1, `${after.join(" ")}, ${JSON.stringify(countsOf(returned))}`);
   });
+
+  /** Clients in each endpoint, most first: as counted, and in the kernel's map. */
+  const most = (counts: readonly number[]): string => [...counts].sort((a, b) => b - a).join(" ");
+  const counted = (): number[] => dataPlane.readClients().map(({ clients }) => clients);
+  const inMap = (): number[] => {
+    const names = kernel
+      .elements({ ...OURS, name: "clients4" })
+      .map(({ data }) => Buffer.from(data!).toString("hex"));
+    return [...Object.values(countsOf(names)), 0, 0, 0, 0].slice(0, 4);
+  };
+
+  for (const [affinity, what] of [
+    [600, "come, go and change endpoints"],
+    [1, "are forgotten all the time"],
+  ] as const)
+    test(`counts stay what the kernel's map says, of thousands of clients that ${what}`, async () => {
+      const web = (hosts: readonly LabHost[]): VirtualPort => port(4, hosts, { affinity });
+      await dataPlane.sync(tableOf(web(lab.backends)));
+      const random = seededRandom(7);
+      const someone = (): number => Math.floor(random() * 2000);
+      const end = performance.now() + 4000;
+      let connections = 0;
+      const come = async (): Promise<void> => {
+        for (; performance.now() < end; connections++) await connect(someone());
+      };
+      const change = async (): Promise<void> => {
+        while (performance.now() < end) {
+          await delay(50);
+          await dataPlane.apply({ set: [web(lab.backends.filter(() => random() < 0.8))], remove: [] });
+          dataPlane.forgetClients(Array.from({ length: 20 }, () => clientAddress(4, someone())));
+        }
+      };
+      await Promise.all([...Array.from({ length: 24 }, come), change()]);
+      await dataPlane.apply({ set: [web(lab.backends)], remove: [] });
+      assert.ok(connections > 1000, `${connections} connections`);
+      if (affinity > 10) {
+        assert.ok(counted().some((clients) => clients > 100));
+        assert.equal(most(counted()), most(inMap()), `${connections} connections`);
+        return;
+      }
+      // Who is gone is noticed within two seconds.
+      await delay(3500);
+      assert.deepEqual(
+        [counted(), inMap()],
+        [
+          [0, 0, 0, 0],
+          [0, 0, 0, 0],
+        ],
+      );
+    });
 });

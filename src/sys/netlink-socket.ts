@@ -59,8 +59,10 @@ export type NetlinkEvent =
   | { readonly type: "messages"; readonly messages: readonly NetlinkMessage[] }
   | { readonly type: "lost" };
 
+const MAX_HEARD_AT_ONCE = 10_000;
+
 export interface Subscription extends Disposable {
-  /** Tells at once what waits in the socket, up to some datagrams. */
+  /** Tells at once what waits in the socket, up to some thousands of datagrams. */
   hear(): void;
 }
 
@@ -224,7 +226,7 @@ export class NetlinkSocket implements Disposable {
     if (this.#subscription !== undefined) throw new Error("the socket has a listener already");
     const poll = pollReadable(this.fd, () => this.#deliver(listener), options);
     const subscription = {
-      hear: () => this.#deliver(listener),
+      hear: () => this.#deliver(listener, MAX_HEARD_AT_ONCE),
       [Symbol.dispose]: () => {
         poll[Symbol.dispose]();
         if (this.#subscription === subscription) this.#subscription = undefined;
@@ -307,9 +309,9 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
-  #deliver(listener: (event: NetlinkEvent) => void): void {
-    // A bounded number of datagrams in a turn: a storm of events must not starve the rest of the program.
-    for (let turn = 0; turn < 64 && !this.#closed && this.#subscription !== undefined; turn++) {
+  /** A bounded number of datagrams in a turn: a storm of events must not starve the rest of the program. */
+  #deliver(listener: (event: NetlinkEvent) => void, most = 64): void {
+    for (let turn = 0; turn < most && !this.#closed && this.#subscription !== undefined; turn++) {
       const received = libc.receive(this.fd, this.#buffer, libc.MSG_DONTWAIT | libc.MSG_TRUNC);
       if (received === -EAGAIN) return;
       if (received === -ENOBUFS || received > this.#buffer.length) listener({ type: "lost" });

@@ -38,6 +38,7 @@ export function createFakeDataPlane(
     setMasqueradeBridges: (pairs) => plane.setMasqueradeBridges(pairs),
     setLocalBridges: (bridges) => plane.setLocalBridges(bridges),
     forgetClients: (addresses) => plane.forgetClients(addresses),
+    readClients: () => plane.readClients(),
     countClients: () => plane.countClients(),
     readCounters: () => plane.readCounters(),
     readMapFill: () => plane.readMapFill(),

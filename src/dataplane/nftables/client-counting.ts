@@ -4,6 +4,7 @@
  *
  * Nothing here is needed for packets to flow, or for a client to keep its endpoint: that is all in the kernel.
  */
+import { formatIp, ipFromBytes } from "../../base/ip.ts";
 import type { Log } from "../../base/log.ts";
 import type { Command, SetElement } from "../../net/nftables/model.ts";
 import { NetlinkDumpInterruptedError, NetlinkError } from "../../sys/netlink-error.ts";
@@ -12,7 +13,7 @@ import { sharesOf } from "./choice.ts";
 import type { ProgrammedChoice } from "./choice.ts";
 import { ClientLedger, groupKey, groupOf } from "./client-ledger.ts";
 import type { RememberedClient } from "./client-ledger.ts";
-import { latin1, latin1Bytes } from "./keys.ts";
+import { addressOf, latin1, latin1Bytes } from "./keys.ts";
 import type { Picker } from "./pickers.ts";
 import { EXTERNAL_SLOTS, pickerName } from "./pickers.ts";
 import type { NewTurns, Plan } from "./plan.ts";
@@ -28,8 +29,8 @@ const REWRITE_INTERVAL = 5;
 const UNSURE = 250;
 /** How often to look for clients whose time is over. */
 const SWEEP_INTERVAL = 1000;
-/** Each is one question to the kernel, of some microseconds. */
-const SWEEP_LIMIT = 500;
+/** In one turn of the event loop: each is one question to the kernel, of some microseconds. */
+const SWEEP_LIMIT = 200;
 /** How often to count from the maps, in milliseconds: as long as new clients are told, only to be sure. */
 const RECOUNT_INTERVAL = { told: 300_000, untold: 2000 } as const;
 /** A dump that others' commits interrupt is begun again so often. */
@@ -48,6 +49,15 @@ export interface ClientCountingParts {
   readonly log: Log;
   /** Milliseconds that only grow. @default {performance.now} */
   readonly now?: () => number;
+}
+
+export interface ClientCount {
+  /** "namespace/name". */
+  readonly service: string;
+  /** Clients outside the cluster, where those get other endpoints. */
+  readonly external: boolean;
+  readonly endpoint: string;
+  readonly clients: number;
 }
 
 /** Where a destination leads. */
@@ -92,8 +102,11 @@ export class ClientCounting implements Disposable {
   planned(plan: Plan): void {
     this.#index = undefined;
     for (const [name, picker] of plan.pickers)
-      if (picker === undefined) this.ledger.lostCount(name);
-      else this.ledger.begun(name);
+      if (picker === undefined) {
+        this.ledger.lostCount(name);
+        this.#rewritten.delete(name);
+      } else this.ledger.begun(name);
+    this.#unsure(plan.ports.values());
     if (plan.pickers.size > 0) this.#start();
   }
 
@@ -117,6 +130,26 @@ export class ClientCounting implements Disposable {
     this.#start();
     await this.#watching;
     if (this.#isRecountDue && this.#isNeeded()) await this.recount();
+  }
+
+  /** How many clients each endpoint has, as counted so far: of each Service and family, and of clients outside apart. */
+  read(): ClientCount[] {
+    this.hear();
+    const groups = new Map<string, ClientCount[]>();
+    for (const port of this.#parts.programmed()?.ports.values() ?? [])
+      for (const choice of [port.all, port.external]) {
+        const picker = leastClients(choice);
+        if (choice === undefined || picker === undefined) continue;
+        const counts = this.ledger.counts(groupOf(picker));
+        const each = Array.from(choice.names, ([endpoint, name]) => ({
+          service: picker.port!.name,
+          external: picker.external,
+          endpoint: formatIp(ipFromBytes(latin1Bytes(addressOf(endpoint)))),
+          clients: counts.get(name) ?? 0,
+        }));
+        groups.set(groupKey(groupOf(picker)), each);
+      }
+    return [...groups.values()].flat();
   }
 
   /** Counts all clients from the maps, and arranges the turns of new ones by that. */
@@ -279,13 +312,18 @@ export class ClientCounting implements Disposable {
     this.#lastRewrite = performance.now();
     if (turns.ports.size === 0 && turns.restart.length === 0) return;
     this.#index = undefined;
-    const isNow = performance.now();
-    for (const { all, external } of turns.ports.values())
-      for (const choice of [all, external]) {
-        const picker = leastClients(choice);
-        if (picker !== undefined) this.#rewritten.set(pickerName(picker), isNow);
-      }
     this.#parts.commit(planTurns(programmed, turns));
+    this.#unsure(turns.ports.values());
+  }
+
+  /** The rings of these ports were rewritten just now. */
+  #unsure(ports: Iterable<ProgrammedPort | undefined>): void {
+    const now = performance.now();
+    for (const port of ports)
+      for (const choice of [port?.all, port?.external]) {
+        const picker = leastClients(choice);
+        if (picker !== undefined) this.#rewritten.set(pickerName(picker), now);
+      }
   }
 
   #newTurns(places: ReadonlyMap<VirtualPortKey, ProgrammedPort>): NewTurns {
@@ -324,9 +362,12 @@ export class ClientCounting implements Disposable {
 
   /** Whether they came again is only known in the kernel. */
   #sweepGone(): void {
+    if (this.#closed) return;
     const now = this.#now();
     try {
-      for (const one of this.ledger.due(now, SWEEP_LIMIT)) {
+      const due = this.ledger.due(now, SWEEP_LIMIT);
+      if (due.length === SWEEP_LIMIT) setImmediate(() => this.#sweepGone());
+      for (const one of due) {
         const element = this.#parts.kernel.element(setOf(one.version), elementKey(one));
         if (element !== undefined) {
           this.ledger.renew(one, one.client, now + (element.expiration ?? 0));

@@ -28,7 +28,7 @@ import type { DesiredState } from "./desired-state.ts";
 import { desiredState, fixedElements, planState, removedPorts } from "./desired-state.ts";
 import type { KernelState } from "./kernel-state.ts";
 import { readKernelState, readKernelStateInTurns } from "./kernel-state.ts";
-import { ClientCounting } from "./client-counting.ts";
+import { type ClientCount, ClientCounting } from "./client-counting.ts";
 import type { LoopbackSetting } from "./loopback-routing.ts";
 import { LoopbackRouting } from "./loopback-routing.ts";
 import type { Plan } from "./plan.ts";
@@ -83,6 +83,8 @@ export interface NftablesDataPlaneControls extends DataPlane {
   forgetClients(addresses: Iterable<string>): void;
   /** Counts the clients of least clients from the kernel's maps, as is done from time to time, and arranges turns by it. */
   countClients(): Promise<void>;
+  /** How many clients each endpoint has, with least clients, as counted so far. */
+  readClients(): ClientCount[];
   /** What was refused and dropped. Throws DataPlaneError. */
   readCounters(): PacketCounters;
   /** How full the maps are; nothing before the first `sync`. Throws DataPlaneError. */
@@ -278,6 +280,10 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
     } catch (error) {
       throw explain(error, "forgetting clients");
     }
+  }
+
+  readClients(): ClientCount[] {
+    return this.#clients.read();
   }
 
   async countClients(): Promise<void> {
