@@ -183,7 +183,8 @@ describe("Networks on a Docker engine", { skip: needsDocker() }, () => {
       labels: { "fairlead.dev/namespace": "made-for-it" },
     });
     await engine.run({ name: "plain" });
-    await engine.run({ name: "beside", network: "container:web-blue" });
+    // Not the image's web server, which would find its port taken.
+    await engine.run({ name: "beside", network: "container:web-blue", command: ["sleep", "600"] });
     for (const [name, namespace] of [
       ["web-blue", "blue"],
       ["web-red", "red"],
