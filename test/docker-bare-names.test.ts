@@ -12,8 +12,6 @@ import { fairleadUp, type Up } from "./lab/fairlead.ts";
 import { kubectl } from "./lab/kubectl.ts";
 
 const DNS = "10.96.0.10";
-/** Without a search list: that of the machine would be tried first. */
-const OPTIONS = [`--dns=${DNS}`, "--dns-search=."];
 
 describe("names of one label in Docker's containers", { skip: needsDocker() }, () => {
   const directory = mkdtempSync(join(tmpdir(), "fltest-bare-names-"));
@@ -22,6 +20,8 @@ describe("names of one label in Docker's containers", { skip: needsDocker() }, (
   let up: Up;
 
   const kube = (...args: string[]): Promise<string> => kubectl(kubeconfig, args, { netns: engine.netns });
+  const create = (input: string): Promise<string> =>
+    kubectl(kubeconfig, ["create", "--validate=false", "-f", "-"], { netns: engine.netns, input });
   const createService = (namespace: string, clusterIP: string): Promise<string> =>
     kube(
       "-n",
@@ -34,12 +34,13 @@ describe("names of one label in Docker's containers", { skip: needsDocker() }, (
       `--clusterip=${clusterIP}`,
     );
 
-  async function run(name: string, network: string, namespace: string): Promise<string> {
+  async function run(name: string, network: string, namespace?: string, dns: string = DNS): Promise<string> {
     await engine.run({
       name,
       network,
-      labels: { "fairlead.dev/namespace": namespace },
-      options: OPTIONS,
+      labels: namespace === undefined ? {} : { "fairlead.dev/namespace": namespace },
+      // Without a search list: that of the machine would be tried first.
+      options: [`--dns=${dns}`, "--dns-search=."],
       command: ["sleep", "3600"],
     });
     return engine.address(name, network);
@@ -113,5 +114,31 @@ describe("names of one label in Docker's containers", { skip: needsDocker() }, (
     assert.deepEqual(await lookUp("blue-on-a", "Db_1"), []);
     await engine.docker("kill", "Db_1");
     await untilLookUp("on-a", "Db_1", []);
+  });
+
+  test("each Network has its own address of the DNS, as long as it is there", async () => {
+    for (const [namespace, subnet] of [
+      ["default", "10.1.1.0/24"],
+      ["blue", "10.2.1.0/24"],
+    ] as const) {
+      const metadata = { name: "contiv-net", namespace };
+      const network = { apiVersion: "fairlead.dev/v1", kind: "Network", metadata, spec: { subnet } };
+      await create(JSON.stringify(network));
+      await kube("-n", namespace, "wait", "network.fairlead.dev/contiv-net", "--for=condition=Ready");
+    }
+    await createService("blue", "10.96.0.203");
+    // Of their own network, of another one's address, and through Docker's resolver both.
+    await run("own", "contiv-net", undefined, "10.1.1.2");
+    await run("blue", "contiv-net/blue", undefined, "10.2.1.2");
+    await run("across", "contiv-net/blue", undefined, "10.1.1.2");
+    await untilLookUp("own", "app-svc", ["10.96.0.103"]);
+    for (const client of ["blue", "across"]) await untilLookUp(client, "app-svc", ["10.96.0.203"]);
+    const addresses = (): Promise<string> =>
+      kube("-n", "kube-system", "get", "service", "kube-dns", "-o", "jsonpath={.spec.externalIPs}");
+    assert.equal(await addresses(), '["10.1.1.2","10.2.1.2"]');
+    await engine.docker("rm", "-f", "own", "blue", "across");
+    await kube("-n", "blue", "delete", "network.fairlead.dev", "contiv-net");
+    const deadline = performance.now() + 10_000;
+    while ((await addresses()) !== '["10.1.1.2"]') assert.ok(performance.now() < deadline, await addresses());
   });
 });
