@@ -28,13 +28,15 @@ export class ContainerServer implements AsyncDisposable {
     });
     await listenOn(http, bindInNetns(netns, ip("0.0.0.0"), tcp));
     // node:dgram makes its socket when it binds, after a look-up; one that answers at once lets it happen in the namespace.
-    const lookup: typeof dnsLookup = ((_: string, __: unknown, done: (...words: unknown[]) => void) =>
-      done(null, "0.0.0.0", 4)) as never;
-    const socket = callInNetns(netns, () => createSocket({ type: "udp4", lookup }).bind(udp, "0.0.0.0"));
+    const lookup: typeof dnsLookup = ((host: string, _: unknown, done: (...words: unknown[]) => void) =>
+      done(null, host, 4)) as never;
+    const socket = createSocket({ type: "udp4", lookup });
+    const listening = once(socket, "listening");
+    callInNetns(netns, () => socket.bind(udp, "0.0.0.0"));
     socket.on("message", (message, from) => {
       socket.send(message.toString() === "clientip" ? from.address : name, from.port, from.address);
     });
-    await once(socket, "listening");
+    await listening;
     return new ContainerServer(http, socket);
   }
 
