@@ -8,6 +8,8 @@ export const RUNTIME_NAME = "docker";
 export const NAMESPACE_LABEL = "fairlead.dev/namespace";
 /** Label of a container on several networks: the network whose address the Pod has. */
 export const NETWORK_LABEL = "fairlead.dev/network";
+/** Label of an engine's network: the installation that made it, since several may use one engine (uid of namespace kube-system). */
+export const INSTALLATION_LABEL = "fairlead.dev/installation";
 
 /** Annotations of a Pod: which container it is (its id is what the two are matched by), and under which name. */
 export const CONTAINER_ID_ANNOTATION = "fairlead.dev/container-id";

@@ -28,12 +28,15 @@ const NO_SLASHES = /names must match/i;
 
 export class NetworkMaker {
   readonly #parts: NetworkMakerParts;
+  readonly #installation: string;
   /** Networks that are to go when the last container has left them, by id. */
   readonly #leaving = new Set<string>();
   #slashes = true;
 
-  constructor(parts: NetworkMakerParts) {
+  /** `installation`: whose networks these are. All others of the engine are somebody else's. */
+  constructor(parts: NetworkMakerParts, installation: string) {
     this.#parts = parts;
+    this.#installation = installation;
   }
 
   /** Whether this network of the engine goes as soon as nobody is on it. */
@@ -53,7 +56,7 @@ export class NetworkMaker {
     families: readonly NetworkAddresses[],
     vips: readonly string[],
   ): Promise<NetworkOutcome> {
-    const wanted = wantedNetwork(key, this.#nameOf(key), families, vips);
+    const wanted = wantedNetwork(key, this.#nameOf(key), families, vips, this.#installation);
     if (this.#found(key).length === 0) await this.#parts.engineNetworks.refresh();
     const [found, ...twins] = this.#found(key);
     // Made by another fairlead in the same moment, on an engine that takes a name twice: all keep the oldest.
@@ -83,7 +86,7 @@ export class NetworkMaker {
     return this.#parts.engineNetworks
       .all()
       .filter((network) => {
-        const labelled = labelledNetwork(network);
+        const labelled = labelledNetwork(network, this.#installation);
         return labelled?.namespace === namespace && labelled.name === name;
       })
       .sort((a, b) => (age(a) < age(b) ? -1 : 1));

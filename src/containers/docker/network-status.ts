@@ -1,4 +1,5 @@
 /** What a Network's status says of the engine's network. Pure. */
+import { INSTALLATION_LABEL } from "./marks.ts";
 import { READY_CONDITION, type Network, type NetworkStatus } from "../../api/network/type.ts";
 import type { EngineError } from "./engine-error.ts";
 import type { NetworkCreate, NetworkSummary } from "./engine-types.ts";
@@ -79,6 +80,8 @@ export function notReserved(
 
 /** A network of the wanted name that has not our label is somebody's own. */
 export function byHand(found: NetworkSummary, wanted: NetworkCreate): NetworkOutcome {
+  const by =
+    found.Labels?.[INSTALLATION_LABEL] === undefined ? "by hand" : "by another installation of fairlead";
   const dockerNetwork = { name: found.Name, id: found.Id };
   const subnets = (found.IPAM?.Config ?? []).map(({ Subnet }) => Subnet);
   if (!hasSameSubnets(found, wanted))
@@ -86,12 +89,12 @@ export function byHand(found: NetworkSummary, wanted: NetworkCreate): NetworkOut
       status: "False",
       reason: "NameTaken",
       message:
-        `the engine has a network ${found.Name} (${[found.Driver, ...subnets].join(", ")}) that was made by hand and is` +
+        `the engine has a network ${found.Name} (${[found.Driver, ...subnets].join(", ")}) that was made ${by} and is` +
         ` not this one: docker network rm ${found.Name}, or give the Network another name`,
     };
   const { other, unreserved } = differences(found, wanted);
   const but = [...other, ...unreserved.map((address) => `containers may be given ${address} of a Service`)];
-  const message = `the engine's network ${found.Name} was made by hand: it is used, and never removed`;
+  const message = `the engine's network ${found.Name} was made ${by}: it is used, and never removed`;
   return { status: "True", reason: "MadeByHand", message: [message, ...but].join("; "), dockerNetwork };
 }
 

@@ -27,7 +27,7 @@ import {
 const KEY = { namespace: "blue", name: "net" };
 
 function wanted(spec: NetworkSpec, vips: readonly string[] = []): NetworkCreate {
-  return wantedNetwork(KEY, "net/blue", networkAddresses(spec), vips);
+  return wantedNetwork(KEY, "net/blue", networkAddresses(spec), vips, "one");
 }
 
 /** As an engine that made it lists it. */
@@ -81,7 +81,7 @@ test("what the engine is asked for", () => {
       Name: "net/blue",
       CheckDuplicate: true,
       Driver: "bridge",
-      Labels: { "fairlead.dev/network": "blue/net" },
+      Labels: { "fairlead.dev/network": "blue/net", "fairlead.dev/installation": "one" },
     });
   }
 });
@@ -101,7 +101,11 @@ test("whose network it is, by its label", () => {
     const Labels = label === undefined ? null : { "fairlead.dev/network": label };
     const found = labelledNetwork({ Labels });
     assert.equal(found && `${found.namespace} ${found.name}`, expected, label);
+    assert.equal(labelledNetwork({ Labels }, "one"), undefined);
   }
+  const Labels = { "fairlead.dev/network": "blue/net", "fairlead.dev/installation": "one" };
+  assert.deepEqual(labelledNetwork({ Labels }, "one"), { namespace: "blue", name: "net" });
+  assert.equal(labelledNetwork({ Labels }, "two"), undefined);
 });
 
 test("what differs, in words", () => {

@@ -11,7 +11,7 @@ import {
   parseIp,
 } from "../../base/ip.ts";
 import type { IpamConfig, NetworkCreate, NetworkSummary } from "./engine-types.ts";
-import { NETWORK_LABEL } from "./marks.ts";
+import { INSTALLATION_LABEL, NETWORK_LABEL } from "./marks.ts";
 
 /** Which Network. */
 export interface NetworkKey {
@@ -19,8 +19,15 @@ export interface NetworkKey {
   readonly name: string;
 }
 
-/** The Network that an engine's network was made for, as its label says; undefined: for none. */
-export function labelledNetwork({ Labels }: Pick<NetworkSummary, "Labels">): NetworkKey | undefined {
+/**
+ * The Network that an engine's network was made for, as its labels say; undefined: for none of this installation.
+ * Without `installation`, of whichever.
+ */
+export function labelledNetwork(
+  { Labels }: Pick<NetworkSummary, "Labels">,
+  installation?: string,
+): NetworkKey | undefined {
+  if (installation !== undefined && Labels?.[INSTALLATION_LABEL] !== installation) return undefined;
   const [namespace = "", name = "", ...rest] = (Labels?.[NETWORK_LABEL] ?? "").split("/");
   const complaints = [...dns1123LabelComplaints(namespace), ...dns1123SubdomainComplaints(name)];
   return rest.length > 0 || complaints.length > 0 ? undefined : { namespace, name };
@@ -54,7 +61,7 @@ export function nameComplaint(name: string): string | undefined {
 }
 
 /**
- * What POST /networks/create is to be asked for. `name` is the engine's; `vips` are the virtual addresses of the
+ * What POST /networks/create is to be asked for by an installation. `name` is the engine's; `vips` are the virtual addresses of the
  * Network's Services, of which those that containers draw are kept from them.
  */
 export function wantedNetwork(
@@ -62,6 +69,7 @@ export function wantedNetwork(
   name: string,
   families: readonly NetworkAddresses[],
   vips: readonly string[],
+  installation: string,
 ): NetworkCreate {
   const hasFamily = (wanted: 4 | 6): boolean => families.some(({ family }) => family === wanted);
   return {
@@ -71,7 +79,7 @@ export function wantedNetwork(
     EnableIPv6: hasFamily(6),
     ...(!hasFamily(4) && { EnableIPv4: false }),
     IPAM: { Driver: "default", Config: families.map((family) => ipamConfig(family, vips)) },
-    Labels: { [NETWORK_LABEL]: `${key.namespace}/${key.name}` },
+    Labels: { [NETWORK_LABEL]: `${key.namespace}/${key.name}`, [INSTALLATION_LABEL]: installation },
   };
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { namespaceKind } from "../../api/namespace/kind.ts";
 import { networkKind } from "../../api/network/kind.ts";
 import { ENGINE_FINALIZER, type Network, type NetworkSpec } from "../../api/network/type.ts";
 import { serviceKind } from "../../api/service/kind.ts";
@@ -68,6 +69,14 @@ class Fairlead implements AsyncDisposable {
     this.#end.abort();
     await this.#done;
   }
+}
+
+/** An API server of an installation, which the uid of the namespace kube-system tells from others: uids are counted. */
+function installation(number = 1): MemoryApi {
+  const api = createMemoryApi();
+  for (let i = 1; i < number; i++) api.put(namespaceKind, { metadata: { name: `before-${i}` } });
+  api.put(namespaceKind, { metadata: { name: "kube-system" } });
+  return api;
 }
 
 function put(
@@ -149,7 +158,7 @@ async function remove(api: MemoryApi, key: string): Promise<void> {
 
 test("a network is made with the Network, held by the finalizer before, and removed with it", async () => {
   const engine = new FakeEngine();
-  const api = createMemoryApi();
+  const api = installation();
   await using _ = new Fairlead(engine, api);
   put(api, "default/contiv-net", { subnet: "10.1.1.0/24" });
   put(api, "blue/net", { subnet: "10.2.1.0/24" });
@@ -168,7 +177,7 @@ test("a network is made with the Network, held by the finalizer before, and remo
 
 test("what the engine refuses is said in its words, with what is in the way, and made when that has gone", async () => {
   const engine = new FakeEngine();
-  const api = createMemoryApi();
+  const api = installation();
   const id = await byHand(engine, "mine", "10.1.0.0/16");
   await using _ = new Fairlead(engine, api);
   put(api, "default/contiv-net", { subnet: "10.1.1.0/24" });
@@ -183,7 +192,7 @@ test("what the engine refuses is said in its words, with what is in the way, and
 
 test("a name that somebody's own network has: used where the subnet is the same, and never removed", async () => {
   const engine = new FakeEngine();
-  const api = createMemoryApi();
+  const api = installation();
   await byHand(engine, "same", "10.1.1.0/24");
   const other = await byHand(engine, "other", "10.9.0.0/16");
   await byHand(engine, "lan", "10.3.1.0/24", "macvlan");
@@ -215,7 +224,7 @@ test("a name that somebody's own network has: used where the subnet is the same,
 
 test("a network that was removed by hand is made again", async () => {
   const engine = new FakeEngine();
-  const api = createMemoryApi();
+  const api = installation();
   await using _ = new Fairlead(engine, api);
   put(api, "default/net", { subnet: "10.1.1.0/24" });
   await untilState(api, "default/net", "True EngineNetworkReady net");
@@ -227,7 +236,7 @@ test("a network that was removed by hand is made again", async () => {
 
 test("what is left of a Network that is gone is removed, when nobody is on it any more", async () => {
   const engine = new FakeEngine();
-  const api = createMemoryApi();
+  const api = installation();
   {
     await using _ = new Fairlead(engine, api);
     for (const name of ["idle", "busy", "kept"])
@@ -253,7 +262,7 @@ test("what is left of a Network that is gone is removed, when nobody is on it an
 
 test("a Network that goes while containers are on it says which, and goes with the last of them", async () => {
   const engine = new FakeEngine();
-  const api = createMemoryApi();
+  const api = installation();
   await using _ = new Fairlead(engine, api);
   put(api, "default/net", { subnet: "10.1.1.0/24" });
   await untilState(api, "default/net", "True EngineNetworkReady net");
@@ -269,7 +278,7 @@ test("a Network that goes while containers are on it says which, and goes with t
 
 test("an address that containers could be given is kept from them: the network is made anew if nobody is on it", async () => {
   const engine = new FakeEngine();
-  const api = createMemoryApi();
+  const api = installation();
   await using fairlead = new Fairlead(engine, api);
   put(api, "default/net", { subnet: "10.1.1.0/24" });
   await untilState(api, "default/net", "True EngineNetworkReady net");
@@ -315,7 +324,7 @@ test("an address that containers could be given is kept from them: the network i
 
 test("a restart finds everything in order and asks for nothing", async () => {
   const engine = new FakeEngine();
-  const api = createMemoryApi();
+  const api = installation();
   {
     await using _ = new Fairlead(engine, api);
     put(api, "default/net", { subnet: "10.1.1.0/24" });
@@ -334,7 +343,7 @@ test("a restart finds everything in order and asks for nothing", async () => {
 
 test("an engine that is away is told of once, and loses nothing", async () => {
   const engine = new FakeEngine();
-  const api = createMemoryApi();
+  const api = installation();
   await using fairlead = new Fairlead(engine, api);
   await fairlead.networks.known;
   engine.failure = new EngineError("unreachable", "no container engine answers at unix:///x");
@@ -350,7 +359,7 @@ test("an engine that is away is told of once, and loses nothing", async () => {
 
 test("what the engine cannot do just now is tried again", async () => {
   const engine = new FakeEngine();
-  const api = createMemoryApi();
+  const api = installation();
   await using fairlead = new Fairlead(engine, api);
   await fairlead.networks.known;
   const said = "iptables failed: another app is currently holding the xtables lock";
@@ -364,7 +373,7 @@ test("what the engine cannot do just now is tried again", async () => {
 
 test("where names have no slash, as Podman's, the tenant stands behind an underscore", async () => {
   const engine = new FakeEngine();
-  const api = createMemoryApi();
+  const api = installation();
   const said = "network name net/blue invalid: names must match [a-zA-Z0-9][a-zA-Z0-9_.-]*: invalid argument";
   engine.refuseName = (name) =>
     name.includes("/") ? new EngineError("refused", said, { status: 400, said }) : undefined;
@@ -377,7 +386,7 @@ test("where names have no slash, as Podman's, the tenant stands behind an unders
 
 test("the server going away for a while changes nothing, and one without the kind is no reason to speak", async () => {
   const engine = new FakeEngine();
-  const api = createMemoryApi();
+  const api = installation();
   let has = false;
   const list = api.list.bind(api);
   api.list = async (kind, query) => {
@@ -415,7 +424,7 @@ test("the server going away for a while changes nothing, and one without the kin
 
 test("two fairleads on one engine make each network once, and do not fight over what they say", async () => {
   const engine = new FakeEngine();
-  const api = createMemoryApi();
+  const api = installation();
   await using first = new Fairlead(engine, api);
   await using second = new Fairlead(engine, api);
   await Promise.all([first.networks.known, second.networks.known]);
@@ -450,7 +459,7 @@ test("whatever comes and goes in whatever order, the engine has what the Network
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
       const engine = new FakeEngine();
-      const api = createMemoryApi();
+      const api = installation();
       await byHand(engine, "mine", "10.99.0.0/16");
       let fairlead = new Fairlead(engine, api);
       const ours = () => [...engine.networksById.values()].filter(({ Name }) => Name !== "mine");
@@ -510,4 +519,24 @@ test("whatever comes and goes in whatever order, the engine has what the Network
     }),
     { numRuns: 100 },
   );
+});
+
+test("two installations on one engine leave each other's networks alone", async () => {
+  const engine = new FakeEngine();
+  const [one, two] = [installation(1), installation(2)];
+  await using first = new Fairlead(engine, one);
+  put(one, "default/net-one", { subnet: "10.1.1.0/24" });
+  await untilState(one, "default/net-one", "True EngineNetworkReady net-one");
+  await using second = new Fairlead(engine, two);
+  put(two, "default/net-two", { subnet: "10.2.1.0/24" });
+  await untilState(two, "default/net-two", "True EngineNetworkReady net-two");
+  await first.relist();
+  await second.relist();
+  // A name that the other has is taken; once both have decided about that, they have seen all else.
+  put(one, "default/net-two", { subnet: "10.3.1.0/24" });
+  put(two, "default/net-one", { subnet: "10.4.1.0/24" });
+  await untilState(one, "default/net-two", "False NameTaken");
+  await untilState(two, "default/net-one", "False NameTaken");
+  assert.match(messageOf(two, "default/net-one"), /made by another installation of fairlead/);
+  assert.deepEqual(engineHas(engine), ["net-one 10.1.1.0/24", "net-two 10.2.1.0/24"]);
 });

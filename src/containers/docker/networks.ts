@@ -4,6 +4,7 @@
  * remembered, and any number of restarts of either side leave one network for each Network.
  */
 import { ApiError } from "../../api/api-error.ts";
+import { namespaceKind } from "../../api/namespace/kind.ts";
 import { networkAddresses } from "../../api/network/addresses.ts";
 import { dockerNetworkName } from "../../api/network/docker-name.ts";
 import { networkKind } from "../../api/network/kind.ts";
@@ -38,7 +39,9 @@ const FIELD_MANAGER = { fieldManager: "fairlead" };
 export class Networks {
   readonly #options: NetworksOptions;
   readonly #queue: WorkQueue;
-  readonly #maker: NetworkMaker;
+  /** Once it is known which installation this is. */
+  #maker: NetworkMaker | undefined;
+  #installation: string | undefined;
   #networks: Informer<Network, "engineName"> | undefined;
   #services: Informer<Service, "network"> | undefined;
   readonly #known = Promise.withResolvers<void>();
@@ -47,7 +50,6 @@ export class Networks {
 
   constructor(options: NetworksOptions) {
     this.#options = options;
-    this.#maker = new NetworkMaker(options);
     const { log, signal, backoff } = options;
     this.#queue = createWorkQueue({
       name: "docker-networks",
@@ -68,7 +70,10 @@ export class Networks {
   /** Until the signal aborts. */
   async run(): Promise<void> {
     const { signal } = this.#options;
-    if (!(await this.#served())) return;
+    const installation = await this.#served();
+    if (installation === undefined) return;
+    this.#installation = installation;
+    this.#maker = new NetworkMaker(this.#options, installation);
     const networks = this.#follow();
     try {
       await Promise.all([networks.synced, this.#services!.synced]);
@@ -103,36 +108,48 @@ export class Networks {
   containerLeft(networkId: string): void {
     const network = this.#options.engineNetworks.find("", networkId);
     // One that is only to be made anew stays: a container that is being restarted must find it.
-    if (network !== undefined && this.#maker.isLeaving(networkId)) this.#addOwner(network);
+    if (network !== undefined && this.#maker?.isLeaving(networkId) === true) this.#addOwner(network);
   }
 
   /** The Network that a network of the engine belongs to: by its label, or, made by hand, by its name and subnets. */
   ownerOf(network: NetworkSummary): NetworkKey | undefined {
-    const labelled = labelledNetwork(network);
+    const installation = this.#installation;
+    if (installation === undefined) return undefined;
+    const labelled = labelledNetwork(network, installation);
     if (labelled !== undefined) return labelled;
     const named = this.#networks?.byIndex("engineName", network.Name).values() ?? [];
     for (const { metadata, spec = {} } of named) {
       const { namespace = "", name = "" } = metadata;
-      const wanted = wantedNetwork({ namespace, name }, network.Name, networkAddresses(spec), []);
+      const wanted = wantedNetwork(
+        { namespace, name },
+        network.Name,
+        networkAddresses(spec),
+        [],
+        installation,
+      );
       if (spec.type !== "Infra" && hasSameSubnets(network, wanted)) return { namespace, name };
     }
     return undefined;
   }
 
   #addOwner(network: NetworkSummary): void {
-    const labelled = labelledNetwork(network);
+    const labelled = labelledNetwork(network, this.#installation);
     if (labelled !== undefined) this.#queue.add(keyText(labelled.namespace, labelled.name));
     else for (const key of this.#networks!.byIndex("engineName", network.Name).keys()) this.#queue.add(key);
   }
 
-  /** Whether the server has the kind, asked until it has. Any Kubernetes will do without. */
-  async #served(): Promise<boolean> {
+  /**
+   * Which installation this is, once its server has the kind: asked until it has, since any Kubernetes will do without.
+   * Undefined when the signal has aborted.
+   */
+  async #served(): Promise<string | undefined> {
     const { client, log, signal, probeInterval = 60_000, backoff } = this.#options;
     let said = "";
     for (let failures = 0; !signal.aborted;) {
       try {
         await client.list(networkKind, { limit: 1 });
-        return true;
+        // What others tell clusters apart by, too.
+        return (await client.get(namespaceKind, { name: "kube-system" })).metadata.uid ?? "";
       } catch (err) {
         if (!(err instanceof ApiError)) throw err;
         const lacks = err.code === 404 || err.code === 403;
@@ -147,7 +164,7 @@ export class Networks {
       }
     }
     this.#known.resolve();
-    return false;
+    return undefined;
   }
 
   #follow(): Informer<Network, "engineName"> {
@@ -218,7 +235,7 @@ export class Networks {
     } catch (error) {
       if (!(error instanceof ApiError) || error.code !== 404) throw error;
     }
-    return this.#maker.remove({ namespace, name });
+    return this.#maker!.remove({ namespace, name });
   }
 
   /** What it came to, once that is written. */
@@ -227,7 +244,7 @@ export class Networks {
     const of = { namespace, name };
     const isData = (network.spec?.type ?? "Data") === "Data";
     if (deletionTimestamp !== undefined || !isData) {
-      const inUse = await this.#maker.remove(of);
+      const inUse = await this.#maker!.remove(of);
       const message = "a Network of type Infra has addresses for Services alone";
       const outcome = inUse ?? ({ status: "True", reason: "NoEngineNetwork", message } as const);
       const kept = inUse === undefined ? await this.#setFinalizer(network, false) : network;
@@ -235,7 +252,7 @@ export class Networks {
       return outcome;
     }
     const families = networkAddresses(network.spec ?? {});
-    const complaint = this.#maker.complaint(of, families);
+    const complaint = this.#maker!.complaint(of, families);
     if (complaint !== undefined) {
       const outcome = { status: "False", reason: "NotPossible", message: complaint } as const;
       await this.#write(network, outcome);
@@ -244,7 +261,7 @@ export class Networks {
     const held = await this.#setFinalizer(network, true);
     const services = [...this.#services!.byIndex("network", key).values()];
     const vips = services.flatMap(({ spec }) => spec?.clusterIPs ?? []);
-    const outcome = await this.#maker.bring(of, families, vips);
+    const outcome = await this.#maker!.bring(of, families, vips);
     await this.#write(held, outcome);
     return outcome;
   }
