@@ -5,7 +5,8 @@
 import { networkAddresses } from "../api/network/addresses.ts";
 import type { Network } from "../api/network/type.ts";
 import type { Service } from "../api/service/type.ts";
-import { formatIp, type Ip, parseIp } from "../base/ip.ts";
+import { formatIp, type Ip } from "../base/ip.ts";
+import { canonicalAddress } from "../base/sloppy-ip.ts";
 
 /** Of the Service: those of its externalIPs that come and go with Networks, with commas between them. */
 export const DNS_ADDRESSES_ANNOTATION = "fairlead.dev/dns-addresses";
@@ -32,15 +33,10 @@ export function withDnsAddresses(service: Service, addresses: readonly Ip[]): Se
   const wanted = addresses
     .filter(({ family }) => families.includes(`IPv${family}`))
     .map(formatIp)
-    .filter((text) => !theirs.some((other) => text === canonical(other)));
+    .filter((text) => !theirs.some((other) => text === canonicalAddress(other)));
   const externalIPs = [...theirs, ...wanted];
   if (externalIPs.join() === before.join() && wanted.join() === known) return service;
   const { [DNS_ADDRESSES_ANNOTATION]: _, ...annotations } = metadata.annotations ?? {};
   if (wanted.length > 0) annotations[DNS_ADDRESSES_ANNOTATION] = wanted.join(",");
   return { ...service, metadata: { ...metadata, annotations }, spec: { ...spec, externalIPs } };
-}
-
-function canonical(text: string): string {
-  const ip = parseIp(text);
-  return ip === undefined ? text : formatIp(ip);
 }

@@ -148,6 +148,12 @@ export function formatCidr({ base, length }: Cidr): string {
   return `${formatIp(base)}/${length}`;
 }
 
+/** The canonical text of a range; a text that is none stays as it is. */
+export function canonicalCidr(text: string): string {
+  const range = parseCidr(text);
+  return range === undefined ? text : formatCidr(range);
+}
+
 /** How many addresses the range has, the first and the last included. */
 export function cidrSize({ base, length }: Cidr): bigint {
   return 1n << BigInt(BITS[base.family] - length);

@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import type { EndpointSlice } from "../api/endpointslice/type.ts";
 import type { Network } from "../api/network/type.ts";
 import type { Pod } from "../api/pod/type.ts";
 import type { Service } from "../api/service/type.ts";
-import { runsOf, runsText, runsWithout } from "./address-runs.ts";
 import { endpointOper, findEndpoint } from "./endpoint.ts";
 import { describeService, inspectNetwork, inspectService, inspectTenant } from "./inspection.ts";
 import { Picture } from "./picture.ts";
@@ -179,21 +177,5 @@ test("Kubernetes' own namespaces and Services without a selector are in no list"
   assert.deepEqual(
     picture.tenants.map(({ metadata }) => metadata.name),
     ["default"],
-  );
-});
-
-test("runs are what is taken, and with what is free they are all", () => {
-  assert.equal(runsText(runsOf([3n, 1n, 2n, 9n, 2n]), 4), "0.0.0.1-0.0.0.3, 0.0.0.9");
-  const small = fc.bigInt({ min: 0n, max: 40n });
-  fc.assert(
-    fc.property(fc.array(small), small, small, (taken, a, b) => {
-      const whole = a < b ? { first: a, last: b } : { first: b, last: a };
-      const free = runsWithout(whole, runsOf(taken));
-      for (let at = 0n; at <= 41n; at++)
-        assert.equal(
-          free.some(({ first, last }) => first <= at && at <= last),
-          at >= whole.first && at <= whole.last && !taken.includes(at),
-        );
-    }),
   );
 });

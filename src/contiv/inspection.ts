@@ -3,14 +3,15 @@ import type { EndpointSlice } from "../api/endpointslice/type.ts";
 import { DEFAULT_WEIGHT, sliceWeights } from "../api/endpointslice/weights.ts";
 import type { Namespace } from "../api/namespace/type.ts";
 import { dockerNetworkName } from "../api/network/docker-name.ts";
-import { networkAddresses } from "../api/network/addresses.ts";
-import { type Network, NETWORK_ANNOTATION } from "../api/network/type.ts";
+import { type NetworkAddresses, networkAddresses } from "../api/network/addresses.ts";
+import { serviceNetwork } from "../api/network/service-network.ts";
+import type { Network } from "../api/network/type.ts";
 import type { Service } from "../api/service/type.ts";
 import type { Pod } from "../api/pod/type.ts";
+import { isInRun, runOfCidr, runsOf, runsText, runsWithout } from "../base/address-runs.ts";
 import { formatCidr, parseIp } from "../base/ip.ts";
 import { selects } from "../controllers/pod-endpoint.ts";
 import { whyNotProvider } from "../controllers/non-providers.ts";
-import { runsOf, runsText, runsWithout } from "./address-runs.ts";
 import { containerId, containerName, endpointOper, isOnNetwork, isUp } from "./endpoint.ts";
 import { contivName } from "./names.ts";
 import { networkConfig } from "./network.ts";
@@ -97,9 +98,7 @@ export function inspectNetwork(network: Network, picture: Picture): Inspection<N
   const { namespace = "", name = "" } = metadata;
   const config = networkConfig(network, picture);
   const on = picture.pods.filter((pod) => isUp(pod) && isOnNetwork(pod, network));
-  const services = picture
-    .servicesIn(namespace)
-    .filter((service) => service.metadata.annotations?.[NETWORK_ANNOTATION] === name);
+  const services = picture.servicesIn(namespace).filter((service) => serviceNetwork(service) === name);
   const families = networkAddresses(spec).map((family) => accounted(family, picture));
   const packetTag = spec.packetTag ?? 0;
   const docker =
@@ -130,15 +129,13 @@ export function inspectNetwork(network: Network, picture: Picture): Inspection<N
 
 /** What of one family is given out: to Services (each has an IPAddress), containers, gateway and DNS. */
 function accounted(
-  { family, subnet, gateway, dns, usable }: ReturnType<typeof networkAddresses>[number],
+  { family, subnet, gateway, dns, usable }: NetworkAddresses,
   { taken: texts }: Picture,
 ): { count: number; allocated: string; available: string } {
-  const last = subnet.base.value + (1n << BigInt((family === 4 ? 32 : 128) - subnet.length)) - 1n;
+  const whole = runOfCidr(subnet);
   const taken = [gateway, dns, ...texts.map(parseIp)]
     .filter((address) => address !== undefined)
-    .filter(
-      (address) => address.family === family && address.value >= subnet.base.value && address.value <= last,
-    )
+    .filter((address) => address.family === family && isInRun(whole, address.value))
     .map(({ value }) => value);
   const runs = runsOf(taken);
   return {

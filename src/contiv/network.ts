@@ -1,6 +1,7 @@
 /** A network as Contiv has it, and the Network it is in Kubernetes. Pure. */
 import type { Network, NetworkSpec } from "../api/network/type.ts";
-import { formatCidr, formatIp, parseCidr, parseIp } from "../base/ip.ts";
+import { canonicalCidr, formatCidr, parseIp } from "../base/ip.ts";
+import { canonicalAddress } from "../base/sloppy-ip.ts";
 import { contivName, kubernetesName, nameAnnotation } from "./names.ts";
 import type { Picture } from "./picture.ts";
 import type { NetworkConfig } from "./wire.ts";
@@ -48,6 +49,7 @@ export function networkOf(config: NetworkConfig): Network {
   };
 }
 
+/** Kubernetes takes addresses in one form alone (RFC 5952). */
 function specOf(config: NetworkConfig): NetworkSpec {
   const { nwType, encap, pktTag = 0, gateway, ipv6Subnet, ipv6Gateway, cfgdTag } = config;
   return {
@@ -55,7 +57,7 @@ function specOf(config: NetworkConfig): NetworkSpec {
     encapsulation: ENCAPSULATIONS[(encap || "vxlan") as "vxlan"],
     ...subnetOf(config.subnet ?? ""),
     ...(gateway && { gateway: canonicalAddress(gateway) }),
-    ...(ipv6Subnet && { ipv6Subnet: canonicalRange(ipv6Subnet) }),
+    ...(ipv6Subnet && { ipv6Subnet: canonicalCidr(ipv6Subnet) }),
     ...(ipv6Gateway && { ipv6Gateway: canonicalAddress(ipv6Gateway) }),
     ...(pktTag > 0 && { packetTag: pktTag }),
     ...(cfgdTag && { tag: cfgdTag }),
@@ -90,15 +92,4 @@ function subnetOf(text: string): Pick<NetworkSpec, "subnet" | "range"> {
   const bits = 32n - BigInt(length);
   const base = { family: first.family, value: (first.value >> bits) << bits };
   return { subnet: formatCidr({ base, length: Number(length) }), range };
-}
-
-/** Kubernetes takes addresses in one form alone (RFC 5952). */
-function canonicalAddress(text: string): string {
-  const address = parseIp(text);
-  return address === undefined ? text : formatIp(address);
-}
-
-function canonicalRange(text: string): string {
-  const range = parseCidr(text);
-  return range === undefined ? text : formatCidr(range);
 }

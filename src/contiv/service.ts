@@ -2,7 +2,7 @@
 import { NETWORK_ANNOTATION } from "../api/network/type.ts";
 import { BALANCE_ANNOTATION, type BalancePolicy } from "../api/service/balance.ts";
 import type { Service, ServicePort } from "../api/service/type.ts";
-import { formatIp, parseIp } from "../base/ip.ts";
+import { canonicalAddress } from "../base/sloppy-ip.ts";
 import { contivName, kubernetesName, nameAnnotation } from "./names.ts";
 import type { Picture } from "./picture.ts";
 import { ContivError } from "./refusal.ts";
@@ -50,7 +50,7 @@ export function virtualAddresses({ spec }: Service): readonly string[] {
 /** A new one, of a config that was checked. */
 export function serviceOf(config: ServiceConfig): Service {
   const { serviceName, tenantName, networkName, ipAddress = "" } = config;
-  const clusterIP = ipAddress === "" ? undefined : canonical(ipAddress);
+  const clusterIP = ipAddress === "" ? undefined : canonicalAddress(ipAddress);
   return {
     apiVersion: "v1",
     kind: "Service",
@@ -82,7 +82,7 @@ export function changedService(service: Service, config: ServiceConfig): Service
   const { annotations = {} } = service.metadata;
   const network = config.networkName === "" ? "" : kubernetesName("networks", config.networkName);
   const moves = network !== (annotations[NETWORK_ANNOTATION] ?? "");
-  const wanted = config.ipAddress ? canonical(config.ipAddress) : "";
+  const wanted = config.ipAddress ? canonicalAddress(config.ipAddress) : "";
   if (wanted !== "" && (moves || !virtualAddresses(service).includes(wanted)))
     throw new ContivError(400, [
       { field: "ipAddress", message: addressRefusal(service, config, wanted, moves) },
@@ -162,9 +162,4 @@ function samePorts(a: readonly ServicePort[], b: readonly ServicePort[]): boolea
 function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
-}
-
-function canonical(text: string): string {
-  const address = parseIp(text);
-  return address === undefined ? text : formatIp(address);
 }

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
+import { addressesIn, isInRun } from "../../base/address-runs.ts";
 import { cidrContains, cidrSize, formatCidr, formatIp, type IpFamily } from "../../base/ip.ts";
 import {
-  addressesIn,
-  type AddressRun,
   hostAddresses,
   isForContainers,
   isUsable,
@@ -107,10 +106,6 @@ const anySpec: fc.Arbitrary<NetworkSpec> = fc
       0,
   );
 
-function has({ first, last }: AddressRun, value: bigint): boolean {
-  return first <= value && value <= last;
-}
-
 test("no address has two uses, none is outside, and none is the network's own or broadcast address", () => {
   fc.assert(
     fc.property(anySpec, (spec) => {
@@ -120,10 +115,10 @@ test("no address has two uses, none is outside, and none is the network's own or
       let before = -1n;
       for (const run of services) {
         assert.ok(run.first > before && run.first <= run.last, "ascending, disjoint and not empty");
-        assert.ok(has(hosts, run.first) && has(hosts, run.last), "of hosts");
-        assert.ok(has(usable, run.first) && has(usable, run.last), "inside of the range");
+        assert.ok(isInRun(hosts, run.first) && isInRun(hosts, run.last), "of hosts");
+        assert.ok(isInRun(usable, run.first) && isInRun(usable, run.last), "inside of the range");
         for (const other of [gateway, dns])
-          assert.ok(other === undefined || !has(run, other.value), "neither gateway nor DNS");
+          assert.ok(other === undefined || !isInRun(run, other.value), "neither gateway nor DNS");
         for (const value of [run.first, run.last]) {
           assert.ok(isUsable(one!, { family, value }));
           assert.ok(!isForContainers(one!, { family, value }));
@@ -159,7 +154,7 @@ test("in small subnets every address that a host can have has just one use", () 
         const address = { family, value };
         const open = isUsable(one!, address) && !isForContainers(one!, address);
         assert.equal(forServices.has(value), open, formatIp(address));
-        if (forServices.has(value)) assert.ok(has(usable, value));
+        if (forServices.has(value)) assert.ok(isInRun(usable, value));
       }
     }),
     { numRuns: 300 },

@@ -2,6 +2,7 @@
  * What each address of a Network is for: the gateway's, the DNS's, the containers', the Services'. Pure arithmetic on
  * the spec; nothing here grows with the size of a subnet.
  */
+import { type AddressRun, runOfCidr, runsWithout } from "../../base/address-runs.ts";
 import {
   type Cidr,
   cidrContains,
@@ -12,12 +13,6 @@ import {
   parseIp,
 } from "../../base/ip.ts";
 import type { NetworkSpec } from "./type.ts";
-
-/** Addresses one after another, both ends included, as numbers (Ip.value). */
-export interface AddressRun {
-  readonly first: bigint;
-  readonly last: bigint;
-}
 
 /** One IP family of a Network. No address has two uses. */
 export interface NetworkAddresses {
@@ -84,10 +79,9 @@ export function isUsable({ family, usable, gateway, dns }: NetworkAddresses, add
   );
 }
 
-/** The addresses of the runs in order. Lazy: a run may have 2^120 of them. */
-export function* addressesIn(runs: readonly AddressRun[], from = 0n): Generator<bigint> {
-  for (const { first, last } of runs)
-    for (let address = first < from ? from : first; address <= last; address++) yield address;
+/** Whether containers of the Network draw this address. */
+export function isForContainers({ containers }: NetworkAddresses, address: Ip): boolean {
+  return containers !== undefined && cidrContains(containers, address);
 }
 
 function familyAddresses(
@@ -108,7 +102,7 @@ function familyAddresses(
       family,
       subnet,
       ...(given !== undefined && { gateway: given }),
-      services: without([usable], given === undefined ? [] : [run(given)]),
+      services: runsWithout(usable, given === undefined ? [] : [runOfOne(given)]),
       usable,
     };
   // The engine gives its bridge the first address.
@@ -120,8 +114,8 @@ function familyAddresses(
     range === undefined
       ? upperHalf(subnet)
       : largestWithin(upperRun(range.first.value, range.last.value), family);
-  const taken = [cidrRun(containers), run(gateway), ...(dns === undefined ? [] : [run(dns)])];
-  const services = without([usable], taken);
+  const taken = [runOfCidr(containers), runOfOne(gateway), ...(dns === undefined ? [] : [runOfOne(dns)])];
+  const services = runsWithout(usable, taken);
   return { family, subnet, gateway, ...(dns !== undefined && { dns }), containers, services, usable };
 }
 
@@ -147,27 +141,8 @@ function largestWithin({ first, last }: AddressRun, family: IpFamily): Cidr {
   }
 }
 
-function cidrRun(range: Cidr): AddressRun {
-  return { first: range.base.value, last: range.base.value + cidrSize(range) - 1n };
-}
-
-function run({ value }: Ip): AddressRun {
+function runOfOne({ value }: Ip): AddressRun {
   return { first: value, last: value };
-}
-
-/** The runs without the addresses of `taken`. */
-function without(runs: readonly AddressRun[], taken: readonly AddressRun[]): AddressRun[] {
-  let left = runs.filter(({ first, last }) => first <= last);
-  for (const hole of taken)
-    left = left.flatMap(({ first, last }) =>
-      hole.last < first || hole.first > last
-        ? [{ first, last }]
-        : [
-            ...(first < hole.first ? [{ first, last: hole.first - 1n }] : []),
-            ...(last > hole.last ? [{ first: hole.last + 1n, last }] : []),
-          ],
-    );
-  return left;
 }
 
 function larger(a: bigint, b: bigint): bigint {
@@ -176,9 +151,4 @@ function larger(a: bigint, b: bigint): bigint {
 
 function smaller(a: bigint, b: bigint): bigint {
   return a < b ? a : b;
-}
-
-/** Whether containers of the Network draw this address. */
-export function isForContainers({ containers }: NetworkAddresses, address: Ip): boolean {
-  return containers !== undefined && cidrContains(containers, address);
 }

@@ -3,12 +3,8 @@
  * the family, as with ServiceCIDRs: a virtual address is one Service's in all of the installation.
  */
 import { cidrContains, formatCidr, type Ip } from "../../base/ip.ts";
-import {
-  addressesIn,
-  isForContainers,
-  isUsable,
-  type NetworkAddresses,
-} from "../../api/network/addresses.ts";
+import { addressesIn } from "../../base/address-runs.ts";
+import { isForContainers, isUsable, type NetworkAddresses } from "../../api/network/addresses.ts";
 import type { Entry, Operation } from "../../store/store.ts";
 import type { AddressSpace } from "./address-space.ts";
 import { AddressesExhaustedError, NotInRangeError, TakenError } from "./errors.ts";
