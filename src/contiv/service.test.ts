@@ -149,7 +149,25 @@ test("ports have names of their own, whatever they were called", () => {
       const changed = changedService(service, { ...CONFIG, ports: texts(after) }) ?? service;
       const all = changed.spec!.ports!.map((one) => one.name);
       assert.equal(new Set(all).size, all.length, all.join(" "));
+      for (const { port, protocol, name } of service.spec!.ports!) {
+        const kept = changed.spec!.ports!.find((one) => one.port === port && one.protocol === protocol);
+        assert.equal(kept?.name ?? name, name, "a port that stays keeps its name");
+      }
       assert.deepEqual(serviceConfig(changed, NOTHING).ports.toSorted(), texts(after).toSorted());
     }),
+    {
+      // New ports before old ones that have the names which they would get.
+      examples: [
+        [
+          [portOf(1, "TCP"), portOf(3, "TCP")],
+          [portOf(3, "TCP"), portOf(2, "TCP"), portOf(1, "TCP")],
+          ["2-tcp", "2-tcp-1"],
+        ],
+      ],
+    },
   );
 });
+
+function portOf(port: number, protocol: string): { port: number; target: number; protocol: string } {
+  return { port, target: 1, protocol };
+}

@@ -1,4 +1,5 @@
 /** A serviceLB as Contiv has it, and the Service it is in Kubernetes. Pure. */
+import { serviceNetwork } from "../api/network/service-network.ts";
 import { NETWORK_ANNOTATION } from "../api/network/type.ts";
 import { BALANCE_ANNOTATION, type BalancePolicy } from "../api/service/balance.ts";
 import type { Service, ServicePort } from "../api/service/type.ts";
@@ -23,8 +24,8 @@ export function serviceConfig(service: Service, picture: Picture): ServiceConfig
   const { namespace = "", annotations = {} } = metadata;
   const tenantName = picture.tenantName(namespace);
   const serviceName = contivName("serviceLBs", service);
-  const network = annotations[NETWORK_ANNOTATION] ?? "";
-  const networkName = network === "" ? "" : picture.networkName(namespace, network);
+  const network = serviceNetwork(service);
+  const networkName = network === undefined ? "" : picture.networkName(namespace, network);
   return {
     key: `${tenantName}:${serviceName}`,
     tenantName,
@@ -80,8 +81,8 @@ export function serviceOf(config: ServiceConfig): Service {
  */
 export function changedService(service: Service, config: ServiceConfig): Service | undefined {
   const { annotations = {} } = service.metadata;
-  const network = config.networkName === "" ? "" : kubernetesName("networks", config.networkName);
-  const moves = network !== (annotations[NETWORK_ANNOTATION] ?? "");
+  const network = config.networkName === "" ? undefined : kubernetesName("networks", config.networkName);
+  const moves = network !== serviceNetwork(service);
   const wanted = config.ipAddress ? canonicalAddress(config.ipAddress) : "";
   if (wanted !== "" && (moves || !virtualAddresses(service).includes(wanted)))
     throw new ContivError(400, [
@@ -90,7 +91,7 @@ export function changedService(service: Service, config: ServiceConfig): Service
   const before = JSON.stringify(relevant(service));
   const changed = structuredClone(service);
   const notes = { ...annotations };
-  if (network === "") delete notes[NETWORK_ANNOTATION];
+  if (network === undefined) delete notes[NETWORK_ANNOTATION];
   else notes[NETWORK_ANNOTATION] = network;
   if (moves) delete notes[PREFERRED_IP_ANNOTATION];
   else if (wanted !== "") notes[PREFERRED_IP_ANNOTATION] = wanted;
@@ -137,19 +138,16 @@ function portsOf(texts: readonly string[], before: readonly ServicePort[]): Serv
   const ports = texts.map((text): ServicePort => {
     const { port, target, protocol } = portMapping(text);
     const old = before.find((one) => one.port === port && (one.protocol ?? "TCP") === protocol);
-    return {
-      ...old,
-      name: old?.name || `${port}-${protocol.toLowerCase()}`,
-      port,
-      protocol,
-      targetPort: target,
-    };
+    return { ...old, port, protocol, targetPort: target };
   });
-  // A name that somebody gave may be the one that we would give to another port.
-  const names = new Set<string>();
+  // A name that somebody gave stays with its port, also where it is the one that we would give to another.
+  const names = new Set(ports.map(({ name }) => name));
   for (const port of ports) {
-    if (names.has(port.name!)) port.name = `${port.name!}-${port.port}`;
-    names.add(port.name!);
+    if (port.name) continue;
+    const ours = `${port.port}-${port.protocol!.toLowerCase()}`;
+    port.name = ours;
+    for (let n = 2; names.has(port.name); n++) port.name = `${ours}-${n}`;
+    names.add(port.name);
   }
   return ports;
 }
