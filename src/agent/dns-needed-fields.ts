@@ -1,7 +1,7 @@
 /**
  * What the names need of objects: a node that serves the cluster's DNS keeps all its Pods, which are mostly about other
- * things. Whoever reads another field for the names (src/dns/service-records.ts, bare-names.ts, src/agent/dns-*.ts) keeps
- * it here too.
+ * things. Whoever reads another field for the names (src/dns/service-records.ts, bare-names.ts, src/agent/dns-*.ts), or of Pods
+ * that go (gone-clients.ts), keeps it here too.
  */
 import { type EndpointSlice, TRIGGER_TIME_ANNOTATION } from "../api/endpointslice/type.ts";
 import { CONTIV_NAME_ANNOTATION } from "../api/meta/contiv-name-annotation.ts";

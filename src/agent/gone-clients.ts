@@ -2,11 +2,13 @@
  * Tells which addresses are no Pod's of this node any more: who comes with one of them later is another client. Only Pods that
  * go while this runs are told; others are forgotten when their time is over.
  */
+import { podAddresses } from "../api/pod/addresses.ts";
 import { podKind } from "../api/pod/kind.ts";
 import type { Pod } from "../api/pod/type.ts";
 import type { Log } from "../base/log.ts";
 import type { Client } from "../client/client.ts";
 import { startInformer } from "../client/informer.ts";
+import { neededOfPod } from "./dns-needed-fields.ts";
 
 export interface GoneClientsOptions {
   readonly client: Client;
@@ -28,7 +30,7 @@ export function followGoneClients(options: GoneClientsOptions): {
     client,
     kind: podKind,
     fieldSelector: `spec.nodeName=${nodeName}`,
-    transform: addressesAlone,
+    transform: neededOfPod,
     log,
     signal,
   });
@@ -61,23 +63,8 @@ export function followGoneClients(options: GoneClientsOptions): {
 }
 
 /** None of a Pod that has ended, and none of the host's network, where others are behind the address, too. */
-function addressesOf({ spec, status }: Pod): string[] {
-  if (status?.phase === "Succeeded" || status?.phase === "Failed" || spec?.hostNetwork === true) return [];
-  const addresses = (status?.podIPs ?? []).map(({ ip }) => ip);
-  return addresses.length > 0 ? addresses : status?.podIP ? [status.podIP] : [];
-}
-
-function addressesAlone({ apiVersion, kind, metadata, spec, status }: Pod): Pod {
-  const { namespace, name, uid, resourceVersion } = metadata;
-  return {
-    apiVersion,
-    kind,
-    metadata: { namespace, name, uid, resourceVersion },
-    ...(spec?.hostNetwork === true && { spec: { hostNetwork: true } }),
-    status: {
-      ...(status?.phase !== undefined && { phase: status.phase }),
-      ...(status?.podIP !== undefined && { podIP: status.podIP }),
-      ...(status?.podIPs !== undefined && { podIPs: status.podIPs }),
-    },
-  } as Pod;
+function addressesOf(pod: Pod): readonly string[] {
+  const { spec, status } = pod;
+  const hasEnded = status?.phase === "Succeeded" || status?.phase === "Failed";
+  return hasEnded || spec?.hostNetwork === true ? [] : podAddresses(pod);
 }

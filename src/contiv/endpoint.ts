@@ -1,15 +1,12 @@
 /** A container as Contiv's endpoint. Pure. */
 import { dockerNetworkName } from "../api/network/docker-name.ts";
 import type { Network } from "../api/network/type.ts";
-import { CONTAINER_NAME_ANNOTATION } from "../api/pod/container-annotation.ts";
+import { podAddresses } from "../api/pod/addresses.ts";
+import { CONTAINER_NAME_ANNOTATION, CONTAINER_NETWORK_ANNOTATION } from "../api/pod/container-annotation.ts";
 import type { Pod } from "../api/pod/type.ts";
 import { cidrContains, type Ip, parseCidr, parseIp } from "../base/ip.ts";
-import {
-  CONTAINER_ID_ANNOTATION,
-  NETWORK_ANNOTATION as POD_NETWORK_ANNOTATION,
-  RUNTIME_MARK,
-} from "../containers/docker/marks.ts";
-import { countsAsEndpoint, podAddresses, selects } from "../controllers/pod-endpoint.ts";
+import { CONTAINER_ID_ANNOTATION, RUNTIME_MARK } from "../containers/docker/marks.ts";
+import { countsAsEndpoint, selects } from "../controllers/pod-endpoint.ts";
 import { networkKey } from "./network.ts";
 import { contivName } from "./names.ts";
 import type { Picture } from "./picture.ts";
@@ -75,7 +72,8 @@ export function findEndpoint(pods: readonly Pod[], id: string): Pod {
 /** Whether the container is on the network, by the engine's name of it or by its address. */
 export function isOnNetwork(pod: Pod, { metadata, spec = {} }: Network): boolean {
   const { namespace = "", name = "" } = metadata;
-  if (pod.metadata.annotations?.[POD_NETWORK_ANNOTATION] === dockerNetworkName(namespace, name)) return true;
+  if (pod.metadata.annotations?.[CONTAINER_NETWORK_ANNOTATION] === dockerNetworkName(namespace, name))
+    return true;
   const subnets = [spec.subnet, spec.ipv6Subnet]
     .map((text) => parseCidr(text ?? ""))
     .filter((one) => one !== undefined);
@@ -92,7 +90,7 @@ function addressesOf(pod: Pod): Ip[] {
 function networkOfPod(pod: Pod, picture: Picture): string {
   const network = picture.networks.find((one) => isOnNetwork(pod, one));
   if (network !== undefined) return networkKey(network, picture);
-  const [name = ""] = (pod.metadata.annotations?.[POD_NETWORK_ANNOTATION] ?? "").split("/");
+  const [name = ""] = (pod.metadata.annotations?.[CONTAINER_NETWORK_ANNOTATION] ?? "").split("/");
   return `${picture.tenantName(pod.metadata.namespace ?? "")}:${name}`;
 }
 

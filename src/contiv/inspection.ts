@@ -2,6 +2,7 @@
 import type { EndpointSlice } from "../api/endpointslice/type.ts";
 import { DEFAULT_WEIGHT, sliceWeights } from "../api/endpointslice/weights.ts";
 import type { Namespace } from "../api/namespace/type.ts";
+import { networkType } from "../api/network/defaults.ts";
 import { dockerNetworkName } from "../api/network/docker-name.ts";
 import { type NetworkAddresses, networkAddresses } from "../api/network/addresses.ts";
 import { serviceNetwork } from "../api/network/service-network.ts";
@@ -102,7 +103,7 @@ export function inspectNetwork(network: Network, picture: Picture): Inspection<N
   const families = networkAddresses(spec).map((family) => accounted(family, picture));
   const packetTag = spec.packetTag ?? 0;
   const docker =
-    (spec.type ?? "Data") === "Data" && status?.dockerNetwork !== undefined
+    networkType(spec) === "Data" && status?.dockerNetwork !== undefined
       ? (status.dockerNetwork.name ?? dockerNetworkName(namespace, name))
       : undefined;
   const containers = networkAddresses(spec).flatMap((family) => family.containers ?? []);

@@ -1,4 +1,5 @@
 /** A network as Contiv has it, and the Network it is in Kubernetes. Pure. */
+import { networkType } from "../api/network/defaults.ts";
 import type { Network, NetworkSpec } from "../api/network/type.ts";
 import { canonicalCidr, formatCidr, parseIp } from "../base/ip.ts";
 import { canonicalAddress } from "../base/sloppy-ip.ts";
@@ -22,7 +23,7 @@ export function networkConfig(network: Network, picture: Picture): NetworkConfig
     key: `${tenantName}:${networkName}`,
     tenantName,
     networkName,
-    nwType: (spec.type ?? "Data").toLowerCase(),
+    nwType: networkType(spec).toLowerCase(),
     encap: (spec.encapsulation ?? "VXLAN").toLowerCase(),
     pktTag: spec.packetTag ?? 0,
     subnet: subnetText(spec),

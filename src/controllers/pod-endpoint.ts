@@ -1,13 +1,8 @@
 /** What a Pod is to a Service: whether it counts, whether it may get traffic, and where a port of the Service ends on it. */
 import { WEIGHT_ANNOTATION } from "../api/endpointslice/weights.ts";
+import { podAddresses } from "../api/pod/addresses.ts";
 import type { ContainerPort, Pod } from "../api/pod/type.ts";
 import type { Service, ServicePort } from "../api/service/type.ts";
-
-/** The pod's addresses, primary first (status.podIPs, or the older podIP alone). */
-export function podAddresses({ status }: Pod): readonly string[] {
-  if (status?.podIPs !== undefined && status.podIPs.length > 0) return status.podIPs.map(({ ip }) => ip);
-  return status?.podIP === undefined || status.podIP === "" ? [] : [status.podIP];
-}
 
 /** A pod counts while it has an address and has not ended (endpointslice utils.go, ShouldPodBeInEndpoints). */
 export function countsAsEndpoint(pod: Pod, includeTerminating: boolean): boolean {

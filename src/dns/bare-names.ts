@@ -6,6 +6,7 @@
  * ever told to a Pod of another namespace, and nobody keeps it: it is looked up for each question.
  */
 import { CONTIV_NAME_ANNOTATION } from "../api/meta/contiv-name-annotation.ts";
+import { podAddresses } from "../api/pod/addresses.ts";
 import { CONTAINER_NAME_ANNOTATION } from "../api/pod/container-annotation.ts";
 import type { Pod } from "../api/pod/type.ts";
 import type { Service } from "../api/service/type.ts";
@@ -118,10 +119,8 @@ export class BareNames {
 }
 
 function entryOf(pod: Pod): Entry | undefined {
-  const { phase, podIP, podIPs } = pod.status ?? {};
-  if (phase !== "Running") return undefined;
-  const texts = podIPs?.map(({ ip }) => ip) ?? (podIP === undefined ? [] : [podIP]);
-  const addresses = texts.flatMap((text) => {
+  if (pod.status?.phase !== "Running") return undefined;
+  const addresses = podAddresses(pod).flatMap((text) => {
     const ip = parseIp(text);
     return ip === undefined ? [] : [formatIp(ip)];
   });

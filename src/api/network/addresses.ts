@@ -12,6 +12,7 @@ import {
   parseCidr,
   parseIp,
 } from "../../base/ip.ts";
+import { networkType } from "./defaults.ts";
 import type { NetworkSpec } from "./type.ts";
 
 /** One IP family of a Network. No address has two uses. */
@@ -35,7 +36,7 @@ const SMALLEST_WITH_DNS = 16n;
 
 /** The families of a Network, IPv4 first. What the spec has in wrong syntax, which validation refuses, is left out. */
 export function networkAddresses(spec: NetworkSpec): readonly NetworkAddresses[] {
-  const isData = (spec.type ?? "Data") === "Data";
+  const isData = networkType(spec) === "Data";
   const families: NetworkAddresses[] = [];
   for (const [text, gateway, range] of [
     [spec.subnet, spec.gateway, spec.range],

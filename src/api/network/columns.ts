@@ -3,6 +3,7 @@ import { formatCidr, formatIp } from "../../base/ip.ts";
 import { ageColumn, column, nameColumn, wideColumn } from "../columns/common.ts";
 import type { Column } from "../kind.ts";
 import { type NetworkAddresses, networkAddresses } from "./addresses.ts";
+import { networkType } from "./defaults.ts";
 import { type Network, READY_CONDITION } from "./type.ts";
 
 const NONE = "<none>";
@@ -25,7 +26,7 @@ export const networkColumns: readonly Column<Network>[] = [
   column("Subnet", "The IPv4 subnet.", ({ spec }) => spec?.subnet ?? NONE),
   column("Gateway", "The address of the gateway, given or not.", (network) => gateway(family(network, 4))),
   column("IPv6 Subnet", "The IPv6 subnet.", ({ spec }) => spec?.ipv6Subnet ?? NONE),
-  column("Type", "Data: containers are on it. Infra: services alone.", ({ spec }) => spec?.type ?? "Data"),
+  column("Type", "Data: containers are on it. Infra: services alone.", ({ spec }) => networkType(spec)),
   column(
     "Docker Network",
     "The network of the container engine.",

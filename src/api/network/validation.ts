@@ -18,6 +18,7 @@ import { checkCanonicalAddress, checkCanonicalRange, isLoopback } from "../valid
 import { checkOptionalOneOf } from "../validation/checks.ts";
 import { dns1123SubdomainComplaints } from "../validation/names.ts";
 import { hostAddresses, networkAddresses, parseRange } from "./addresses.ts";
+import { networkType } from "./defaults.ts";
 import type { Network, NetworkSpec } from "./type.ts";
 
 const MOST_PACKET_TAG = 16_777_216;
@@ -145,7 +146,7 @@ function checkSubnet(field: string, text: string, spec: NetworkSpec, rules: Fami
   const errors = checkCanonicalRange(field, text);
   const subnet = parseCidr(text);
   if (errors.length > 0 || subnet === undefined) return errors;
-  const isData = (spec.type ?? "Data") === "Data";
+  const isData = networkType(spec) === "Data";
   if (isData && length > longestData)
     return complain(
       `subnet length ${length} not supported where the type is Data: it may be ${shortest} to ${longestData}`,

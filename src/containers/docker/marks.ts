@@ -13,8 +13,9 @@ export const INSTALLATION_LABEL = "fairlead.dev/installation";
 
 /** Annotations of a Pod: which container it is (its id is what the two are matched by), and under which name. */
 export const CONTAINER_ID_ANNOTATION = "fairlead.dev/container-id";
-export { CONTAINER_NAME_ANNOTATION } from "../../api/pod/container-annotation.ts";
-/** The network that the Pod's address is of; absent while it has none. */
-export const NETWORK_ANNOTATION = "fairlead.dev/network";
+export {
+  CONTAINER_NAME_ANNOTATION,
+  CONTAINER_NETWORK_ANNOTATION,
+} from "../../api/pod/container-annotation.ts";
 /** JSON, from the key of each label of the container that the Pod cannot have to the reason. */
 export const UNUSABLE_LABELS_ANNOTATION = "fairlead.dev/unusable-labels";

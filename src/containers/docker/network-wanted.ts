@@ -2,6 +2,7 @@
 import { isForContainers, type NetworkAddresses } from "../../api/network/addresses.ts";
 import { dns1123LabelComplaints, dns1123SubdomainComplaints } from "../../api/validation/names.ts";
 import {
+  canonicalCidr,
   type Cidr,
   cidrContains,
   cidrsOverlap,
@@ -10,6 +11,7 @@ import {
   parseCidr,
   parseIp,
 } from "../../base/ip.ts";
+import { canonicalAddress } from "../../base/sloppy-ip.ts";
 import type { IpamConfig, NetworkCreate, NetworkSummary } from "./engine-types.ts";
 import { INSTALLATION_LABEL, NETWORK_LABEL } from "./marks.ts";
 
@@ -130,11 +132,15 @@ export function differences(found: NetworkSummary, wanted: NetworkCreate): Diffe
     if (is === undefined) other.push(`it has no subnet ${want.Subnet}`);
     else {
       if (want.Gateway !== undefined && is.Gateway !== undefined && is.Gateway !== "")
-        compare(`the gateway of ${want.Subnet}`, canonical(is.Gateway), canonical(want.Gateway));
+        compare(
+          `the gateway of ${want.Subnet}`,
+          canonicalAddress(is.Gateway),
+          canonicalAddress(want.Gateway),
+        );
       compare(
         `the containers' part of ${want.Subnet}`,
-        canonicalRange(is.IPRange || is.Subnet!),
-        canonicalRange(want.IPRange ?? want.Subnet!),
+        canonicalCidr(is.IPRange || is.Subnet!),
+        canonicalCidr(want.IPRange ?? want.Subnet!),
       );
       unreserved.push(...notReserved(is, Object.values(want.AuxiliaryAddresses ?? {})));
     }
@@ -148,7 +154,7 @@ export function differences(found: NetworkSummary, wanted: NetworkCreate): Diffe
 function notReserved(config: IpamConfig, addresses: readonly string[]): string[] {
   const range = parseCidr(config.IPRange || config.Subnet!);
   const reserved = new Set(
-    [config.Gateway ?? "", ...Object.values(config.AuxiliaryAddresses ?? {})].map(canonical),
+    [config.Gateway ?? "", ...Object.values(config.AuxiliaryAddresses ?? {})].map(canonicalAddress),
   );
   return addresses.filter((address) => {
     const parsed = parseIp(address);
@@ -156,7 +162,7 @@ function notReserved(config: IpamConfig, addresses: readonly string[]): string[]
       parsed !== undefined &&
       range !== undefined &&
       cidrContains(range, parsed) &&
-      !reserved.has(canonical(address))
+      !reserved.has(canonicalAddress(address))
     );
   });
 }
@@ -186,17 +192,7 @@ export function overlapping(networks: readonly NetworkSummary[], wanted: Network
   );
 }
 
+/** Engines write IPv6 in several ways. */
 function sameRange(a: string, b: string): boolean {
-  return canonicalRange(a) === canonicalRange(b);
-}
-
-/** Engines write IPv6 in several ways; what is no range stays as it is. */
-function canonicalRange(text: string): string {
-  const range = parseCidr(text);
-  return range === undefined ? text : `${formatIp(range.base)}/${range.length}`;
-}
-
-function canonical(address: string): string {
-  const parsed = parseIp(address);
-  return parsed === undefined ? address : formatIp(parsed);
+  return canonicalCidr(a) === canonicalCidr(b);
 }

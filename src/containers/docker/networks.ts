@@ -6,8 +6,10 @@
 import { ApiError } from "../../api/api-error.ts";
 import { namespaceKind } from "../../api/namespace/kind.ts";
 import { networkAddresses } from "../../api/network/addresses.ts";
+import { networkType } from "../../api/network/defaults.ts";
 import { dockerNetworkName } from "../../api/network/docker-name.ts";
 import { networkKind } from "../../api/network/kind.ts";
+import { serviceNetwork } from "../../api/network/service-network.ts";
 import { ENGINE_FINALIZER, NETWORK_ANNOTATION, type Network } from "../../api/network/type.ts";
 import { serviceKind } from "../../api/service/kind.ts";
 import type { Service } from "../../api/service/type.ts";
@@ -127,7 +129,7 @@ export class Networks {
         [],
         installation,
       );
-      if (spec.type !== "Infra" && hasSameSubnets(network, wanted)) return { namespace, name };
+      if (networkType(spec) === "Data" && hasSameSubnets(network, wanted)) return { namespace, name };
     }
     return undefined;
   }
@@ -197,7 +199,7 @@ export class Networks {
       log,
       signal,
       transform: neededOfService,
-      indexes: { network: (service) => networkOf(service) },
+      indexes: { network: networkOf },
     });
     const addNetworkOf = (...services: readonly Service[]): void => {
       for (const key of services.flatMap(networkOf)) this.#queue.add(key);
@@ -242,7 +244,7 @@ export class Networks {
   async #bringTo(network: Network, key: string): Promise<NetworkOutcome> {
     const { namespace = "", name = "", deletionTimestamp } = network.metadata;
     const of = { namespace, name };
-    const isData = (network.spec?.type ?? "Data") === "Data";
+    const isData = networkType(network.spec) === "Data";
     if (deletionTimestamp !== undefined || !isData) {
       const inUse = await this.#maker!.remove(of);
       const message = "a Network of type Infra has addresses for Services alone";
@@ -305,15 +307,16 @@ export class Networks {
   }
 }
 
-function networkOf({ metadata }: Service): string[] {
-  const name = metadata.annotations?.[NETWORK_ANNOTATION];
-  return name === undefined || name === "" ? [] : [keyText(metadata.namespace, name)];
+function networkOf(service: Service): string[] {
+  const name = serviceNetwork(service);
+  return name === undefined ? [] : [keyText(service.metadata.namespace, name)];
 }
 
 /** Of a Service: whose network it is of, and its addresses. */
-function neededOfService({ metadata, spec }: Service): Service {
-  const { namespace, name, uid, resourceVersion, annotations } = metadata;
-  const network = annotations?.[NETWORK_ANNOTATION];
+function neededOfService(service: Service): Service {
+  const { metadata, spec } = service;
+  const { namespace, name, uid, resourceVersion } = metadata;
+  const network = serviceNetwork(service);
   return {
     metadata: {
       ...(namespace !== undefined && { namespace }),

@@ -67,13 +67,17 @@ function chooseNetwork(
     return { missing: `its label ${NETWORK_LABEL} names the network ${wanted}, and it is ${on}` };
   }
   const withAddress = names.filter((name) => hasAddress(networks[name]!));
-  const first = mode === "default" ? "bridge" : mode;
-  const chosen =
-    // NetworkMode may be a network's id.
-    withAddress.find((name) => name === first || networks[name]?.NetworkID === first) ?? withAddress[0];
+  const chosen = withAddress.find((name) => isNetworkOfRun(of, name)) ?? withAddress[0];
   if (chosen !== undefined) return chosen;
   if (names.length === 0 || mode === "none") return { missing: "it is on no network" };
   return { missing: `it has no address on ${names.join(", ")}` };
+}
+
+/** Whether it is the network of `docker run --network`, which may have been given by its id. */
+export function isNetworkOfRun({ HostConfig, NetworkSettings }: ContainerInspect, name: string): boolean {
+  const { NetworkMode: mode = "default" } = HostConfig;
+  const wanted = mode === "default" ? "bridge" : mode;
+  return name === wanted || NetworkSettings.Networks?.[name]?.NetworkID === wanted;
 }
 
 function hasAddress({ IPAddress = "", GlobalIPv6Address = "" }: EndpointSettings): boolean {

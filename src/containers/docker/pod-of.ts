@@ -13,7 +13,7 @@ import type { ContainerInspect, ContainerState } from "./engine-types.ts";
 import {
   CONTAINER_ID_ANNOTATION,
   CONTAINER_NAME_ANNOTATION,
-  NETWORK_ANNOTATION,
+  CONTAINER_NETWORK_ANNOTATION,
   RUNTIME_MARK,
   RUNTIME_NAME,
   UNUSABLE_LABELS_ANNOTATION,
@@ -67,7 +67,7 @@ export function podOf(container: ContainerInspect, context: PodContext, before: 
         [RUNTIME_MARK]: RUNTIME_NAME,
         [CONTAINER_ID_ANNOTATION]: container.Id,
         [CONTAINER_NAME_ANNOTATION]: containerName(container),
-        ...(isUp && where.network !== undefined && { [NETWORK_ANNOTATION]: where.network }),
+        ...(isUp && where.network !== undefined && { [CONTAINER_NETWORK_ANNOTATION]: where.network }),
         ...(weight !== undefined && { [WEIGHT_ANNOTATION]: weight }),
         ...(Object.keys(unusable).length > 0 && { [UNUSABLE_LABELS_ANNOTATION]: JSON.stringify(unusable) }),
       },

@@ -5,7 +5,7 @@
 import { dns1123LabelComplaints } from "../../api/validation/names.ts";
 import type { ContainerInspect } from "./engine-types.ts";
 import { NAMESPACE_LABEL, NETWORK_LABEL } from "./marks.ts";
-import { MAX_HOPS } from "./pod-addresses.ts";
+import { isNetworkOfRun, MAX_HOPS } from "./pod-addresses.ts";
 
 /** One of the networks that a container is on. */
 export interface Leg {
@@ -37,10 +37,9 @@ export function tenantLeg(
   }
   const networks = of.NetworkSettings.Networks ?? {};
   const names = Object.keys(networks).sort();
-  const first = mode === "default" ? "bridge" : mode;
-  const isFirst = (name: string): boolean => name === first || networks[name]?.NetworkID === first;
   const wanted = of.Config.Labels?.[NETWORK_LABEL];
-  const network = names.find((name) => name === wanted) ?? names.find(isFirst) ?? names[0];
+  const network =
+    names.find((name) => name === wanted) ?? names.find((name) => isNetworkOfRun(of, name)) ?? names[0];
   return network === undefined ? undefined : { network, id: networks[network]?.NetworkID || undefined };
 }
 

@@ -1,16 +1,10 @@
 /** What the Endpoints of a Service should say: pure, from the Service and the pods it selects. */
 import type { EndpointAddress, EndpointsPort, EndpointSubset } from "../../api/endpoints/type.ts";
+import { podAddresses } from "../../api/pod/addresses.ts";
 import type { Pod } from "../../api/pod/type.ts";
 import type { Service } from "../../api/service/type.ts";
 import { canonicalAddress, parseSloppyIp } from "../../base/sloppy-ip.ts";
-import {
-  countsAsEndpoint,
-  hostnameIn,
-  isHeadless,
-  isReady,
-  podAddresses,
-  targetPort,
-} from "../pod-endpoint.ts";
+import { countsAsEndpoint, hostnameIn, isHeadless, isReady, targetPort } from "../pod-endpoint.ts";
 
 /** The most addresses that Endpoints hold (endpoints_controller.go, maxCapacity). */
 export const MAX_ADDRESSES = 1000;

@@ -2,18 +2,12 @@
 import type { Endpoint, EndpointPort, EndpointSlice } from "../../api/endpointslice/type.ts";
 import { DEFAULT_WEIGHT, podWeight } from "../../api/endpointslice/weights.ts";
 import type { Node } from "../../api/node/type.ts";
+import { podAddresses } from "../../api/pod/addresses.ts";
 import type { Pod } from "../../api/pod/type.ts";
 import type { Service } from "../../api/service/type.ts";
 import { formatIp } from "../../base/ip.ts";
 import { parseSloppyIp } from "../../base/sloppy-ip.ts";
-import {
-  countsAsEndpoint,
-  hostnameIn,
-  isReady,
-  isTerminating,
-  podAddresses,
-  targetPort,
-} from "../pod-endpoint.ts";
+import { countsAsEndpoint, hostnameIn, isReady, isTerminating, targetPort } from "../pod-endpoint.ts";
 import { ZONE_LABEL } from "./zone-shares.ts";
 
 export type AddressType = Extract<EndpointSlice["addressType"], "IPv4" | "IPv6">;

@@ -1,15 +1,11 @@
 /** Where the Pods that have not ended are: their addresses, and the engine's networks that they are on. */
+import { podAddresses } from "../../api/pod/addresses.ts";
+import { CONTAINER_NETWORK_ANNOTATION } from "../../api/pod/container-annotation.ts";
 import { podKind } from "../../api/pod/kind.ts";
 import type { Pod } from "../../api/pod/type.ts";
 import { canonicalAddress } from "../../base/sloppy-ip.ts";
 import type { Entry } from "../../store/store.ts";
 import { decodeEntry } from "../registry/stored-object.ts";
-
-/**
- * Of a Pod: the engine's network that its address is of, "net" or "net/namespace" (containers/docker/marks.ts
- * NETWORK_ANNOTATION, which this layer may not import).
- */
-const POD_NETWORK_ANNOTATION = "fairlead.dev/network";
 
 /** What a Pod that has not ended takes. */
 export interface PodPlace {
@@ -20,12 +16,14 @@ export interface PodPlace {
 }
 
 /** Undefined for a Pod that has ended: it has nothing any more. */
-export function podPlace({ metadata, status = {} }: Pod): PodPlace | undefined {
+export function podPlace(pod: Pod): PodPlace | undefined {
+  const { metadata, status = {} } = pod;
   if (status.phase === "Succeeded" || status.phase === "Failed") return undefined;
-  const addresses = new Set([status.podIP ?? "", ...(status.podIPs ?? []).map(({ ip }) => ip)]);
-  addresses.delete("");
-  const network = metadata.annotations?.[POD_NETWORK_ANNOTATION];
-  return { addresses: [...addresses].map(canonicalAddress), ...(network !== undefined && { network }) };
+  const network = metadata.annotations?.[CONTAINER_NETWORK_ANNOTATION];
+  return {
+    addresses: podAddresses(pod).map(canonicalAddress),
+    ...(network !== undefined && { network }),
+  };
 }
 
 export class PodPlaces {
