@@ -209,6 +209,23 @@ describe("least clients", { skip: needsNetns() }, () => {
     assert.equal(new Set([stay0, stay2, ...next]).size, 4);
   });
 
+  test("a Service that goes takes its clients with it, also those that an earlier agent has seen", async () => {
+    const other = port(4, lab.backends, { service: "default/other", port: 8081 });
+    const web = port(4, lab.backends);
+    const remembered = (): number => kernel.elements({ ...OURS, name: "clients4" }).length;
+    await dataPlane.sync(tableOf(web, other));
+    await inOrder([0, 1, 2, 3]);
+    await connect(0, 4, 8081);
+    assert.equal(remembered(), 5);
+    await dataPlane.apply({ set: [], remove: [virtualPortKey(web)] });
+    assert.equal(remembered(), 1);
+    await dataPlane[Symbol.asyncDispose]();
+    dataPlane = await createNftablesDataPlane({ netns: lab.node.netns });
+    await dataPlane.sync(tableOf({ ...other, balance: "random" }));
+    await dataPlane.countClients();
+    assert.equal(remembered(), 0);
+  });
+
   test("node ports and clients outside among their own endpoints", async () => {
     const to = { ...port(4, lab.backends), address: NODE_ADDRESS[4], port: 30_080 };
     const inside = port(4, lab.backends);

@@ -38,8 +38,6 @@ const QUIET_EVERY = 5;
 /** Milliseconds: what is promised of a repair. Nearly always it is a hundredth of that. */
 const LIMIT = 5000;
 const UDP = 17;
-/** The kernel's map of who has which provider, with least clients. */
-const CLIENTS = "clients4";
 /** What is done to containers. */
 const ENGINE = new Set("create start stop kill pause unpause restart remove connect disconnect".split(" "));
 
@@ -61,10 +59,6 @@ test(`containers and services at random (FAIRLEAD_SEED=${seed})`, { skip: needsD
   report(t, churn, took, busy);
   await churn.removeAll();
   await untilNothingIsLeft(lab, churn, before);
-  // The data plane forgets them with their time-out alone, after three hours.
-  await t.test("clients of services that are gone are forgotten", { todo: true }, () => {
-    assert.deepEqual(lab.elements(CLIENTS), []);
-  });
 });
 
 /** Resolves to the milliseconds until everybody said what Docker says. */
@@ -153,7 +147,7 @@ async function everything(lab: ContivLab): Promise<ReadonlySet<string>> {
   lines.push(...(dns.spec?.externalIPs ?? []).map((address) => `DNS at ${address}`));
   lines.push(...(await lab.docker.containers()).map(({ Id }) => `container ${Id}`));
   lines.push(...(await lab.docker.networks()).map(({ Name }) => `Docker network ${Name}`));
-  for (const { name } of lab.kernel.sets(Family.inet, "fairlead").filter((set) => set.name !== CLIENTS))
+  for (const { name } of lab.kernel.sets(Family.inet, "fairlead"))
     for (const { key } of lab.elements(name)) lines.push(`${name} ${Buffer.from(key).toString("hex")}`);
   return new Set(lines);
 }

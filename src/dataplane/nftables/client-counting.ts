@@ -31,6 +31,8 @@ const UNSURE = 250;
 const SWEEP_INTERVAL = 1000;
 /** In one turn of the event loop: each is one question to the kernel, of some microseconds. */
 const SWEEP_LIMIT = 200;
+/** So many clients are forgotten in one commit. */
+const FORGET_LIMIT = 500;
 /** How often to count from the maps, in milliseconds: as long as new clients are told, only to be sure. */
 const RECOUNT_INTERVAL = { told: 300_000, untold: 2000 } as const;
 /** A dump that others' commits interrupt is begun again so often. */
@@ -108,6 +110,7 @@ export class ClientCounting implements Disposable {
       } else this.ledger.begun(name);
     this.#unsure(plan.ports.values());
     if (plan.pickers.size > 0) this.#start();
+    if ([...plan.pickers.values()].includes(undefined)) this.#forgetStrangers();
   }
 
   /** The table was read back, and repaired with `commands`: its maps may be others, and whose turn it is nobody knows. */
@@ -389,14 +392,37 @@ export class ClientCounting implements Disposable {
   }
 
   #forget(one: RememberedClient): void {
-    const set = setReference(`clients${one.version}`, "map");
+    this.#delete(one.version, [one]);
+    this.#gone(one);
+  }
+
+  /** False if one of them was not there: then all are as they were. */
+  #delete(version: IpVersion, clients: readonly RememberedClient[]): boolean {
+    const set = setReference(`clients${version}`, "map");
+    const elements = clients.map((one) => ({ key: elementKey(one) }));
     try {
-      this.#parts.kernel.commit([{ op: "delete elements", set, elements: [{ key: elementKey(one) }] }]);
+      this.#parts.kernel.commit([{ op: "delete elements", set, elements }]);
     } catch (error) {
       // Its time was over, or the whole table is gone.
       if (!(error instanceof NetlinkError && error.code === "ENOENT")) throw error;
+      return false;
     }
-    this.#gone(one);
+    return true;
+  }
+
+  /** Clients of Services that are no more, have no endpoint or choose otherwise now: nothing would forget them but time. */
+  #forgetStrangers(): void {
+    const index = this.#indexed();
+    if (this.#closed || index === undefined) return;
+    const strangers = this.ledger.strangers(index.byGroup, FORGET_LIMIT);
+    if (strangers.length === 0) return;
+    for (const version of [4, 6] as const) {
+      const clients = strangers.filter((one) => one.version === version);
+      if (clients.length > 0 && !this.#delete(version, clients))
+        for (const one of clients) this.#delete(version, [one]);
+    }
+    for (const one of strangers) this.#gone(one);
+    setImmediate(() => this.#forgetStrangers());
   }
 
   /** Makes the picture anew from the maps, over many turns of the event loop. */
@@ -443,6 +469,7 @@ export class ClientCounting implements Disposable {
       for (const [name, { picker }] of this.#parts.programmed()?.pickers ?? [])
         if (picker.balance === "least-clients" && this.#dirty.has(groupKey(groupOf(picker))))
           this.ledger.lostCount(name);
+    this.#forgetStrangers();
     this.#rewriteRings();
   }
 

@@ -111,6 +111,19 @@ export class ClientLedger implements ClientTurns {
     }).flat();
   }
 
+  /** Up to `limit` clients of groups that are not among `groups` (groupKey). */
+  strangers(groups: ReadonlyMap<string, unknown>, limit: number): RememberedClient[] {
+    const strangers: RememberedClient[] = [];
+    for (const [key, { group, clients }] of this.#groups) {
+      if (groups.has(key)) continue;
+      for (const [client, known] of clients) {
+        if (strangers.length === limit) return strangers;
+        strangers.push({ ...group, client, ...known });
+      }
+    }
+    return strangers;
+  }
+
   *entries(): Generator<RememberedClient> {
     for (const { group, clients } of this.#groups.values())
       for (const [client, known] of clients) yield { ...group, client, ...known };
