@@ -37,6 +37,13 @@ export function kubernetesName(kind: ContivKind, name: string): string {
   return `${stem}-${hash}`;
 }
 
+/** A tenant's; undefined, of all tenants, for undefined. */
+export function namespaceOfTenant(tenantName: string): string;
+export function namespaceOfTenant(tenantName: string | undefined): string | undefined;
+export function namespaceOfTenant(tenantName: string | undefined): string | undefined {
+  return tenantName === undefined ? undefined : kubernetesName("tenants", tenantName);
+}
+
 /** The annotation that an object of this name needs, if any. */
 export function nameAnnotation(kind: ContivKind, name: string): Record<string, string> {
   return kubernetesName(kind, name) === name ? {} : { [CONTIV_NAME_ANNOTATION]: name };

@@ -4,7 +4,7 @@ import type { KindName } from "../api/kind.ts";
 import { podKind } from "../api/pod/kind.ts";
 import type { Attributes, ResourceAttributes } from "../server/authorization/attributes.ts";
 import { boolean } from "../server/http/query-options.ts";
-import { type ContivKind, kubernetesName, splitKey } from "./names.ts";
+import { type ContivKind, namespaceOfTenant, splitKey } from "./names.ts";
 import { KIND_OF, objectName } from "./sides.ts";
 
 export type Target =
@@ -119,7 +119,7 @@ export function askedOf(
     case "watch":
       return [
         resource(target.what === "watch" ? "watch" : "list", KIND_OF[target.plural], {
-          namespace: namespaceOf(target.tenantName),
+          namespace: namespaceOfTenant(target.tenantName) ?? "",
         }),
       ];
     case "object":
@@ -132,7 +132,7 @@ export function askedOf(
       return [of(first), ...more.map(of)];
     }
     case "endpoint":
-      return [resource("list", podKind, { namespace: namespaceOf(target.tenantName) })];
+      return [resource("list", podKind, { namespace: namespaceOfTenant(target.tenantName) ?? "" })];
     case "services":
     case "service":
       return [resource("list", endpointSliceKind, {})];
@@ -144,10 +144,6 @@ export function askedOf(
 /** A namespace is in itself. */
 function withOwn(plural: ContivKind, { namespace = "", name }: { namespace?: string; name: string }) {
   return { namespace: plural === "tenants" ? name : namespace, name };
-}
-
-function namespaceOf(tenantName: string | undefined): string {
-  return tenantName === undefined ? "" : kubernetesName("tenants", tenantName);
 }
 
 function resource(

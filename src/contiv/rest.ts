@@ -12,19 +12,20 @@ import { readBody } from "./body.ts";
 import { configOf, configsOf, inspectAll, inspectOne } from "./by-kind.ts";
 import { endpointOper, findEndpoint } from "./endpoint.ts";
 import { describeService } from "./inspection.ts";
-import type { ContivKind } from "./names.ts";
-import { objectNotFound } from "./objects.ts";
+import { type ContivKind, namespaceOfTenant } from "./names.ts";
+import { objectNotFound, orNotFound } from "./not-found.ts";
 import { contivDocument } from "./openapi.ts";
 import { askedOf, type Target, targetOf } from "./paths.ts";
 import type { Objects } from "./picture.ts";
 import { ContivError, fromApiError, refusalResponse } from "./refusal.ts";
-import { find, KIND_OF, listOf, objectName, readNames, readPicture, readPods, type Sides } from "./sides.ts";
+import { KIND_OF, listOf, objectName, readNames, readPicture, readPods, type Sides } from "./sides.ts";
 import type { SvcStatsSource } from "./svc-stats-source.ts";
 import { readNetwork, readService, readTenant } from "./validation.ts";
 import { watchLines } from "./watch-lines.ts";
 import { ENGINE_PATIENCE, putNetwork, removeNetwork } from "./write-network.ts";
-import { putService, removeService, type Written } from "./write-service.ts";
+import { putService, removeService } from "./write-service.ts";
 import { putTenant, removeTenant } from "./write-tenant.ts";
+import type { Written } from "./written.ts";
 
 export interface ContivOptions {
   /** fairlead's. */
@@ -91,7 +92,7 @@ async function answer(
     case "list":
       return jsonResponse(200, await list(sides, target));
     case "inspect all": {
-      const namespace = namespaceOf(target);
+      const namespace = namespaceOfTenant(target.tenantName);
       const picture = await readPicture(sides, target.plural, namespace);
       return jsonResponse(200, inspectAll(target.plural, picture, namespace));
     }
@@ -99,7 +100,7 @@ async function answer(
       return {
         status: 200,
         headers: { "content-type": "application/json" },
-        body: await watchLines(sides, target.plural, namespaceOf(target), signal),
+        body: await watchLines(sides, target.plural, namespaceOfTenant(target.tenantName), signal),
       };
     case "object":
       return READS.includes(method)
@@ -141,10 +142,6 @@ async function readStats(source: SvcStatsSource | undefined, signal: AbortSignal
 type Keyed = Extract<Target, { readonly key: string }>;
 type Listed = Extract<Target, { readonly what: "list" | "watch" | "inspect all" }>;
 
-function namespaceOf({ tenantName }: Pick<Listed, "tenantName">): string | undefined {
-  return tenantName === undefined ? undefined : objectName("tenants", tenantName, "").name;
-}
-
 /** Which of {@link Objects} a kind's are. */
 const PART: Readonly<Record<ContivKind, keyof Objects>> = {
   networks: "networks",
@@ -153,7 +150,7 @@ const PART: Readonly<Record<ContivKind, keyof Objects>> = {
 };
 
 async function list(sides: Sides, { plural, tenantName }: Listed): Promise<object[]> {
-  const namespace = namespaceOf({ tenantName });
+  const namespace = namespaceOfTenant(tenantName);
   const [named, objects] = await Promise.all([
     readNames(sides),
     listOf(sides.user, KIND_OF[plural], plural === "tenants" ? undefined : namespace),
@@ -161,25 +158,27 @@ async function list(sides: Sides, { plural, tenantName }: Listed): Promise<objec
   return configsOf(plural, named.with({ [PART[plural]]: objects }), namespace);
 }
 
-async function config(sides: Sides, { plural, key, tenantName, name }: Keyed): Promise<object> {
-  const object = await find(sides.user, KIND_OF[plural], objectName(plural, tenantName, name));
-  if (object === undefined) throw objectNotFound(plural, key);
-  return configOf(plural, object, await readNames(sides));
+/** Throws ContivError 404, or ApiError 403. */
+async function objectOf(user: Sides["user"], { plural, key, tenantName, name }: Keyed): Promise<KubeObject> {
+  const found = user.get(KIND_OF[plural], objectName(plural, tenantName, name));
+  return orNotFound(found, () => objectNotFound(plural, key));
 }
 
-async function inspect(sides: Sides, { plural, key, tenantName, name }: Keyed): Promise<object> {
-  const at = objectName(plural, tenantName, name);
-  const object = await find(sides.user, KIND_OF[plural], at);
-  if (object === undefined) throw objectNotFound(plural, key);
-  return inspectOne(plural, object, await readPicture(sides, plural, at.namespace ?? at.name));
+async function config(sides: Sides, target: Keyed): Promise<object> {
+  const object = await objectOf(sides.user, target);
+  return configOf(target.plural, object, await readNames(sides));
 }
 
-async function describe(sides: Sides, { plural, key, tenantName, name }: Keyed): Promise<object> {
-  const at = objectName(plural, tenantName, name);
-  const { namespace = "" } = at;
-  const service = await find(sides.user, serviceKind, at);
-  if (service === undefined) throw objectNotFound(plural, key);
-  const picture = await readPicture(sides, plural, namespace);
+async function inspect(sides: Sides, target: Keyed): Promise<object> {
+  const { plural, tenantName } = target;
+  const object = await objectOf(sides.user, target);
+  return inspectOne(plural, object, await readPicture(sides, plural, namespaceOfTenant(tenantName)));
+}
+
+async function describe(sides: Sides, target: Keyed): Promise<object> {
+  const namespace = namespaceOfTenant(target.tenantName);
+  const service = await objectOf(sides.user, target);
+  const picture = await readPicture(sides, target.plural, namespace);
   return describeService(service, picture.with({ pods: await readPods(sides, namespace) }));
 }
 
@@ -187,7 +186,10 @@ async function inspectEndpoint(
   sides: Sides,
   target: Extract<Target, { readonly what: "endpoint" }>,
 ): Promise<object> {
-  const pod = findEndpoint(await listOf(sides.user, podKind, namespaceOf(target)), target.id);
+  const pod = findEndpoint(
+    await listOf(sides.user, podKind, namespaceOfTenant(target.tenantName)),
+    target.id,
+  );
   const { namespace = "" } = pod.metadata;
   const [named, services] = await Promise.all([readNames(sides), listOf(sides.user, serviceKind, namespace)]);
   return { Oper: endpointOper(pod, named.with({ services })) };

@@ -12,7 +12,7 @@ import { podKind } from "../api/pod/kind.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import type { Client, ObjectName } from "../client/client.ts";
 import { isUp } from "./endpoint.ts";
-import { type ContivKind, kubernetesName } from "./names.ts";
+import { type ContivKind, kubernetesName, namespaceOfTenant } from "./names.ts";
 import { type Objects, Picture } from "./picture.ts";
 
 export interface Sides {
@@ -116,8 +116,8 @@ export async function find<T extends KubeObject>(
   }
 }
 
-/** An object of Contiv's name. Undefined too for one that no object can have. */
+/** Where the object is that Contiv's users call so. */
 export function objectName(plural: ContivKind, tenantName: string, name: string): ObjectName {
-  const namespace = kubernetesName("tenants", tenantName);
+  const namespace = namespaceOfTenant(tenantName);
   return plural === "tenants" ? { name: namespace } : { namespace, name: kubernetesName(plural, name) };
 }

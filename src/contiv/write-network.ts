@@ -1,15 +1,17 @@
 /** Making and removing networks, with the container engine's network of each: a request ends when that is there or gone. */
+import { networkType } from "../api/network/defaults.ts";
 import { networkKind } from "../api/network/kind.ts";
 import { type Network, READY_CONDITION } from "../api/network/type.ts";
 import { nodeKind } from "../api/node/kind.ts";
 import type { Client } from "../client/client.ts";
 import { isOtherNetwork, networkOf } from "./network.ts";
-import { objectNotFound } from "./objects.ts";
+import { objectNotFound, orNotFound } from "./not-found.ts";
 import { ContivError } from "./refusal.ts";
 import { find, listOf, objectName, type Sides } from "./sides.ts";
 import { until } from "./until.ts";
 import type { NetworkConfig } from "./wire.ts";
-import { BY_US, orNotFound, requireTenant, type Written } from "./write-service.ts";
+import { requireTenant } from "./write-tenant.ts";
+import { BY_US, type Written } from "./written.ts";
 
 /** How long the engine has for a network, milliseconds. */
 export const ENGINE_PATIENCE = 15_000;
@@ -30,7 +32,7 @@ export async function putNetwork(
   await requireTenant(own, tenantName);
   const wanted = networkOf(config);
   const made = await user.create(networkKind, wanted, BY_US);
-  if (made.spec?.type === "Infra" || !(await hasEngine(own))) return { object: made, verb: "create" };
+  if (networkType(made.spec) === "Infra" || !(await hasEngine(own))) return { object: made, verb: "create" };
   return { object: await engineReady(own, made, patience), verb: "create" };
 }
 

@@ -1,22 +1,18 @@
 /** Making, changing and removing services. What is refused has changed nothing. */
 import { ApiError } from "../api/api-error.ts";
 import { networkKind } from "../api/network/kind.ts";
-import { namespaceKind } from "../api/namespace/kind.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import type { Service } from "../api/service/type.ts";
-import { objectNotFound } from "./objects.ts";
+import { objectNotFound, orNotFound } from "./not-found.ts";
 import { ContivError } from "./refusal.ts";
 import { changedService, serviceOf } from "./service.ts";
 import { find, objectName, type Sides } from "./sides.ts";
 import type { ServiceConfig } from "./wire.ts";
+import { requireTenant } from "./write-tenant.ts";
+import { BY_US, type Written } from "./written.ts";
 
 /** How often a write is begun again that another's came before. */
 const ATTEMPTS = 10;
-
-export interface Written<T> {
-  readonly object: T;
-  readonly verb: "create" | "update" | "none";
-}
 
 /**
  * Creates the service or makes it so, in one commit. The same again changes nothing. `mustExist`: only of one that is there.
@@ -48,9 +44,6 @@ export async function putService(
     }
 }
 
-/** In managedFields. */
-export const BY_US: { readonly fieldManager: string } = { fieldManager: "netmaster" };
-
 function isRace(error: unknown): boolean {
   return error instanceof ApiError && (error.reason === "Conflict" || error.reason === "AlreadyExists");
 }
@@ -69,26 +62,10 @@ async function checkPlace({ own }: Sides, { tenantName, networkName }: ServiceCo
     ]);
 }
 
-/** Throws ContivError 404 unless there is a tenant of this name. */
-export async function requireTenant(own: Sides["own"], tenantName: string): Promise<void> {
-  if ((await find(own, namespaceKind, objectName("tenants", tenantName, ""))) === undefined)
-    throw new ContivError(404, [{ field: "tenantName", message: `Tenant ${tenantName} not found` }]);
-}
-
 /** Throws ContivError 404, or ApiError. */
 export async function removeService({ user }: Sides, tenantName: string, serviceName: string): Promise<void> {
   const name = objectName("serviceLBs", tenantName, serviceName);
   await orNotFound(user.delete(serviceKind, name), () =>
     objectNotFound("serviceLBs", `${tenantName}:${serviceName}`),
   );
-}
-
-/** What the server says of an object that is not there, in Contiv's words. */
-export async function orNotFound<T>(work: Promise<T>, refusal: () => ContivError): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof ApiError && error.code === 404) throw refusal();
-    throw error;
-  }
 }

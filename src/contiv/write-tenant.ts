@@ -1,18 +1,17 @@
 /** Making and removing tenants. */
-import { ApiError } from "../api/api-error.ts";
 import { namespaceKind } from "../api/namespace/kind.ts";
 import type { Namespace } from "../api/namespace/type.ts";
 import { networkKind } from "../api/network/kind.ts";
 import { podKind } from "../api/pod/kind.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import { isUp } from "./endpoint.ts";
-import { objectNotFound } from "./objects.ts";
+import { objectNotFound, orNotFound } from "./not-found.ts";
 import { ContivError, type Problem } from "./refusal.ts";
 import { find, listOf, objectName, type Sides } from "./sides.ts";
 import { namespaceOf, tenantConfig } from "./tenant.ts";
 import { until } from "./until.ts";
 import type { TenantConfig } from "./wire.ts";
-import { BY_US, orNotFound, type Written } from "./write-service.ts";
+import { BY_US, type Written } from "./written.ts";
 
 /** The same again changes nothing. Throws ContivError or ApiError. */
 export async function putTenant({ user }: Sides, config: TenantConfig): Promise<Written<Namespace>> {
@@ -39,13 +38,11 @@ export async function removeTenant(
   patience: number,
 ): Promise<void> {
   const name = objectName("tenants", tenantName, "");
-  const namespace = await user.get(namespaceKind, name).catch((error: unknown) => {
-    if (error instanceof ApiError && error.code === 404) throw objectNotFound("tenants", tenantName);
-    throw error;
-  });
+  const notFound = (): ContivError => objectNotFound("tenants", tenantName);
+  const namespace = await orNotFound(user.get(namespaceKind, name), notFound);
   const problems = await contents(own, tenantName, name.name);
   if (problems.length > 0) throw new ContivError(409, problems);
-  await orNotFound(user.delete(namespaceKind, name), () => objectNotFound("tenants", tenantName));
+  await orNotFound(user.delete(namespaceKind, name), notFound);
   const { uid } = namespace.metadata;
   const { came } = await until(own, namespaceKind, { ...name, uid }, patience, (one) => one === undefined);
   if (!came)
@@ -53,6 +50,12 @@ export async function removeTenant(
       504,
       `tenant ${tenantName} is being deleted, and not gone after ${patience / 1000} seconds: kubectl describe namespace ${name.name} says what is left in it`,
     );
+}
+
+/** Throws ContivError 404 unless there is a tenant of this name. */
+export async function requireTenant(own: Sides["own"], tenantName: string): Promise<void> {
+  if ((await find(own, namespaceKind, objectName("tenants", tenantName, ""))) === undefined)
+    throw new ContivError(404, [{ field: "tenantName", message: `Tenant ${tenantName} not found` }]);
 }
 
 async function contents(own: Sides["own"], tenantName: string, namespace: string): Promise<Problem[]> {

@@ -5,6 +5,7 @@
 import { cidrContains, formatCidr } from "../../base/ip.ts";
 import { parseSloppyIp } from "../../base/sloppy-ip.ts";
 import { invalidValue } from "../../api/field-error.ts";
+import { networkType } from "../../api/network/defaults.ts";
 import { dockerNetworkName } from "../../api/network/docker-name.ts";
 import { networkKind } from "../../api/network/kind.ts";
 import { serviceNetwork } from "../../api/network/service-network.ts";
@@ -109,7 +110,7 @@ async function servicesOf(store: Store, { metadata }: Network): Promise<string[]
  */
 async function podsOn(store: Store, network: Network): Promise<string[]> {
   const { namespace = "", name = "" } = network.metadata;
-  if (network.spec?.type === "Infra") return [];
+  if (networkType(network.spec) === "Infra") return [];
   const dockerName = dockerNetworkName(namespace, name);
   const subnets = networkSubnets(network);
   const isInside = (text: string): boolean => {
