@@ -20,7 +20,8 @@ export async function aloneAnswer(sides: Sides, target: Alone, version: string):
     case "services":
       return Object.values(await states(sides));
     default: {
-      const state = (await states(sides))[target.id];
+      const all = await states(sides);
+      const state = Object.hasOwn(all, target.id) ? all[target.id] : undefined;
       if (state === undefined)
         throw new ContivError(404, `service not found: ${target.id} is no service.tenant`);
       return state;

@@ -26,7 +26,7 @@ export type Fields<Config> = {
 };
 
 /** DNS labels in either case, joined by dots. */
-const NAME =
+export const NAME: RegExp =
   /^(([A-Za-z0-9]|[A-Za-z0-9][-A-Za-z0-9]*[A-Za-z0-9])\.)*([A-Za-z0-9]|[A-Za-z0-9][-A-Za-z0-9]*[A-Za-z0-9])$/;
 const OCTET = String.raw`(25[0-5]|2[0-4]\d|1\d{2}|[1-9]?\d)`;
 const IPV4 = String.raw`${OCTET}(\.${OCTET}){3}`;

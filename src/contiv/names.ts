@@ -11,6 +11,7 @@ import {
   dns1123LabelComplaints,
   dns1123SubdomainComplaints,
 } from "../api/validation/names.ts";
+import { NAME } from "./fields.ts";
 
 export type ContivKind = "networks" | "tenants" | "serviceLBs";
 
@@ -49,11 +50,15 @@ export function nameAnnotation(kind: ContivKind, name: string): Record<string, s
   return kubernetesName(kind, name) === name ? {} : { [CONTIV_NAME_ANNOTATION]: name };
 }
 
-/** What Contiv's users call it. An annotation that belongs to another name, as of a copied object, does not count. */
+/**
+ * What Contiv's users call it. An annotation that belongs to another name, as of a copied object, does not count; nor does
+ * one that Contiv would not allow: whoever may write annotations may write anything there, a colon or what moves a
+ * terminal's cursor.
+ */
 export function contivName(kind: ContivKind, { metadata }: Pick<KubeObject, "metadata">): string {
   const { name = "", annotations } = metadata;
   const given = annotations?.[CONTIV_NAME_ANNOTATION];
-  return given !== undefined && kubernetesName(kind, given) === name ? given : name;
+  return given !== undefined && NAME.test(given) && kubernetesName(kind, given) === name ? given : name;
 }
 
 /** Kubernetes' own namespaces are no tenants, and nothing in them is listed. */

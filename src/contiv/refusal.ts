@@ -95,6 +95,8 @@ function withoutFrame(message: string): string {
   if (conflict !== null) return conflict[1]!;
   const [, value, detail] = /^Invalid value: ("(?:[^"\\]|\\.)*"|\S+): (.+)$/s.exec(message) ?? [];
   if (value === undefined || detail === undefined) return message;
+  // Contiv's sentence ends with the subnet.
+  if (detail.includes("address exhaustion")) return detail;
   const bare = value.replaceAll(/^[["]+|[\]"]+$/g, "");
   return detail.includes(bare) ? detail : `${detail}: ${value}`;
 }

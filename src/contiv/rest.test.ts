@@ -11,6 +11,7 @@ import type { Client } from "../client/client.ts";
 import type { Registry } from "../server/registry.ts";
 import type { Request } from "../server/http/exchange.ts";
 import { startRegistry } from "../server/registry/registry-fixture.ts";
+import { kubernetesName } from "./names.ts";
 import { createContivApi } from "./rest.ts";
 
 interface Answer {
@@ -227,6 +228,20 @@ test("with a container engine, a network is there when the engine has it, or not
     (await client.list(networkKind)).items.map(({ metadata: { name } }) => name),
     ["good"],
   );
+  // Who asks for the same at once is told the same, and not before the engine has said it.
+  const thrice = async (name: string, subnet: string): Promise<number[]> =>
+    Promise.all(
+      Array.from({ length: 3 }, async () => {
+        const { status } = await call("POST", `/api/v1/networks/default:${name}/`, { subnet });
+        const found = await client
+          .get<Network>(networkKind, { namespace: "default", name })
+          .catch(() => null);
+        return status === 200 && found?.status?.conditions?.[0]?.status !== "True" ? 0 : status;
+      }),
+    );
+  assert.deepEqual(await thrice("same", "10.1.3.0/24"), [200, 200, 200]);
+  assert.deepEqual(await thrice("badly", "10.1.4.0/24"), [409, 409, 409]);
+  assert.equal((await client.list(networkKind)).items.length, 2);
   stop.abort();
   await engine;
 });
@@ -315,4 +330,129 @@ test("whatever is sent, nothing is our fault, and what is refused leaves nothing
     ),
     { numRuns: 200 },
   );
+});
+
+test("changes of different fields at once are all kept, and the same wishes at once come to one object", async (t) => {
+  const { call, client } = await start(t);
+  await call("POST", "/api/v1/networks/default:srv/", { subnet: "100.1.1.0/24" });
+  const path = "/api/v1/serviceLBs/default:web/";
+  await call("POST", path, SERVICE);
+  for (let i = 1; i <= 10; i++) {
+    const changes = [{ ports: [`${i}:80:TCP`] }, { selectors: [`tier=web${i}`] }, { balance: "random" }];
+    const answers = await Promise.all(changes.map(async (change) => call("PATCH", path, change)));
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 200, 200],
+    );
+    const { ports, selectors, balance } = (await call("GET", path)).value as Record<string, unknown>;
+    assert.deepEqual([ports, selectors, balance], [[`${i}:80:TCP`], [`tier=web${i}`], "random"]);
+  }
+  for (const [key, body] of [
+    ["networks/default:n", { subnet: "100.2.0.0/24" }],
+    ["tenants/blue", {}],
+    ["serviceLBs/default:one", SERVICE],
+  ] as const) {
+    const work = Array.from({ length: 5 }, async () => (await call("POST", `/api/v1/${key}/`, body)).status);
+    assert.deepEqual(await Promise.all(work), [200, 200, 200, 200, 200], key);
+  }
+  const { items } = await client.list(networkKind);
+  assert.equal(items.length, 2);
+});
+
+test("an address that was asked for is forgotten with the network it was of, whoever moves the service", async (t) => {
+  const api = await start(t);
+  const { call, outcome, client } = api;
+  for (const [name, subnet] of [
+    ["srv", "100.1.1.0/24"],
+    ["other", "100.1.2.0/24"],
+  ] as const)
+    await call("POST", `/api/v1/networks/default:${name}/`, { subnet });
+  const path = "/api/v1/serviceLBs/default:web/";
+  await call("POST", path, { ...SERVICE, ipAddress: "100.1.1.9" });
+  assert.equal((await call("PATCH", path, { networkName: "other" })).status, 200);
+  assert.equal(await vipOf(api, "default:web"), "100.1.2.3");
+  assert.match(
+    await outcome("PATCH", path, { networkName: "srv", ipAddress: "100.1.1.7" }),
+    /^400 Cant change the network .* and ask for 100\.1\.1\.7 at once/,
+  );
+  await call("DELETE", path);
+  await call("POST", path, { ...SERVICE, ipAddress: "100.1.1.9" });
+  const move = { metadata: { annotations: { "fairlead.dev/network": "other" } } };
+  await client.patch(serviceKind, { namespace: "default", name: "web" }, "merge", move);
+  assert.equal(((await call("GET", path)).value as { ipAddress: string }).ipAddress, "");
+  assert.equal((await call("PATCH", path, { ports: ["1:1:TCP"] })).status, 200);
+  assert.equal(await vipOf(api, "default:web"), "100.1.2.3");
+});
+
+test("a Service of kubectl's keeps what Contiv has no word for, and gets no network that has no address for it", async (t) => {
+  const { call, outcome, client } = await start(t);
+  await call("POST", "/api/v1/networks/default:srv/", { subnet: "100.1.1.0/24" });
+  const make = async (name: string, spec: object): Promise<unknown> =>
+    client.create(serviceKind, { metadata: { namespace: "default", name }, spec });
+  const specOf = async (name: string): Promise<Record<string, unknown>> =>
+    (await client.get(serviceKind, { namespace: "default", name })).spec as Record<string, unknown>;
+  const selector = { app: "a" };
+  await make("lb", {
+    type: "LoadBalancer",
+    selector,
+    sessionAffinity: "ClientIP",
+    externalTrafficPolicy: "Local",
+    externalIPs: ["1.2.3.4"],
+    ports: [
+      { name: "http", port: 80, targetPort: "web", nodePort: 30080, appProtocol: "http" },
+      { name: "s", port: 81, protocol: "SCTP" },
+    ],
+  });
+  const path = "/api/v1/serviceLBs/default:lb/";
+  const before = await specOf("lb");
+  const read = (await call("GET", path)).value as { ports: string[] };
+  assert.deepEqual(read.ports, ["80:web:TCP", "81:81:SCTP"]);
+  assert.equal((await call("PUT", path, read)).status, 200);
+  assert.deepEqual(await specOf("lb"), before);
+  assert.equal((await call("PATCH", path, { ports: ["80:8000:TCP", "81:81:SCTP"] })).status, 200);
+  const [first, ...rest] = before["ports"] as object[];
+  assert.deepEqual(await specOf("lb"), { ...before, ports: [{ ...first, targetPort: 8000 }, ...rest] });
+  await make("unnamed", { selector, ports: [{ port: 80 }] });
+  await call("PATCH", "/api/v1/serviceLBs/default:unnamed/", { ports: ["80:81:TCP"] });
+  assert.deepEqual((await specOf("unnamed"))["ports"], [{ port: 80, protocol: "TCP", targetPort: 81 }]);
+  for (const [name, spec, why] of [
+    ["external", { type: "ExternalName", externalName: "a.b" }, "its type is ExternalName"],
+    ["headless", { clusterIP: "None", selector }, "it is headless"],
+  ] as const) {
+    await make(name, spec);
+    const kept = await specOf(name);
+    assert.equal(
+      await outcome("PUT", `/api/v1/serviceLBs/default:${name}/`, SERVICE),
+      `409 Network srv has no address for default:${name}: ${why}`,
+    );
+    assert.deepEqual(await specOf(name), kept);
+  }
+});
+
+test("Kubernetes' name for a name of Contiv's makes no second object of it; no id is what all objects inherit", async (t) => {
+  const { call, outcome } = await start(t);
+  await call("POST", "/api/v1/serviceLBs/default:Web/", { ...SERVICE, networkName: "" });
+  const alias = kubernetesName("serviceLBs", "Web");
+  assert.equal(
+    await outcome("POST", `/api/v1/serviceLBs/default:${alias}/`, { ...SERVICE, ports: ["1:1:TCP"] }),
+    `409 the name ${alias} is taken: ${alias} is what Web is called in Kubernetes`,
+  );
+  await call("POST", "/api/v1/tenants/Blue/", {});
+  assert.match(await outcome("POST", `/api/v1/tenants/${kubernetesName("tenants", "Blue")}/`, {}), /^409 /);
+  for (const id of ["constructor", "__proto__", "toString"])
+    assert.match(await outcome("GET", `/service/${id}`), /^404 service not found/);
+});
+
+test("a full network says so in Contiv's words, and gives an address that is free again", async (t) => {
+  const api = await start(t);
+  await api.call("POST", "/api/v1/networks/default:srv/", { subnet: "100.1.1.0/28" });
+  const post = async (name: string): Promise<string> =>
+    api.outcome("POST", `/api/v1/serviceLBs/default:${name}/`, SERVICE);
+  for (const name of ["a", "b", "c", "d", "e"]) await post(name);
+  const full = "409 auto allocation failed - address exhaustion in subnet 100.1.1.0/28";
+  assert.equal(await post("f"), full);
+  await api.call("DELETE", "/api/v1/serviceLBs/default:c/");
+  await post("g");
+  assert.equal(await vipOf(api, "default:g"), "100.1.1.5");
+  assert.equal(await post("f"), full);
 });

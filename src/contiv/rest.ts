@@ -18,12 +18,13 @@ import { contivDocument } from "./openapi.ts";
 import { askedOf, type Target, targetOf } from "./paths.ts";
 import type { Objects } from "./picture.ts";
 import { ContivError, fromApiError, refusalResponse } from "./refusal.ts";
+import { serviceConfig } from "./service.ts";
 import { KIND_OF, listOf, objectName, readNames, readPicture, readPods, type Sides } from "./sides.ts";
 import type { SvcStatsSource } from "./svc-stats-source.ts";
 import { readNetwork, readService, readTenant } from "./validation.ts";
 import { watchLines } from "./watch-lines.ts";
 import { ENGINE_PATIENCE, putNetwork, removeNetwork } from "./write-network.ts";
-import { putService, removeService } from "./write-service.ts";
+import { patchService, putService, removeService } from "./write-service.ts";
 import { putTenant, removeTenant } from "./write-tenant.ts";
 import type { Written } from "./written.ts";
 
@@ -210,10 +211,32 @@ async function write(
     return jsonResponse(200, key);
   }
   const body = await readBody(request);
-  const whole = request.method === "PATCH" ? applyMergePatch(await config(sides, target), body) : body;
-  const written = await put(sides, target, whole, request.method === "PATCH", enginePatience);
+  const written =
+    request.method === "PATCH"
+      ? await patch(sides, target, body, enginePatience)
+      : await put(sides, target, body, enginePatience);
   if (request.audit !== undefined && written.verb === "update") request.audit.verb = "update";
   return jsonResponse(200, configOf(plural, written.object, await readNames(sides)));
+}
+
+/** Throws ContivError or ApiError, and then there is nothing new. */
+async function patch(
+  sides: Sides,
+  target: Keyed,
+  change: unknown,
+  enginePatience: number,
+): Promise<Written<KubeObject>> {
+  const { plural, tenantName, name } = target;
+  // The others never change: what is patched is as it was, or another one.
+  if (plural !== "serviceLBs")
+    return put(sides, target, applyMergePatch(await config(sides, target), change), enginePatience);
+  const names = await readNames(sides);
+  return patchService(sides, tenantName, name, (service) => {
+    // As it is called here: the name in the path may be Kubernetes' for it.
+    const before = serviceConfig(service, names);
+    const { serviceName } = before;
+    return readService(applyMergePatch(before, change), { tenantName: before.tenantName, serviceName });
+  });
 }
 
 /** Throws ContivError or ApiError, and then there is nothing new. */
@@ -221,7 +244,6 @@ async function put(
   sides: Sides,
   { plural, tenantName, name }: Keyed,
   body: unknown,
-  mustExist: boolean,
   enginePatience: number,
 ): Promise<Written<KubeObject>> {
   switch (plural) {
@@ -230,7 +252,7 @@ async function put(
     case "tenants":
       return putTenant(sides, readTenant(body, { tenantName }));
     default:
-      return putService(sides, readService(body, { tenantName, serviceName: name }), mustExist);
+      return putService(sides, readService(body, { tenantName, serviceName: name }));
   }
 }
 

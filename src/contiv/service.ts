@@ -31,7 +31,7 @@ export function serviceConfig(service: Service, picture: Picture): ServiceConfig
     tenantName,
     networkName,
     serviceName,
-    ipAddress: annotations[PREFERRED_IP_ANNOTATION] ?? "",
+    ipAddress: preferredIp(service),
     selectors: Object.entries(spec.selector ?? {}).map(([key, value]) => `${key}=${value}`),
     ports: (spec.ports ?? []).map(portText),
     ...(annotations[BALANCE_ANNOTATION] !== undefined && { balance: annotations[BALANCE_ANNOTATION] }),
@@ -40,6 +40,12 @@ export function serviceConfig(service: Service, picture: Picture): ServiceConfig
       Tenant: { type: "tenant", key: tenantName },
     },
   };
+}
+
+/** "" as well where the Service has another address by now: kubectl may move it, or copy it with its annotations. */
+function preferredIp(service: Service): string {
+  const asked = service.metadata.annotations?.[PREFERRED_IP_ANNOTATION] ?? "";
+  return virtualAddresses(service).includes(asked) ? asked : "";
 }
 
 /** The virtual addresses, the primary first; none of a headless Service. */
@@ -77,13 +83,17 @@ export function serviceOf(config: ServiceConfig): Service {
 /**
  * The Service as the config wants it; undefined if it is so already. What Contiv has no word for stays as it is. The virtual
  * address stays too, unless the network is another: then the server draws one there. Throws ContivError 400 if another
- * address is asked for.
+ * address is asked for, 409 if the Service can have none.
  */
 export function changedService(service: Service, config: ServiceConfig): Service | undefined {
   const { annotations = {} } = service.metadata;
   const network = config.networkName === "" ? undefined : kubernetesName("networks", config.networkName);
   const moves = network !== serviceNetwork(service);
-  const wanted = config.ipAddress ? canonicalAddress(config.ipAddress) : "";
+  const given = config.ipAddress ? canonicalAddress(config.ipAddress) : "";
+  // Whoever changes the network sends the old address along with all that they read.
+  const wanted = moves && given === preferredIp(service) ? "" : given;
+  if (moves && network !== undefined && virtualAddresses(service).length === 0)
+    throw new ContivError(409, [{ field: "networkName", message: noAddress(service, config) }]);
   if (wanted !== "" && (moves || !virtualAddresses(service).includes(wanted)))
     throw new ContivError(400, [
       { field: "ipAddress", message: addressRefusal(service, config, wanted, moves) },
@@ -109,6 +119,11 @@ export function changedService(service: Service, config: ServiceConfig): Service
     delete spec.ipFamilies;
   }
   return JSON.stringify(relevant(changed)) === before ? undefined : changed;
+}
+
+function noAddress({ spec = {} }: Service, { tenantName, serviceName, networkName }: ServiceConfig): string {
+  const why = spec.type === "ExternalName" ? "its type is ExternalName" : "it is headless";
+  return `Network ${networkName} has no address for ${tenantName}:${serviceName}: ${why}`;
 }
 
 function addressRefusal(service: Service, config: ServiceConfig, wanted: string, moves: boolean): string {
@@ -137,19 +152,25 @@ function portText({ port, targetPort, protocol = "TCP" }: ServicePort): string {
 function portsOf(texts: readonly string[], before: readonly ServicePort[]): ServicePort[] {
   const ports = texts.map((text): ServicePort => {
     const { port, target, protocol } = portMapping(text);
-    const old = before.find((one) => one.port === port && (one.protocol ?? "TCP") === protocol);
+    const old = before.find((one) => isSamePort(one, { port, protocol }));
     return { ...old, port, protocol, targetPort: target };
   });
   // A name that somebody gave stays with its port, also where it is the one that we would give to another.
   const names = new Set(ports.map(({ name }) => name));
   for (const port of ports) {
     if (port.name) continue;
+    // A port that is alone needs no name, and whoever made it without one knows it by none.
+    if (ports.length === 1 && before.some((old) => !old.name && isSamePort(old, port))) continue;
     const ours = `${port.port}-${port.protocol!.toLowerCase()}`;
     port.name = ours;
     for (let n = 2; names.has(port.name); n++) port.name = `${ours}-${n}`;
     names.add(port.name);
   }
   return ports;
+}
+
+function isSamePort(a: ServicePort, b: ServicePort): boolean {
+  return a.port === b.port && (a.protocol ?? "TCP") === (b.protocol ?? "TCP");
 }
 
 function samePorts(a: readonly ServicePort[], b: readonly ServicePort[]): boolean {

@@ -11,7 +11,7 @@ import { find, listOf, objectName, type Sides } from "./sides.ts";
 import { until } from "./until.ts";
 import type { NetworkConfig } from "./wire.ts";
 import { requireTenant } from "./write-tenant.ts";
-import { BY_US, type Written } from "./written.ts";
+import { afterRaces, BY_US, requireName, type Written } from "./written.ts";
 
 /** How long the engine has for a network, milliseconds. */
 export const ENGINE_PATIENCE = 15_000;
@@ -27,18 +27,20 @@ export async function putNetwork(
 ): Promise<Written<Network>> {
   const { user, own } = sides;
   const { tenantName, networkName } = config;
-  const existing = await find(user, networkKind, objectName("networks", tenantName, networkName));
-  if (existing !== undefined) return { object: unchanged(existing, config), verb: "none" };
-  await requireTenant(own, tenantName);
-  const wanted = networkOf(config);
-  const made = await user.create(networkKind, wanted, BY_US);
-  if (networkType(made.spec) === "Infra" || !(await hasEngine(own))) return { object: made, verb: "create" };
-  return { object: await engineReady(own, made, patience), verb: "create" };
+  const { object, verb } = await afterRaces(async (): Promise<Written<Network>> => {
+    const existing = await find(user, networkKind, objectName("networks", tenantName, networkName));
+    if (existing !== undefined) return { object: unchanged(existing, config), verb: "none" };
+    await requireTenant(own, tenantName);
+    return { object: await user.create(networkKind, networkOf(config), BY_US), verb: "create" };
+  });
+  if (networkType(object.spec) === "Infra" || !(await hasEngine(own))) return { object, verb };
+  return { object: await engineReady(own, object, patience, verb === "create"), verb };
 }
 
 /** Throws ContivError 409 if the config is another network's. */
 function unchanged(existing: Network, config: NetworkConfig): Network {
   const key = `${config.tenantName}:${config.networkName}`;
+  requireName("networks", existing, config.networkName);
   if (existing.metadata.deletionTimestamp !== undefined)
     throw new ContivError(409, `network ${key} is being deleted: try again when it is gone`);
   if (isOtherNetwork(existing, config))
@@ -54,22 +56,26 @@ async function hasEngine(own: Client): Promise<boolean> {
   );
 }
 
-/** The network when the engine has it. When it has refused, or says nothing, the network is taken back. */
-async function engineReady(own: Client, made: Network, patience: number): Promise<Network> {
-  const name = nameOf(made);
-  const { object, came } = await until(own, networkKind, name, patience, (network) => {
-    const status = network === undefined ? "gone" : readyCondition(network)?.status;
+/**
+ * The network when the engine has it. When it has refused, or says nothing, the network is taken back by whoever has `made`
+ * it; others who ask for the same meanwhile are told the same.
+ */
+async function engineReady(own: Client, network: Network, patience: number, made: boolean): Promise<Network> {
+  const name = nameOf(network);
+  const deleted = (): ContivError =>
+    new ContivError(409, `network ${name.name} was deleted while it was being created`);
+  const { object, came } = await until(own, networkKind, name, patience, (one) => {
+    const status = one === undefined ? "gone" : readyCondition(one)?.status;
     return status === "True" || status === "False" || status === "gone";
   });
-  if (object === undefined)
-    throw new ContivError(409, `network ${made.metadata.name} was deleted while it was being created`);
+  if (object === undefined) throw deleted();
   const condition = readyCondition(object);
   if (condition?.status === "True") return object;
-  await orNotFound(
-    own.delete(networkKind, name, { preconditions: { uid: made.metadata.uid! } }),
-    () => new ContivError(409, `network ${made.metadata.name} was deleted while it was being created`),
-  );
-  await until(own, networkKind, name, patience, (network) => network === undefined);
+  if (made) {
+    const preconditions = { uid: network.metadata.uid! };
+    await orNotFound(own.delete(networkKind, name, { preconditions }), deleted);
+    await until(own, networkKind, name, patience, (one) => one === undefined);
+  }
   const words = condition?.message ?? "it has said nothing of it";
   if (came) throw new ContivError(409, `the container engine refused the network: ${words}`);
   throw new ContivError(

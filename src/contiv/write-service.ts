@@ -1,5 +1,4 @@
 /** Making, changing and removing services. What is refused has changed nothing. */
-import { ApiError } from "../api/api-error.ts";
 import { networkKind } from "../api/network/kind.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import type { Service } from "../api/service/type.ts";
@@ -9,43 +8,48 @@ import { changedService, serviceOf } from "./service.ts";
 import { find, objectName, type Sides } from "./sides.ts";
 import type { ServiceConfig } from "./wire.ts";
 import { requireTenant } from "./write-tenant.ts";
-import { BY_US, type Written } from "./written.ts";
+import { afterRaces, BY_US, requireName, type Written } from "./written.ts";
 
-/** How often a write is begun again that another's came before. */
-const ATTEMPTS = 10;
-
-/**
- * Creates the service or makes it so, in one commit. The same again changes nothing. `mustExist`: only of one that is there.
- * Throws ContivError or ApiError.
- */
-export async function putService(
-  sides: Sides,
-  config: ServiceConfig,
-  mustExist = false,
-): Promise<Written<Service>> {
+/** Creates the service or makes it so, in one commit. The same again changes nothing. Throws ContivError or ApiError. */
+export async function putService(sides: Sides, config: ServiceConfig): Promise<Written<Service>> {
   const { user } = sides;
   const { tenantName, serviceName } = config;
   const name = objectName("serviceLBs", tenantName, serviceName);
-  for (let attempt = 1; ; attempt++)
-    try {
-      const existing = await find(user, serviceKind, name);
-      if (existing === undefined) {
-        if (mustExist) throw objectNotFound("serviceLBs", `${tenantName}:${serviceName}`);
-        await checkPlace(sides, config);
-        return { object: await user.create(serviceKind, serviceOf(config), BY_US), verb: "create" };
-      }
-      const changed = changedService(existing, config);
-      if (changed === undefined) return { object: existing, verb: "none" };
-      await checkPlace(sides, config);
-      return { object: await user.update(serviceKind, changed, BY_US), verb: "update" };
-    } catch (error) {
-      // Somebody was first: the same is tried on what they have made of it.
-      if (attempt === ATTEMPTS || !isRace(error)) throw error;
+  return afterRaces(async () => {
+    const existing = await find(user, serviceKind, name);
+    if (existing !== undefined) {
+      requireName("serviceLBs", existing, serviceName);
+      return changeService(sides, existing, config);
     }
+    await checkPlace(sides, config);
+    return { object: await user.create(serviceKind, serviceOf(config), BY_US), verb: "create" };
+  });
 }
 
-function isRace(error: unknown): boolean {
-  return error instanceof ApiError && (error.reason === "Conflict" || error.reason === "AlreadyExists");
+/** Makes a service that there is what `wanted` says of it, whoever else changes it. Throws ContivError or ApiError. */
+export async function patchService(
+  sides: Sides,
+  tenantName: string,
+  serviceName: string,
+  wanted: (existing: Service) => ServiceConfig,
+): Promise<Written<Service>> {
+  const name = objectName("serviceLBs", tenantName, serviceName);
+  return afterRaces(async () => {
+    const existing = await find(sides.user, serviceKind, name);
+    if (existing === undefined) throw objectNotFound("serviceLBs", `${tenantName}:${serviceName}`);
+    return changeService(sides, existing, wanted(existing));
+  });
+}
+
+async function changeService(
+  sides: Sides,
+  existing: Service,
+  config: ServiceConfig,
+): Promise<Written<Service>> {
+  const changed = changedService(existing, config);
+  if (changed === undefined) return { object: existing, verb: "none" };
+  await checkPlace(sides, config);
+  return { object: await sides.user.update(serviceKind, changed, BY_US), verb: "update" };
 }
 
 /** Tenant and network of the service, of which Contiv says which is missing. */

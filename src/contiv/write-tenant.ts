@@ -11,21 +11,30 @@ import { find, listOf, objectName, type Sides } from "./sides.ts";
 import { namespaceOf, tenantConfig } from "./tenant.ts";
 import { until } from "./until.ts";
 import type { TenantConfig } from "./wire.ts";
-import { BY_US, type Written } from "./written.ts";
+import { afterRaces, BY_US, requireName, type Written } from "./written.ts";
 
 /** The same again changes nothing. Throws ContivError or ApiError. */
 export async function putTenant({ user }: Sides, config: TenantConfig): Promise<Written<Namespace>> {
   const { tenantName } = config;
-  const existing = await find(user, namespaceKind, objectName("tenants", tenantName, ""));
-  if (existing === undefined)
-    return { object: await user.create(namespaceKind, namespaceOf(config), BY_US), verb: "create" };
+  return afterRaces(async () => {
+    const existing = await find(user, namespaceKind, objectName("tenants", tenantName, ""));
+    return existing === undefined
+      ? { object: await user.create(namespaceKind, namespaceOf(config), BY_US), verb: "create" }
+      : { object: unchanged(existing, config), verb: "none" };
+  });
+}
+
+/** Throws ContivError 409 if the config is another tenant's. */
+function unchanged(existing: Namespace, config: TenantConfig): Namespace {
+  const { tenantName } = config;
+  requireName("tenants", existing, tenantName);
   if (existing.metadata.deletionTimestamp !== undefined)
     throw new ContivError(409, `tenant ${tenantName} is being deleted: try again when it is gone`);
   const { defaultNetwork } = tenantConfig(existing);
   // Who leaves it out, as netctl does, does not ask for another.
   if (config.defaultNetwork && config.defaultNetwork !== defaultNetwork)
     throw new ContivError(409, `Cant change tenant parameters after its created: ${tenantName}`);
-  return { object: existing, verb: "none" };
+  return existing;
 }
 
 /**
