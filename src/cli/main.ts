@@ -1,10 +1,8 @@
 /** The command line. Every command is a file of its own; this one only says which there are and how they fail. */
-import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { ownVersion } from "./own-version.ts";
 
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
-  version: string;
-};
+const version = ownVersion();
 
 /** In the order of the help. Each is loaded when it is asked for: a program that starts has more to do than to read all. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {

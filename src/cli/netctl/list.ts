@@ -5,15 +5,14 @@ import type { Command } from "commander";
 import type { Inspection, NetworkConfig, ServiceConfig, TenantConfig, WatchLine } from "../../contiv/wire.ts";
 import { NetctlError } from "./failure.ts";
 import { noArguments } from "./flag.ts";
-import { createNetmaster, type Netmaster } from "./netmaster.ts";
-import { findServer, type ServerFlags } from "./server.ts";
+import { type Netmaster, netmasterOf } from "./netmaster.ts";
 import type { Stdio } from "./stdio.ts";
 import { NETWORK_TABLE, SERVICE_TABLE, type Service, type TableOf, TENANT_TABLE } from "./tables.ts";
+import { tenantOf } from "./tenant-flag.ts";
 import { tabwriter } from "./tabwriter.ts";
 import { createWatchTable } from "./watch-table.ts";
 
-export interface ListFlags extends ServerFlags {
-  readonly tenant?: string;
+interface ListFlags {
   readonly all?: true;
   readonly json?: true;
   readonly quiet?: true;
@@ -61,7 +60,7 @@ const SERVICES: Listing<ServiceConfig, Service> = {
 };
 
 export async function listNetworks(command: Command, stdio: Stdio): Promise<void> {
-  await list(NETWORKS, command, stdio, tenantOf(command));
+  await list(NETWORKS, command, stdio, listedTenant(command));
 }
 
 export async function listTenants(command: Command, stdio: Stdio): Promise<void> {
@@ -69,13 +68,12 @@ export async function listTenants(command: Command, stdio: Stdio): Promise<void>
 }
 
 export async function listServices(command: Command, stdio: Stdio): Promise<void> {
-  await list(SERVICES, command, stdio, tenantOf(command));
+  await list(SERVICES, command, stdio, listedTenant(command));
 }
 
-/** The tenant that is asked for; undefined for all. "--tenant=" is the default one too. */
-function tenantOf(command: Command): string | undefined {
-  const { all, tenant } = command.opts<ListFlags>();
-  return all === true ? undefined : tenant || "default";
+/** The tenant that is asked for; undefined for all. */
+function listedTenant(command: Command): string | undefined {
+  return command.opts<ListFlags>().all === true ? undefined : tenantOf(command);
 }
 
 async function list<Kept extends Config, Row>(
@@ -85,8 +83,8 @@ async function list<Kept extends Config, Row>(
   tenant: string | undefined,
 ): Promise<void> {
   noArguments(command);
-  const flags = command.optsWithGlobals<ListFlags>();
-  using netmaster = createNetmaster(await findServer(flags, stdio.env));
+  const flags = command.opts<ListFlags>();
+  using netmaster = await netmasterOf(command, stdio);
   if (flags.watch === true) {
     if (tenant !== undefined) await requireTenant(netmaster, tenant);
     await watch(listing, netmaster, flags, tenant, stdio.stdout);

@@ -1,6 +1,7 @@
 /** The REST of contiv/wire.ts as calls. */
 import type { IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
+import type { Command } from "commander";
 import type { HttpClientConfig } from "../../client/http/config.ts";
 import { createConnection, type HttpCall } from "../../client/http/connection.ts";
 import { createCredentialHeaders } from "../../client/http/credentials.ts";
@@ -8,6 +9,8 @@ import { LineSplitter } from "../../client/http/json-lines.ts";
 import type { Key } from "../../contiv/wire.ts";
 import { EXIT, NetctlError } from "./failure.ts";
 import { refusalLines } from "./refusal.ts";
+import { findServer, type ServerFlags } from "./server.ts";
+import type { Stdio } from "./stdio.ts";
 
 export type Plural = "networks" | "tenants" | "serviceLBs" | "endpoints";
 
@@ -34,6 +37,11 @@ export interface Netmaster extends Disposable {
 /** Milliseconds. Writes wait for the container engine, which makes or removes a network first. */
 const READ_TIMEOUT = 30_000;
 const WRITE_TIMEOUT = 120_000;
+
+/** The one that the command line, the environment or the kubeconfig says. Throws NetctlError. */
+export async function netmasterOf(command: Command, { env }: Stdio): Promise<Netmaster> {
+  return createNetmaster(await findServer(command.optsWithGlobals<ServerFlags>(), env));
+}
 
 export function createNetmaster(config: HttpClientConfig): Netmaster {
   const connection = createConnection(config);

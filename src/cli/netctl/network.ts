@@ -4,15 +4,11 @@ import { parseIp } from "../../base/ip.ts";
 import type { NetworkConfig } from "../../contiv/wire.ts";
 import { UsageError } from "./failure.ts";
 import { onlyArgument } from "./flag.ts";
-import { createNetmaster } from "./netmaster.ts";
-import { findServer, type ServerFlags } from "./server.ts";
-import type { Stdio } from "./stdio.ts";
+import { netmasterOf } from "./netmaster.ts";
+import { type Stdio, writeJson } from "./stdio.ts";
+import { tenantOf } from "./tenant-flag.ts";
 
-interface TenantFlags extends ServerFlags {
-  readonly tenant: string;
-}
-
-interface CreateFlags extends TenantFlags {
+interface CreateFlags {
   readonly nwType: string;
   readonly encap: string;
   readonly pktTag: string;
@@ -28,7 +24,7 @@ const NAME_REQUIRED = "Network name required";
 
 export async function createNetwork(command: Command, stdio: Stdio): Promise<void> {
   const name = onlyArgument(command, NAME_REQUIRED);
-  const flags = command.optsWithGlobals<CreateFlags>();
+  const flags = command.opts<CreateFlags>();
   const { subnet = "", gateway = "", subnetv6 = "", gatewayv6 = "", nwTag = "" } = flags;
   // Contiv requires it even where there is an IPv6 subnet; a network of IPv6 alone is one here.
   if (subnet === "" && subnetv6 === "") throw new UsageError("Subnet is required", command);
@@ -41,7 +37,7 @@ export async function createNetwork(command: Command, stdio: Stdio): Promise<voi
       `Invalid packet tag ${JSON.stringify(flags.pktTag)} - Enter a number, 0 to 16777216`,
       command,
     );
-  const tenantName = flags.tenant || "default";
+  const tenantName = tenantOf(command);
   const body: NetworkConfig = {
     tenantName,
     networkName: name,
@@ -54,24 +50,21 @@ export async function createNetwork(command: Command, stdio: Stdio): Promise<voi
     ipv6Gateway: gatewayv6,
     cfgdTag: nwTag,
   };
-  using netmaster = createNetmaster(await findServer(flags, stdio.env));
+  using netmaster = await netmasterOf(command, stdio);
   await netmaster.post("networks", `${tenantName}:${name}`, body);
   stdio.stdout.write(`Creating network ${tenantName}:${name}\n`);
 }
 
 export async function inspectNetwork(command: Command, stdio: Stdio): Promise<void> {
   const name = onlyArgument(command, NAME_REQUIRED);
-  const flags = command.optsWithGlobals<TenantFlags>();
-  using netmaster = createNetmaster(await findServer(flags, stdio.env));
-  const found = await netmaster.inspect("networks", `${flags.tenant || "default"}:${name}`);
-  stdio.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
+  using netmaster = await netmasterOf(command, stdio);
+  writeJson(stdio, await netmaster.inspect("networks", `${tenantOf(command)}:${name}`));
 }
 
 export async function deleteNetwork(command: Command, stdio: Stdio): Promise<void> {
   const name = onlyArgument(command, NAME_REQUIRED);
-  const flags = command.optsWithGlobals<TenantFlags>();
-  const tenant = flags.tenant || "default";
-  using netmaster = createNetmaster(await findServer(flags, stdio.env));
+  const tenant = tenantOf(command);
+  using netmaster = await netmasterOf(command, stdio);
   stdio.stdout.write(`Deleting network ${tenant}:${name}\n`);
   await netmaster.delete("networks", `${tenant}:${name}`);
 }

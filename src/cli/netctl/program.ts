@@ -6,8 +6,9 @@ import { type Command, CommanderError } from "commander";
 import { CONTIV_ONLY, contivOnlyCommands, globalCommand } from "./contiv-only.ts";
 import { completeCommand, completionCommand } from "./completion/command.ts";
 import { Flag, group, listFlag, netctlCommand, writeHelpTo } from "./flag.ts";
-import { ownVersion } from "./own-version.ts";
+import { ownVersion } from "../own-version.ts";
 import type { Stdio } from "./stdio.ts";
+import { DEFAULT_TENANT } from "./tenant-flag.ts";
 
 export function netctlProgram(stdio: Stdio): Command {
   const program = group("netctl", "Contiv's services for Docker, on fairlead", [
@@ -25,7 +26,7 @@ export function netctlProgram(stdio: Stdio): Command {
     globalCommand(stdio),
     completionCommand(stdio),
   ]);
-  for (const each of [completeCommand(stdio), ...contivOnlyCommands()])
+  for (const each of [completeCommand(stdio, netctlProgram), ...contivOnlyCommands()])
     program.addCommand(each, { hidden: true });
   for (const flag of programFlags()) program.addOption(flag);
   writeHelpTo(stdio.stdout, program);
@@ -71,7 +72,7 @@ function run(action: (command: Command) => Promise<void>): (...all: unknown[]) =
   return async (...all) => action(all.at(-1) as Command);
 }
 
-const tenant = (): Flag => new Flag("tenant, t", "NAME", "Name of the tenant").default("default");
+const tenant = (): Flag => new Flag("tenant, t", "NAME", "Name of the tenant").default(DEFAULT_TENANT);
 const json = (): Flag => new Flag("json, j", undefined, "Output list in JSON format");
 const quiet = (): Flag => new Flag("quiet, q", undefined, "Only display name field");
 const watch = (): Flag =>

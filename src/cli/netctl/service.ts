@@ -4,16 +4,11 @@ import type { Description, ServiceConfig } from "../../contiv/wire.ts";
 import { descriptionText } from "./description-text.ts";
 import { UsageError } from "./failure.ts";
 import { onlyArgument } from "./flag.ts";
-import { createNetmaster } from "./netmaster.ts";
-import { findServer, type ServerFlags } from "./server.ts";
-import type { Stdio } from "./stdio.ts";
+import { netmasterOf } from "./netmaster.ts";
+import { type Stdio, writeJson } from "./stdio.ts";
+import { tenantOf } from "./tenant-flag.ts";
 
-interface TenantFlags extends ServerFlags {
-  /** Contiv's `service` takes an empty one, and none, for "default". */
-  readonly tenant?: string;
-}
-
-interface ServiceFlags extends TenantFlags {
+interface ServiceFlags {
   readonly network?: string;
   readonly selector?: readonly string[];
   readonly port?: readonly string[];
@@ -26,8 +21,8 @@ const NAME_REQUIRED = "Service name required";
 
 export async function createService(command: Command, stdio: Stdio): Promise<void> {
   const serviceName = onlyArgument(command, NAME_REQUIRED);
-  const flags = command.optsWithGlobals<ServiceFlags>();
-  const tenantName = flags.tenant || "default";
+  const flags = command.opts<ServiceFlags>();
+  const tenantName = tenantOf(command);
   const body: ServiceConfig = {
     tenantName,
     serviceName,
@@ -37,7 +32,7 @@ export async function createService(command: Command, stdio: Stdio): Promise<voi
     ports: flags.port ?? [],
     ...(flags.balance !== undefined && { balance: flags.balance }),
   };
-  using netmaster = createNetmaster(await findServer(flags, stdio.env));
+  using netmaster = await netmasterOf(command, stdio);
   await netmaster.post("serviceLBs", `${tenantName}:${serviceName}`, body);
   stdio.stdout.write(`Creating ServiceLB ${tenantName}:${serviceName}\n`);
 }
@@ -45,8 +40,8 @@ export async function createService(command: Command, stdio: Stdio): Promise<voi
 /** Only what is given changes; lists are replaced whole. */
 export async function updateService(command: Command, stdio: Stdio): Promise<void> {
   const name = onlyArgument(command, NAME_REQUIRED);
-  const flags = command.optsWithGlobals<ServiceFlags>();
-  const tenant = flags.tenant || "default";
+  const flags = command.opts<ServiceFlags>();
+  const tenant = tenantOf(command);
   const changes: Partial<ServiceConfig> = {
     ...(flags.network !== undefined && { networkName: flags.network }),
     ...(flags.preferredIp !== undefined && { ipAddress: flags.preferredIp }),
@@ -56,32 +51,29 @@ export async function updateService(command: Command, stdio: Stdio): Promise<voi
   };
   if (Object.keys(changes).length === 0)
     throw new UsageError("Nothing to update: give what is to change", command);
-  using netmaster = createNetmaster(await findServer(flags, stdio.env));
+  using netmaster = await netmasterOf(command, stdio);
   await netmaster.patch("serviceLBs", `${tenant}:${name}`, changes);
   stdio.stdout.write(`Updating ServiceLB ${tenant}:${name}\n`);
 }
 
 export async function inspectService(command: Command, stdio: Stdio): Promise<void> {
   const name = onlyArgument(command, "Service group name required");
-  const flags = command.optsWithGlobals<TenantFlags>();
-  using netmaster = createNetmaster(await findServer(flags, stdio.env));
-  const found = await netmaster.inspect("serviceLBs", `${flags.tenant || "default"}:${name}`);
-  stdio.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
+  using netmaster = await netmasterOf(command, stdio);
+  writeJson(stdio, await netmaster.inspect("serviceLBs", `${tenantOf(command)}:${name}`));
 }
 
 export async function describeService(command: Command, stdio: Stdio): Promise<void> {
   const name = onlyArgument(command, NAME_REQUIRED);
-  const flags = command.optsWithGlobals<TenantFlags & { readonly json?: true }>();
-  using netmaster = createNetmaster(await findServer(flags, stdio.env));
-  const found = await netmaster.describe<Description>("serviceLBs", `${flags.tenant || "default"}:${name}`);
-  stdio.stdout.write(flags.json === true ? `${JSON.stringify(found, null, 2)}\n` : descriptionText(found));
+  using netmaster = await netmasterOf(command, stdio);
+  const found = await netmaster.describe<Description>("serviceLBs", `${tenantOf(command)}:${name}`);
+  if (command.opts<{ readonly json?: true }>().json === true) writeJson(stdio, found);
+  else stdio.stdout.write(descriptionText(found));
 }
 
 export async function deleteService(command: Command, stdio: Stdio): Promise<void> {
   const name = onlyArgument(command, NAME_REQUIRED);
-  const flags = command.optsWithGlobals<TenantFlags>();
-  const tenant = flags.tenant || "default";
-  using netmaster = createNetmaster(await findServer(flags, stdio.env));
+  const tenant = tenantOf(command);
+  using netmaster = await netmasterOf(command, stdio);
   // The comma and the two blanks are Contiv's.
   stdio.stdout.write(`Deleting Service  ${name},${tenant}\n`);
   await netmaster.delete("serviceLBs", `${tenant}:${name}`);

@@ -7,3 +7,8 @@ export interface Stdio {
   readonly stdout: Writable;
   readonly stderr: Writable;
 }
+
+/** As Contiv prints what it inspects. */
+export function writeJson({ stdout }: Pick<Stdio, "stdout">, value: unknown): void {
+  stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+}

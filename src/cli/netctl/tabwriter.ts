@@ -7,7 +7,7 @@
  */
 
 /** Blanks after the widest cell of a column. */
-const PADDING = 2;
+export const PADDING = 2;
 
 /** `lines` hold cells that end with tabs. */
 export function tabwriter(lines: readonly string[], padding: number = PADDING): string {

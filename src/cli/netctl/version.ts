@@ -2,15 +2,14 @@
 import type { Command } from "commander";
 import { NetctlError } from "./failure.ts";
 import { noArguments } from "./flag.ts";
-import { createNetmaster } from "./netmaster.ts";
-import { ownVersion } from "./own-version.ts";
-import { findServer, type ServerFlags } from "./server.ts";
+import { netmasterOf } from "./netmaster.ts";
+import { ownVersion } from "../own-version.ts";
 import type { Stdio } from "./stdio.ts";
 
 export async function showVersion(command: Command, stdio: Stdio): Promise<void> {
   noArguments(command);
   try {
-    using netmaster = createNetmaster(await findServer(command.optsWithGlobals<ServerFlags>(), stdio.env));
+    using netmaster = await netmasterOf(command, stdio);
     const server = await netmaster.version();
     // netmaster's fields, or those of a Kubernetes API server (version.Info), which has the same path.
     const field = (netmasterName: string, kubernetesName: string): string =>

@@ -1,9 +1,7 @@
 /** A table whose rows come one at a time: columns grow, and are never made narrower again. */
 import type { WatchLine } from "../../contiv/wire.ts";
+import { PADDING } from "./tabwriter.ts";
 import type { TableOf } from "./tables.ts";
-
-/** Blanks between columns, as tabwriter has them. */
-const PADDING = 2;
 
 type Change = WatchLine<never, never>["type"];
 

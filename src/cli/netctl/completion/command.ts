@@ -25,8 +25,8 @@ export function completionCommand(stdio: Stdio): Command {
     });
 }
 
-/** Not for people: one candidate a line. */
-export function completeCommand(stdio: Stdio): Command {
+/** Not for people: one candidate a line. `program` makes the commands that there are. */
+export function completeCommand(stdio: Stdio, program: (stdio: Stdio) => Command): Command {
   const command = new Command("__complete")
     .allowUnknownOption()
     .allowExcessArguments()
@@ -34,10 +34,7 @@ export function completeCommand(stdio: Stdio): Command {
     .helpOption(false)
     .helpCommand(false);
   return command.action(async (words: readonly string[]) => {
-    const [{ printCandidates }, { netctlProgram }] = await Promise.all([
-      import("./candidates.ts"),
-      import("../program.ts"),
-    ]);
-    await printCandidates(words, netctlProgram(stdio), stdio);
+    const { printCandidates } = await import("./candidates.ts");
+    await printCandidates(words, program(stdio), stdio);
   });
 }

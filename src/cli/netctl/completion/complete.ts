@@ -4,6 +4,7 @@
  */
 import type { Command } from "commander";
 import { Flag } from "../flag.ts";
+import { DEFAULT_TENANT } from "../tenant-flag.ts";
 
 /** Words to choose from, or objects of the server whose names are the words. */
 export type Completion =
@@ -41,12 +42,11 @@ export function complete(words: readonly string[], program: Command): Completion
     const flag = findFlag(name, command, program);
     return flag === undefined ? NOTHING : valuesOf(flag, tenant);
   }
-  if (current.startsWith("-")) return { words: flagWords(command, program) };
+  if (current.startsWith("-")) return { words: flagWords(command) };
   if (command.commands.length > 0) return { words: commandWords(command) };
   const names = ARGUMENTS[group];
-  if (names === undefined || given > 0 || command.name() === "create")
-    return { words: flagWords(command, program) };
-  if (command.registeredArguments.length === 0) return { words: flagWords(command, program) };
+  if (names === undefined || given > 0 || command.name() === "create") return { words: flagWords(command) };
+  if (command.registeredArguments.length === 0) return { words: flagWords(command) };
   return names === "tenants" ? { names } : { names, tenant };
 }
 
@@ -76,7 +76,7 @@ interface Reading {
 function read(words: readonly string[], program: Command): Reading {
   let command = program;
   let count = 0;
-  let tenant = "default";
+  let tenant = DEFAULT_TENANT;
   let pending: Flag | undefined;
   for (const word of words) {
     if (pending !== undefined) {
@@ -110,9 +110,8 @@ function valuesOf(flag: Flag, tenant: string): Completion {
 }
 
 /** As the help has them: "--tenant", "-t". */
-function flagWords(command: Command, program: Command): string[] {
-  const options = command === program ? command.options : [...command.options];
-  const words = options.flatMap((option) =>
+function flagWords(command: Command): string[] {
+  const words = command.options.flatMap((option) =>
     option instanceof Flag ? option.words() : [option.long ?? option.flags],
   );
   return [...words, "--help", "-h"];
