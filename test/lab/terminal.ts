@@ -5,8 +5,11 @@ import type { Readable, Writable } from "node:stream";
 import { callInNetns } from "../../src/sys/netns.ts";
 
 const PROMPT = "walkthrough$ ";
-/** The host's shell, or a container's: dash and Alpine's ash both end their root's prompt like that. */
-const PROMPTS = /(?:^|\n)(walkthrough\$ |(?:\S+ )?# )$/;
+/**
+ * The host's shell, also behind a line that was not ended, or a container's: dash and Alpine's ash both end their root's
+ * prompt like that.
+ */
+const PROMPTS = /(?:walkthrough\$ |(?<=^|\n)(?:\S+ )?# )$/;
 
 export interface TerminalOptions {
   /** Where the shell lives: a name or a path. */
@@ -71,13 +74,13 @@ export class Terminal implements AsyncDisposable {
     for (;;) {
       const found = PROMPTS.exec(this.#seen);
       if (found !== null) {
-        this.#prompt = found[1]!;
-        return this.#seen.slice(0, found.index + 1);
+        [this.#prompt] = found;
+        return this.#seen.slice(0, found.index);
       }
       const left = deadline - performance.now();
       if (left <= 0 || this.#child.exitCode !== null)
         throw new Error(`no prompt after ${JSON.stringify(typed)}, but: ${this.#seen}`);
-      const timer = setTimeout(() => this.#wake.resolve(), left);
+      const timer = setTimeout(() => this.#tell(""), left);
       await this.#wake.promise;
       clearTimeout(timer);
     }
