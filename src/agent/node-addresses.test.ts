@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { HOST_ADDRESSES_ANNOTATION } from "../api/node/host-addresses.ts";
 import { nodeKind } from "../api/node/kind.ts";
 import { createMemoryApi } from "../client/memory-api.ts";
 import { keepNodeAddresses, nodeAddressList } from "./node-addresses.ts";
@@ -23,7 +24,8 @@ test("a Node's addresses follow the machine's, and are written when they change 
   await keepNodeAddresses({
     client: api,
     nodeName: "a",
-    read: () => looks[at]!,
+    registered: { reached: [], all: [] },
+    read: () => ({ reached: looks[at]!, all: looks[at]! }),
     signal: end.signal,
     wait: async (milliseconds) => {
       assert.equal(milliseconds, 10_000);
@@ -44,4 +46,35 @@ test("a Node's addresses follow the machine's, and are written when they change 
   ]);
   // One of them failed.
   assert.equal(api.writes.length, 4);
+});
+
+test("a Node says which other addresses its machine has, as they come and go", async () => {
+  const api = createMemoryApi();
+  api.put(nodeKind, { metadata: { name: "a", annotations: { other: "kept" } } });
+  const end = new AbortController();
+  const looks = [
+    { reached: ["192.0.2.1"], all: ["192.0.2.1"] },
+    { reached: ["192.0.2.1"], all: ["192.0.2.1"] },
+    { reached: ["192.0.2.1"], all: ["fd00::1", "192.0.2.1", "172.17.0.1"] },
+    { reached: ["192.0.2.1"], all: ["192.0.2.1", "172.17.0.1", "fd00::1"] },
+    { reached: ["192.0.2.1"], all: ["192.0.2.1"] },
+    { reached: ["192.0.2.1"], all: ["192.0.2.1"] },
+  ];
+  let at = 0;
+  const seen: unknown[] = [];
+  await keepNodeAddresses({
+    client: api,
+    nodeName: "a",
+    registered: looks[0]!,
+    read: async () => looks[at]!,
+    signal: end.signal,
+    wait: async () => {
+      seen.push(api.all(nodeKind)[0]?.metadata.annotations?.[HOST_ADDRESSES_ANNOTATION]);
+      if (++at === looks.length) end.abort();
+    },
+  });
+  const others = "172.17.0.1,fd00::1";
+  assert.deepEqual(seen, [undefined, undefined, others, others, "", ""].slice(0, seen.length));
+  assert.equal(api.all(nodeKind)[0]?.metadata.annotations?.["other"], "kept");
+  assert.equal(api.writes.length, 2);
 });

@@ -1,6 +1,7 @@
 /** This machine as a Node. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { hostAddresses } from "../api/node/host-addresses.ts";
 import { nodeKind } from "../api/node/kind.ts";
 import { createMemoryApi } from "../client/memory-api.ts";
 import { registerNode } from "./node.ts";
@@ -9,7 +10,7 @@ test("a node says what it has, and keeps what people wrote on it when it starts 
   const client = createMemoryApi();
   const description = {
     name: "n1",
-    addresses: ["192.0.2.1"],
+    addresses: { reached: ["192.0.2.1"], all: ["172.17.0.1", "192.0.2.1"] },
     podCidrs: ["10.244.0.0/24"],
     serviceRanges: ["10.96.0.0/16"],
     zone: undefined,
@@ -27,8 +28,12 @@ test("a node says what it has, and keeps what people wrote on it when it starts 
 
   const labels = { ...node.metadata.labels, zone: "a" };
   await client.update(nodeKind, { ...node, metadata: { ...node.metadata, labels } });
-  await registerNode(client, { ...description, addresses: ["192.0.2.2"] });
+  await registerNode(client, {
+    ...description,
+    addresses: { reached: ["192.0.2.2"], all: ["192.0.2.2"] },
+  });
   const again = await client.get(nodeKind, { name: "n1" });
   assert.equal(again.metadata.labels?.["zone"], "a");
   assert.equal(again.status?.addresses?.[0]?.address, "192.0.2.2");
+  assert.deepEqual([hostAddresses(node), hostAddresses(again)], [["192.0.2.1", "172.17.0.1"], ["192.0.2.2"]]);
 });

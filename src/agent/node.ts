@@ -2,10 +2,11 @@
 import { readFileSync } from "node:fs";
 import { arch, cpus, release, totalmem } from "node:os";
 import { ApiError } from "../api/api-error.ts";
+import { HOST_ADDRESSES_ANNOTATION } from "../api/node/host-addresses.ts";
 import { nodeKind } from "../api/node/kind.ts";
 import type { Node } from "../api/node/type.ts";
 import type { Client } from "../client/client.ts";
-import { nodeAddressList } from "./node-addresses.ts";
+import { hostAddressesText, type MachineAddresses, nodeAddressList } from "./node-addresses.ts";
 
 /** Node annotation: the ranges of virtual addresses that its data plane answers for, comma-separated. */
 export const SERVICE_RANGES_ANNOTATION = "fairlead.dev/service-ranges";
@@ -15,8 +16,8 @@ export const ZONE_LABEL = "topology.kubernetes.io/zone";
 
 export interface NodeDescription {
   readonly name: string;
-  /** Addresses that others reach this node by; the first of each family is its InternalIP. */
-  readonly addresses: readonly string[];
+  /** Of those that others reach this node by, the first of each family is its InternalIP. */
+  readonly addresses: MachineAddresses;
   /** Where its pods get their addresses from: none, one range, or one of each family. */
   readonly podCidrs: readonly string[];
   /** "10.96.0.0/16"; none without a data plane. */
@@ -61,14 +62,17 @@ function nodeOf(description: NodeDescription, now: Date): Node {
         "kubernetes.io/arch": machine,
         ...(description.zone !== undefined && { [ZONE_LABEL]: description.zone }),
       },
-      annotations: { [SERVICE_RANGES_ANNOTATION]: description.serviceRanges.join(",") },
+      annotations: {
+        [SERVICE_RANGES_ANNOTATION]: description.serviceRanges.join(","),
+        [HOST_ADDRESSES_ANNOTATION]: hostAddressesText(description.addresses),
+      },
     },
     spec:
       description.podCidrs[0] === undefined
         ? {}
         : { podCIDR: description.podCidrs[0], podCIDRs: [...description.podCidrs] },
     status: {
-      addresses: nodeAddressList(description.addresses, description.name),
+      addresses: nodeAddressList(description.addresses.reached, description.name),
       // Nothing is kept back from pods.
       capacity: machineResources(),
       allocatable: machineResources(),

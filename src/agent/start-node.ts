@@ -8,7 +8,7 @@ import { backoffDelay, pause } from "../base/backoff.ts";
 import type { Log } from "../base/log.ts";
 import type { Client } from "../client/client.ts";
 import type { PodNetworks } from "../containers/docker/reach.ts";
-import { machineAddresses } from "../containers/machine-addresses.ts";
+import { allAddresses, machineAddresses } from "../containers/machine-addresses.ts";
 import { openConntrackTable } from "../dataplane/connections/conntrack-table.ts";
 import { registerConnectionMetrics } from "../dataplane/connections/metrics.ts";
 import type { ServiceTable } from "../dataplane/table.ts";
@@ -19,7 +19,7 @@ import { followGoneClients } from "./gone-clients.ts";
 import { createHealthCheckServers } from "./health-check-servers.ts";
 import type { AgentMetrics } from "./metrics.ts";
 import { registerNode } from "./node.ts";
-import { keepNodeAddresses } from "./node-addresses.ts";
+import { keepNodeAddresses, type MachineAddresses } from "./node-addresses.ts";
 import { keepNodeLease } from "./node-lease.ts";
 import { followOwnNode } from "./own-node.ts";
 import { createProxyHealth, type ProxyHealth } from "./proxy-health.ts";
@@ -135,12 +135,16 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
   podRanges.set("own", podCidrs);
   const nodeKept: Promise<void>[] = [];
   if (options.register) {
-    const ownAddresses = (): string[] => machineAddresses(netns);
+    const ownAddresses = async (): Promise<MachineAddresses> => ({
+      reached: options.nodeAddresses ?? machineAddresses(netns),
+      all: await allAddresses(netns),
+    });
+    const addresses = await ownAddresses();
     await untilAnswered(
       () =>
         registerNode(client, {
           name: nodeName,
-          addresses: options.nodeAddresses ?? ownAddresses(),
+          addresses,
           podCidrs,
           zone: options.zone,
           serviceRanges: dataPlane === undefined ? [] : serviceRanges,
@@ -151,8 +155,9 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
       signal,
     );
     nodeKept.push(keepNodeLease({ client, nodeName, log, signal }));
-    if (options.nodeAddresses === undefined)
-      nodeKept.push(keepNodeAddresses({ client, nodeName, read: ownAddresses, log, signal }));
+    nodeKept.push(
+      keepNodeAddresses({ client, nodeName, registered: addresses, read: ownAddresses, log, signal }),
+    );
   }
 
   const containersSynced = Promise.withResolvers<void>();

@@ -17,6 +17,7 @@ import { formatTime } from "../registry/metadata.ts";
 import { decodeEntry, encodeObject } from "../registry/stored-object.ts";
 import { AddressRange } from "./address-range.ts";
 import { NotInRangeError, RangeFullError, TakenError } from "./errors.ts";
+import { HeldAddresses } from "./held-addresses.ts";
 import { type Holder, Ledger } from "./ledger.ts";
 import type { HoldingService, NumberSpace } from "./number-space.ts";
 
@@ -31,12 +32,15 @@ export class AddressSpace implements NumberSpace<bigint> {
   readonly family: IpFamily;
   readonly ledger: Ledger<bigint> = new Ledger();
   readonly #random: () => number;
+  readonly #nodes: HeldAddresses;
   #known: readonly KnownRange[] = [];
   #ready: readonly AddressRange[] = [];
 
-  constructor(family: IpFamily, random: () => number) {
+  /** `nodes`: the addresses of machines, by the name of the Node. No Service gets one: it would close all the machine's ports. */
+  constructor(family: IpFamily, random: () => number, nodes: HeldAddresses = new HeldAddresses()) {
     this.family = family;
     this.#random = random;
+    this.#nodes = nodes;
   }
 
   /** The ranges of the ServiceCIDRs that there are. */
@@ -61,7 +65,7 @@ export class AddressSpace implements NumberSpace<bigint> {
     const containing = this.#ready.filter((range) => range.contains(address));
     if (containing.length === 0)
       throw new NotInRangeError("the provided network does not match the current range");
-    if (containing.some((range) => range.isUsable(address))) return;
+    if (containing.some((range) => range.isUsable(address))) return this.checkNodes(address);
     throw new NotInRangeError(
       `the provided IP (${this.text(address)}) is not in the valid range. The range of valid IPs is ${formatCidr(containing[0]!.cidr)}`,
     );
@@ -71,10 +75,21 @@ export class AddressSpace implements NumberSpace<bigint> {
   pick(isFree: (address: bigint) => boolean): bigint | undefined {
     for (const band of ["dynamic", "static"] as const)
       for (const range of this.#ready) {
-        const address = range.pick(band, isFree);
+        const address = range.pick(band, (one) => isFree(one) && this.node(one) === undefined);
         if (address !== undefined) return address;
       }
     return undefined;
+  }
+
+  /** The name of a Node that has the address. */
+  node(address: bigint): string | undefined {
+    return this.#nodes.holder(this.text(address));
+  }
+
+  /** Throws TakenError for an address that a Node has. */
+  checkNodes(address: bigint): void {
+    const node = this.node(address);
+    if (node !== undefined) throw new TakenError(`it is an address of Node ${node}`);
   }
 
   text(address: bigint): string {

@@ -8,6 +8,8 @@ import { createWorkQueue, type WorkQueue } from "../../base/workqueue.ts";
 import { ipAddressKind } from "../../api/ipaddress/kind.ts";
 import { networkKind } from "../../api/network/kind.ts";
 import type { Network } from "../../api/network/type.ts";
+import { nodeKind } from "../../api/node/kind.ts";
+import { hostAddresses } from "../../api/node/host-addresses.ts";
 import { podKind } from "../../api/pod/kind.ts";
 import { serviceKind } from "../../api/service/kind.ts";
 import type { Service } from "../../api/service/type.ts";
@@ -50,6 +52,7 @@ const SERVICES = keyPrefix(serviceKind);
 const RANGES = keyPrefix(serviceCIDRKind);
 const NETWORKS = keyPrefix(networkKind);
 const PODS = keyPrefix(podKind);
+const NODES = keyPrefix(nodeKind);
 /** Services looked at together at a start: their repairs share flushes to disk. */
 const START_BATCH = 128;
 
@@ -114,13 +117,14 @@ class AllocationWatch implements AsyncDisposable {
     const cidrs = await store.list(RANGES, { revision });
     const networks = await store.list(NETWORKS, { revision });
     const pods = await store.list(PODS, { revision });
+    const nodes = await store.list(NODES, { revision });
     for (const entry of [...addresses.entries, ...ports.entries])
       this.#observe(entry.key, entry, entry.modRevision);
     for (const entry of cidrs.entries)
       this.#cidrs.set(entry.key.slice(RANGES.length), decodeEntry(serviceCIDRKind, entry));
     for (const entry of networks.entries) this.#takeNetwork(entry.key, entry, entry.modRevision);
-    for (const entry of pods.entries)
-      this.#parts.ranges.networks.pods.observe(entry.key.slice(PODS.length), entry);
+    for (const entry of [...pods.entries, ...nodes.entries])
+      this.#observe(entry.key, entry, entry.modRevision);
     this.#publishRanges();
     this.#observedUntil(revision);
     await this.#correctSubnets(networks.entries.map((entry) => decodeEntry(networkKind, entry)));
@@ -217,11 +221,14 @@ class AllocationWatch implements AsyncDisposable {
     this.#timers.set(name, setTimeout(again, wait));
   }
 
-  /** Takes over what the store says of an address, a port, a Pod or a subnet; other keys are passed by. */
+  /** Takes over what the store says of an address, a port, a Pod, a Node or a subnet; other keys are passed by. */
   #observe(key: string, entry: Entry | undefined, revision: number): void {
     const { ranges } = this.#parts;
     if (key.startsWith(PODS)) ranges.networks.pods.observe(key.slice(PODS.length), entry);
-    else if (isNetworkKey(key)) this.#takeNetwork(key, entry, revision);
+    else if (key.startsWith(NODES)) {
+      const node = entry === undefined ? undefined : decodeEntry(nodeKind, entry);
+      ranges.nodes.set(key.slice(NODES.length), node === undefined ? [] : hostAddresses(node));
+    } else if (isNetworkKey(key)) this.#takeNetwork(key, entry, revision);
     else if (key === SUBNETS_KEY) ranges.subnets.learn(entry);
     else if (key.startsWith(ADDRESSES)) {
       const place = placeOfAddress(ranges, key.slice(ADDRESSES.length));

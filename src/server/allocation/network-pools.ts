@@ -11,6 +11,7 @@ import type { Reservation } from "../registry/kind-rules.ts";
 import { keyPrefix, storeKey } from "../registry/keys.ts";
 import { decodeEntry } from "../registry/stored-object.ts";
 import type { AddressSpace } from "./address-space.ts";
+import type { HeldAddresses } from "./held-addresses.ts";
 import { NetworkSpace } from "./network-space.ts";
 import { holderOf, type HoldingService } from "./number-space.ts";
 import { Picture } from "./picture.ts";
@@ -41,15 +42,17 @@ export class NetworkPools {
   /** By family in ascending order of subnet, which do not overlap. Undefined: to be made anew. */
   #sorted: Map<IpFamily, NetworkSpace[]> | undefined;
 
-  /** `spaces` of both families. */
-  constructor(spaces: ReadonlyMap<IpFamilyName, AddressSpace>) {
+  /** `spaces` of both families; the addresses of `nodes` are no Service's. */
+  constructor(spaces: ReadonlyMap<IpFamilyName, AddressSpace>, nodes: HeldAddresses) {
     this.#spaces = spaces;
     for (const { family, ledger } of spaces.values())
       ledger.onFree = (value) => this.at({ family, value })?.noteFree(value);
-    this.pods.onFree = (text) => {
+    const noteFree = (text: string): void => {
       const address = parseSloppyIp(text);
       if (address !== undefined) this.at(address)?.noteFree(address.value);
     };
+    this.pods.onFree = noteFree;
+    nodes.onFree = noteFree;
   }
 
   get(namespace: string, name: string): NetworkPool | undefined {

@@ -54,7 +54,7 @@ export class NetworkSpace implements NumberSpace<bigint> {
 
   /** Throws NotInRangeError, or TakenError for an address that something else than a Service has. */
   check(address: bigint): void {
-    const { addresses, pods, dockerName, name } = this.#parts;
+    const { addresses, pods, dockerName, name, space } = this.#parts;
     const { family, subnet, gateway, dns, usable } = addresses;
     const ip: Ip = { family, value: address };
     if (!isUsable(addresses, ip)) {
@@ -65,6 +65,7 @@ export class NetworkSpace implements NumberSpace<bigint> {
         `the provided IP (${this.text(address)}) is not in the valid range. The range of valid IPs of network ${name} is ${cidrContains(subnet, ip) ? range : formatCidr(subnet)}`,
       );
     }
+    space.checkNodes(address);
     const pod = pods.holder(this.text(address));
     if (pod !== undefined) throw new TakenError(`it is the address of Pod ${pod}`);
     const other = isForContainers(addresses, ip) ? pods.anyOn(dockerName) : undefined;
@@ -112,6 +113,8 @@ export class NetworkSpace implements NumberSpace<bigint> {
   }
 
   #isNobodys(address: bigint): boolean {
-    return this.ledger.isFree(address) && this.#parts.pods.holder(this.text(address)) === undefined;
+    const { pods, space } = this.#parts;
+    if (!this.ledger.isFree(address) || space.node(address) !== undefined) return false;
+    return pods.holder(this.text(address)) === undefined;
   }
 }

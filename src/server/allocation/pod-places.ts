@@ -6,6 +6,7 @@ import type { Pod } from "../../api/pod/type.ts";
 import { canonicalAddress } from "../../base/sloppy-ip.ts";
 import type { Entry } from "../../store/store.ts";
 import { decodeEntry } from "../registry/stored-object.ts";
+import { HeldAddresses } from "./held-addresses.ts";
 
 /** What a Pod that has not ended takes. */
 export interface PodPlace {
@@ -28,51 +29,46 @@ export function podPlace(pod: Pod): PodPlace | undefined {
 
 export class PodPlaces {
   /** By "namespace/name". */
-  readonly #places = new Map<string, PodPlace>();
-  /** Who has an address. Host network Pods of one node share theirs. */
-  readonly #byAddress = new Map<string, Set<string>>();
+  readonly #addresses = new HeldAddresses();
+  /** The engine's network of each that says so, and the reverse. */
+  readonly #networks = new Map<string, string>();
   readonly #byNetwork = new Map<string, Set<string>>();
+
   /** Told of each address that no Pod has any more. */
-  onFree: ((address: string) => void) | undefined;
+  set onFree(told: (address: string) => void) {
+    this.#addresses.onFree = told;
+  }
 
   /** Takes over what the store says of the Pod "namespace/name". */
   observe(key: string, entry: Entry | undefined): void {
     const place = entry === undefined ? undefined : podPlace(decodeEntry(podKind, entry));
-    const before = this.#places.get(key);
-    if (place === undefined) this.#places.delete(key);
-    else this.#places.set(key, place);
-    for (const address of place?.addresses ?? []) add(this.#byAddress, address, key);
-    if (place?.network !== undefined) add(this.#byNetwork, place.network, key);
-    if (before === undefined) return;
-    for (const address of before.addresses)
-      if (place?.addresses.includes(address) !== true && remove(this.#byAddress, address, key))
-        this.onFree?.(address);
-    if (before.network !== undefined && before.network !== place?.network)
-      remove(this.#byNetwork, before.network, key);
+    this.#addresses.set(key, place?.addresses ?? []);
+    const before = this.#networks.get(key);
+    const network = place?.network;
+    if (network === before) return;
+    if (before !== undefined) this.#leave(before, key);
+    if (network === undefined) this.#networks.delete(key);
+    else {
+      this.#networks.set(key, network);
+      const on = this.#byNetwork.get(network);
+      if (on === undefined) this.#byNetwork.set(network, new Set([key]));
+      else on.add(key);
+    }
   }
 
   /** The "namespace/name" of a Pod that has the address, in canonical text. */
   holder(address: string): string | undefined {
-    return this.#byAddress.get(address)?.values().next().value;
+    return this.#addresses.holder(address);
   }
 
   /** The "namespace/name" of a Pod on the engine's network of this name. */
   anyOn(network: string): string | undefined {
     return this.#byNetwork.get(network)?.values().next().value;
   }
-}
 
-function add(index: Map<string, Set<string>>, at: string, key: string): void {
-  const keys = index.get(at);
-  if (keys === undefined) index.set(at, new Set([key]));
-  else keys.add(key);
-}
-
-/** Whether nobody is there any more. */
-function remove(index: Map<string, Set<string>>, at: string, key: string): boolean {
-  const keys = index.get(at);
-  keys?.delete(key);
-  if (keys === undefined || keys.size > 0) return false;
-  index.delete(at);
-  return true;
+  #leave(network: string, key: string): void {
+    const on = this.#byNetwork.get(network);
+    on?.delete(key);
+    if (on?.size === 0) this.#byNetwork.delete(network);
+  }
 }

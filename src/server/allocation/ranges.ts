@@ -3,6 +3,7 @@ import { type Cidr, cidrContains, type Ip } from "../../base/ip.ts";
 import { parseSloppyIp } from "../../base/sloppy-ip.ts";
 import type { IpFamilyName } from "../../api/service/type.ts";
 import { AddressSpace } from "./address-space.ts";
+import { HeldAddresses } from "./held-addresses.ts";
 import { NetworkPools } from "./network-pools.ts";
 import { PortSpace } from "./port-space.ts";
 import { Subnets } from "./subnets.ts";
@@ -24,6 +25,8 @@ export interface ServiceRanges {
   readonly addresses: ReadonlyMap<IpFamilyName, AddressSpace>;
   readonly nodePorts: PortSpace;
   readonly networks: NetworkPools;
+  /** The addresses of machines, by the name of the Node: no Service's. */
+  readonly nodes: HeldAddresses;
   /** Whose each subnet is. */
   readonly subnets: Subnets;
 }
@@ -34,16 +37,18 @@ export function createServiceRanges(options: RangesOptions): ServiceRanges {
   const ipFamilies = new Set(serviceCidrs.map(({ base }): IpFamilyName => `IPv${base.family}`));
   if (ipFamilies.size === 0 || ipFamilies.size !== serviceCidrs.length)
     throw new RangeError("service ranges must be one range, or one of each IP family");
+  const nodes = new HeldAddresses();
   const addresses = new Map<IpFamilyName, AddressSpace>([
-    ["IPv4", new AddressSpace(4, random)],
-    ["IPv6", new AddressSpace(6, random)],
+    ["IPv4", new AddressSpace(4, random, nodes)],
+    ["IPv6", new AddressSpace(6, random, nodes)],
   ]);
   return {
     serviceCidrs,
     ipFamilies: [...ipFamilies],
     addresses,
     nodePorts: new PortSpace(nodePorts.first, nodePorts.last, random),
-    networks: new NetworkPools(addresses),
+    networks: new NetworkPools(addresses, nodes),
+    nodes,
     subnets: new Subnets(),
   };
 }

@@ -8,6 +8,8 @@ import type { ObjectMeta } from "../../api/meta/type.ts";
 import { namespaceKind } from "../../api/namespace/kind.ts";
 import { networkKind } from "../../api/network/kind.ts";
 import { type Network, NETWORK_ANNOTATION, type NetworkSpec } from "../../api/network/type.ts";
+import { HOST_ADDRESSES_ANNOTATION } from "../../api/node/host-addresses.ts";
+import { nodeKind } from "../../api/node/kind.ts";
 import { podKind } from "../../api/pod/kind.ts";
 import { serviceKind } from "../../api/service/kind.ts";
 import type { Service, ServiceSpec } from "../../api/service/type.ts";
@@ -122,6 +124,47 @@ test("an address that is asked for is had or refused, and a refusal changes noth
     "100.1.1.201",
     "containers of network default/srv draw from 100.1.1.128/25, and there are some (Pod default/member)",
   );
+});
+
+test("an address that a machine has is no Service's, of a Network or a ServiceCIDR", async (t) => {
+  const fixture = await startRegistry(t);
+  const { registry, ranges } = fixture;
+  const register = async (name: string, addresses: readonly string[], others: string): Promise<void> => {
+    const annotations = { [HOST_ADDRESSES_ANNOTATION]: others };
+    const list = addresses.map((address) => ({ type: "InternalIP" as const, address }));
+    const status = { addresses: [...list, { type: "Hostname" as const, address: name }] };
+    const key = { name };
+    await registry.create(nodeKind, undefined, { metadata: { name, annotations } }, {}, ALICE);
+    await registry.patch(
+      nodeKind,
+      key,
+      { type: "merge", patch: { status } },
+      { subresource: "status" },
+      ALICE,
+    );
+    await told(() => ranges.nodes.holder(addresses[0]!) === name);
+  };
+  // The Network has the machine's own network in it: that is allowed.
+  await createNetwork(fixture, "lan", { subnet: "192.0.2.0/24" });
+  await register("n1", ["192.0.2.2", "10.96.0.44"], "192.0.2.3,fd00::0003");
+  const asked = on("lan", "x", { clusterIP: "192.0.2.2" });
+  const before = fixture.store.revision;
+  assert.equal(
+    await refusal(create(fixture, asked)),
+    '422 Invalid: Service "x" is invalid: spec.clusterIPs: Invalid value: ["192.0.2.2"]: failed to allocate IP 192.0.2.2: it is an address of Node n1',
+  );
+  assert.match(
+    await refusal(create(fixture, service("x", { clusterIP: "10.96.0.44" }))),
+    /: failed to allocate IP 10\.96\.0\.44: it is an address of Node n1$/,
+  );
+  assert.equal(fixture.store.revision, before);
+  const got = [];
+  for (const name of ["a", "b"]) got.push(await addresses(create(fixture, on("lan", name))));
+  assert.deepEqual(got, ["192.0.2.1", "192.0.2.4"]);
+  assert.equal(ranges.nodes.holder("fd00::3"), "n1");
+  await registry.delete(nodeKind, { name: "n1" }, {}, ALICE);
+  await told(() => ranges.nodes.holder("192.0.2.2") === undefined);
+  assert.equal(await addresses(create(fixture, on("lan", "c"))), "192.0.2.2");
 });
 
 test("a Network that is full says so, and the addresses of Pods are passed over", async (t) => {
