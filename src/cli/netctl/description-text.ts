@@ -1,5 +1,6 @@
 /** `netctl service describe` for people: the service, then each candidate and why it is or is not a provider. */
 import type { Description } from "../../contiv/wire.ts";
+import { cells } from "./printable.ts";
 import { tabwriter } from "./tabwriter.ts";
 
 /** Docker's own short form of an id. */
@@ -16,16 +17,16 @@ export function descriptionText({ Config: config, Oper: oper, candidates }: Desc
     ["Providers:", `${oper.numProviders} of ${oper.numCandidates}`],
   ];
   const rows = candidates.map((candidate) =>
-    [
+    cells([
       candidate.containerName,
       candidate.containerID.slice(0, SHORT_ID),
       candidate.tenantName,
       candidate.ipAddress,
       candidate.isProvider ? "yes" : "no",
       candidate.why,
-    ].join("\t"),
+    ]),
   );
-  const summary = tabwriter(head.map(([name, value]) => `${name}\t${value === "" ? "none" : value}`));
+  const summary = tabwriter(head.map(([name, value]) => cells([name, value === "" ? "none" : value])));
   if (rows.length === 0) return `${summary}\nThere is no container of this tenant.\n`;
   return `${summary}\n${tabwriter([
     "Container\tID\tTenant\tAddress\tProvider\tWhy",

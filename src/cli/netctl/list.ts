@@ -6,6 +6,7 @@ import type { Inspection, NetworkConfig, ServiceConfig, TenantConfig, WatchLine 
 import { NetctlError } from "./failure.ts";
 import { noArguments } from "./flag.ts";
 import { type Netmaster, netmasterOf } from "./netmaster.ts";
+import { jsonText, printable } from "./printable.ts";
 import type { Stdio } from "./stdio.ts";
 import { NETWORK_TABLE, SERVICE_TABLE, type Service, type TableOf, TENANT_TABLE } from "./tables.ts";
 import { tenantOf } from "./tenant-flag.ts";
@@ -111,8 +112,8 @@ async function listed<Kept extends Config, Row>(
   const found = (await netmaster.list<Kept>(plural, tenant)).filter(isWanted);
   const text =
     flags.json === true
-      ? `${JSON.stringify(found, null, 2)}\n`
-      : found.map((config) => `${name(config)}\n`).join("");
+      ? `${jsonText(found, 2)}\n`
+      : found.map((config) => `${printable(name(config))}\n`).join("");
   return { isEmpty: found.length === 0, text };
 }
 
@@ -146,8 +147,8 @@ async function watch<Kept extends Config, Row>(
     for await (const line of netmaster.watch<WatchLine<Kept, never>>(plural, tenant, stopped.signal)) {
       const { type, object } = line;
       if (tenant !== undefined && object.Config.tenantName !== tenant) continue;
-      if (flags.json === true) await print(`${JSON.stringify(line)}\n`);
-      else if (flags.quiet === true) await print(`${name(object.Config)}\n`);
+      if (flags.json === true) await print(`${jsonText(line)}\n`);
+      else if (flags.quiet === true) await print(`${printable(name(object.Config))}\n`);
       else await print(lines.line(rowOf(object), type));
     }
   } finally {

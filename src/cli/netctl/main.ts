@@ -3,6 +3,7 @@ import { CommanderError } from "commander";
 import { EXIT, NetctlError } from "./failure.ts";
 import { flagSetOf } from "./flag.ts";
 import { fromGoFlags } from "./go-flags.ts";
+import { printable } from "./printable.ts";
 import { netctlProgram } from "./program.ts";
 import type { Stdio } from "./stdio.ts";
 
@@ -32,7 +33,7 @@ function report(error: unknown, { stdout, stderr }: Stdio): number {
   // Help and version, which Commander says in this way that it has printed.
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
   if (error instanceof NetctlError) {
-    for (const line of error.lines) stderr.write(`netctl: ${line}\n`);
+    for (const line of error.lines) stderr.write(`netctl: ${printable(line)}\n`);
     if (error.helpOf !== undefined) stdout.write(error.helpOf.helpInformation());
     return error.exitCode;
   }

@@ -1,5 +1,6 @@
 /** What `netctl login` keeps: in ~/.netctl/config.json, as Contiv's netctl does, and which server it is for. */
-import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { EXIT, NetctlError } from "./failure.ts";
@@ -43,11 +44,14 @@ export async function writeLogin(login: Login, env: Environment): Promise<string
   const file = loginFile(env);
   try {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-    const fresh = `${file}.${process.pid}`;
-    await writeFile(fresh, `${JSON.stringify(login, null, 2)}\n`, { mode: 0o600 });
-    // Where a file of that name was left over, the mode above is not applied.
-    await chmod(fresh, 0o600);
-    await rename(fresh, file);
+    // A new file, and no link that somebody has laid there: "wx" follows none.
+    const fresh = `${file}.${randomUUID()}`;
+    try {
+      await writeFile(fresh, `${JSON.stringify(login, null, 2)}\n`, { mode: 0o600, flag: "wx" });
+      await rename(fresh, file);
+    } finally {
+      await rm(fresh, { force: true });
+    }
   } catch (cause) {
     throw new NetctlError(EXIT.io, `${file} cannot be written: ${(cause as Error).message}`, { cause });
   }

@@ -1,5 +1,6 @@
 /** What a command line has around it; `process` is one. */
 import type { Readable, Writable } from "node:stream";
+import { jsonText } from "./printable.ts";
 
 export interface Stdio {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -10,5 +11,5 @@ export interface Stdio {
 
 /** As Contiv prints what it inspects. */
 export function writeJson({ stdout }: Pick<Stdio, "stdout">, value: unknown): void {
-  stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  stdout.write(`${jsonText(value, 2)}\n`);
 }

@@ -9,6 +9,7 @@ import type {
   ServiceOper,
   TenantConfig,
 } from "../../contiv/wire.ts";
+import { cells } from "./printable.ts";
 
 /** Header, dashes and a row for each object, cells ended or separated by tabs, for {@link import("./tabwriter.ts").tabwriter}. */
 export interface TableOf<Row> {
@@ -20,7 +21,7 @@ export type Service = Inspection<ServiceConfig, ServiceOper>;
 
 export const TENANT_TABLE: TableOf<TenantConfig> = {
   head: ["Name\t", "------\t"],
-  row: ({ tenantName }) => `${tenantName}\t`,
+  row: ({ tenantName }) => `${cells([tenantName])}\t`,
 };
 
 export const NETWORK_TABLE: TableOf<NetworkConfig> = {
@@ -29,7 +30,7 @@ export const NETWORK_TABLE: TableOf<NetworkConfig> = {
     "------\t-------\t-------\t----------\t----------\t-------\t------\t----------\t-----------\t---------",
   ],
   row: (network) =>
-    [
+    cells([
       network.tenantName,
       network.networkName,
       network.nwType ?? "",
@@ -40,7 +41,7 @@ export const NETWORK_TABLE: TableOf<NetworkConfig> = {
       network.ipv6Subnet ?? "",
       network.ipv6Gateway ?? "",
       network.cfgdTag ?? "",
-    ].join("\t"),
+    ]),
 };
 
 /** Providers: those that get connections, of those that the selectors choose. */
@@ -50,7 +51,7 @@ export const SERVICE_TABLE: TableOf<Service> = {
     "---------\t--------\t-------\t-------\t----------\t-----\t---------\t-------",
   ],
   row: ({ Config: config, Oper: oper }) =>
-    [
+    cells([
       config.serviceName,
       config.tenantName,
       config.networkName,
@@ -59,7 +60,7 @@ export const SERVICE_TABLE: TableOf<Service> = {
       config.ports.join(","),
       `${oper.numProviders}/${oper.numCandidates}`,
       config.balance ?? "",
-    ].join("\t"),
+    ]),
 };
 
 /** As Go prints a list of strings: "[tier=web release=stable]". */

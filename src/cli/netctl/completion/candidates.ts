@@ -1,5 +1,6 @@
 /** The candidates for the last word, as the shells' scripts read them: one a line. */
 import type { Command } from "commander";
+import { NAME } from "../../../contiv/fields.ts";
 import type { NetworkConfig, ServiceConfig, TenantConfig } from "../../../contiv/wire.ts";
 import { flagSetOf } from "../flag.ts";
 import { fromGoFlags } from "../go-flags.ts";
@@ -32,7 +33,8 @@ async function names(
   try {
     const server = await findServer(programFlags(words, program), stdio.env);
     using netmaster = createNetmaster({ ...server, requestTimeout: PATIENCE });
-    return await namesOf(netmaster, completion);
+    // bash takes a candidate into the line as it stands, where what is no name might be run.
+    return (await namesOf(netmaster, completion)).filter((name) => NAME.test(name));
   } catch {
     // In the middle of a line there is nowhere to say it; the command itself will, when it is run.
     return [];
