@@ -4,7 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { ip } from "../src/base/ip.ts";
 import { NetlinkPort } from "../src/dataplane/nftables/netlink-port.ts";
-import type { NftablesDataPlaneControls } from "../src/dataplane/nftables/nftables-data-plane.ts";
+import type { NftablesDataPlaneControls } from "../src/dataplane/nftables/controls.ts";
 import { createNftablesDataPlane } from "../src/dataplane/nftables/programmer.ts";
 import type { ServiceTable, VirtualPort } from "../src/dataplane/table.ts";
 import { NODE_ADDRESS, virtualPortKey } from "../src/dataplane/table.ts";

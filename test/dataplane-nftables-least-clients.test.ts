@@ -5,7 +5,7 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { cidr, ip } from "../src/base/ip.ts";
 import { NetlinkPort } from "../src/dataplane/nftables/netlink-port.ts";
-import type { NftablesDataPlaneControls } from "../src/dataplane/nftables/nftables-data-plane.ts";
+import type { NftablesDataPlaneControls } from "../src/dataplane/nftables/controls.ts";
 import { createNftablesDataPlane } from "../src/dataplane/nftables/programmer.ts";
 import { OURS } from "../src/dataplane/nftables/sets.ts";
 import type { ServiceTable, VirtualPort } from "../src/dataplane/table.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { ip } from "../src/base/ip.ts";
-import type { NftablesDataPlaneControls } from "../src/dataplane/nftables/nftables-data-plane.ts";
+import type { NftablesDataPlaneControls } from "../src/dataplane/nftables/controls.ts";
 import { createNftablesDataPlane } from "../src/dataplane/nftables/programmer.ts";
 import type { Backend, ServiceTable, VirtualPort } from "../src/dataplane/table.ts";
 import { NODE_ADDRESS, virtualPortKey } from "../src/dataplane/table.ts";

@@ -7,7 +7,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { cidr, formatIp, ip } from "../src/base/ip.ts";
-import type { NftablesDataPlaneControls } from "../src/dataplane/nftables/nftables-data-plane.ts";
+import type { NftablesDataPlaneControls } from "../src/dataplane/nftables/controls.ts";
 import { createNftablesDataPlane } from "../src/dataplane/nftables/programmer.ts";
 import { ROUTE_PROTOCOL } from "../src/dataplane/nftables/route.ts";
 import type { ServiceTable, VirtualPort } from "../src/dataplane/table.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { cidr, ip } from "../src/base/ip.ts";
-import type { NftablesDataPlaneControls } from "../src/dataplane/nftables/nftables-data-plane.ts";
+import type { NftablesDataPlaneControls } from "../src/dataplane/nftables/controls.ts";
 import { createNftablesDataPlane } from "../src/dataplane/nftables/programmer.ts";
 import type { ServiceTable, VirtualPort } from "../src/dataplane/table.ts";
 import { virtualPortKey } from "../src/dataplane/table.ts";

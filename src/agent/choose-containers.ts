@@ -1,5 +1,5 @@
 /** Whose containers become Pods on this machine: Docker's where its engine answers, else processes that we run. */
-import { type Cidr, cidr, cidrAddress, cidrContains, formatCidr, formatIp, ip } from "../base/ip.ts";
+import { type Cidr, cidr, cidrAddress, formatCidr, formatIp } from "../base/ip.ts";
 import type { Outside, OutsidePort } from "../containers/docker/passages.ts";
 import type { PodNetworks } from "../containers/docker/reach.ts";
 import type { Log } from "../base/log.ts";
@@ -8,6 +8,7 @@ import { createDockerRuntime } from "../containers/docker/runtime.ts";
 import { createProcessRuntime } from "../containers/process/runtime.ts";
 import type { ContainerRuntime } from "../containers/runtime.ts";
 import { isWhole, type ServiceTable } from "../dataplane/table.ts";
+import { wholeAddresses } from "../dataplane/whole-addresses.ts";
 import type { MasqueradeBridges } from "./choose-data-plane.ts";
 
 /** "auto": Docker if its engine answers, else processes that we run. */
@@ -107,24 +108,12 @@ export async function chooseContainers(
 }
 
 /** What Docker's isolation is to let through besides the ranges; in a stable order. */
-function outsideRanges({ ports, ranges }: ServiceTable): Outside {
-  const cidrs = ranges.map(cidr);
-  const exact: (readonly [key: string, port: OutsidePort])[] = [];
-  const whole = new Set<string>();
-  for (const [key, port] of ports) {
-    const { address, protocol, port: number } = port;
-    if (isWhole(port)) whole.add(address);
-    else exact.push([key, { address, protocol, port: number }]);
-  }
-  return {
-    ports: exact.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, port]) => port),
-    addresses: [...whole]
-      .filter((text) => {
-        const address = ip(text);
-        return !cidrs.some((range) => cidrContains(range, address));
-      })
-      .sort(),
-  };
+function outsideRanges(table: ServiceTable): Outside {
+  const exact = [...table.ports]
+    .filter(([, port]) => !isWhole(port))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, { address, protocol, port }]): OutsidePort => ({ address, protocol, port }));
+  return { ports: exact, addresses: wholeAddresses(table) };
 }
 
 async function processes(parts: ContainersParts, why: string): Promise<ChosenContainers> {

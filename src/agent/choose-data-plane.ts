@@ -5,7 +5,7 @@ import { type DataPlane, DataPlaneError } from "../dataplane/dataplane.ts";
 import type { LocalBridge } from "../dataplane/nftables/address-paths.ts";
 import type { BridgePair } from "../dataplane/nftables/bridges.ts";
 import { createNftablesDataPlane } from "../dataplane/nftables/programmer.ts";
-import type { NftablesDataPlaneControls } from "../dataplane/nftables/nftables-data-plane.ts";
+import type { NftablesDataPlaneControls } from "../dataplane/nftables/controls.ts";
 import { virtualPortKey } from "../dataplane/table.ts";
 import { withLoopbackNodePorts } from "../dataplane/userspace/loopback-node-ports.ts";
 import {

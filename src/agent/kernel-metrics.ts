@@ -1,7 +1,7 @@
 /** What the kernel's tables tell of themselves when somebody asks for metrics: packets turned away, and how full maps are. */
 import { Counter, Gauge, type Registry } from "prom-client";
 import { type Log, silentLog } from "../base/log.ts";
-import type { NftablesDataPlaneControls } from "../dataplane/nftables/nftables-data-plane.ts";
+import type { NftablesDataPlaneControls } from "../dataplane/nftables/controls.ts";
 
 export type KernelReadings = Pick<NftablesDataPlaneControls, "readCounters" | "readMapFill">;
 

@@ -1,7 +1,7 @@
 /** The nftables data plane on a kernel in memory: what it programs can be asked, packet by packet. */
 import type { Ip } from "../../base/ip.ts";
 import { formatIp } from "../../base/ip.ts";
-import type { NftablesDataPlaneControls, NftablesDataPlaneOptions } from "../nftables/nftables-data-plane.ts";
+import type { NftablesDataPlaneControls, NftablesDataPlaneOptions } from "../nftables/controls.ts";
 import { NftablesDataPlane } from "../nftables/nftables-data-plane.ts";
 import { FakePort } from "./fake-port.ts";
 import { FakeKernel } from "./kernel.ts";

@@ -6,13 +6,13 @@
  */
 import { formatIp, ipFromBytes } from "../../base/ip.ts";
 import type { Log } from "../../base/log.ts";
-import type { Command, SetElement } from "../../net/nftables/model.ts";
-import { NetlinkDumpInterruptedError, NetlinkError } from "../../sys/netlink-error.ts";
+import type { Command } from "../../net/nftables/model.ts";
 import type { VirtualPortKey } from "../table.ts";
 import { sharesOf } from "./choice.ts";
 import type { ProgrammedChoice } from "./choice.ts";
 import { ClientLedger, groupKey, groupOf } from "./client-ledger.ts";
 import type { RememberedClient } from "./client-ledger.ts";
+import { ClientMaps, type WhichClient } from "./client-maps.ts";
 import { addressOf, latin1, latin1Bytes } from "./keys.ts";
 import type { Picker } from "./pickers.ts";
 import { EXTERNAL_SLOTS, pickerName } from "./pickers.ts";
@@ -21,7 +21,6 @@ import { planTurns } from "./plan.ts";
 import type { NewClient, NewClientWatch, NftablesPort, WatchNewClients } from "./port.ts";
 import type { Programmed, ProgrammedPort } from "./programmed.ts";
 import type { IpVersion } from "./sets.ts";
-import { OURS, setReference } from "./sets.ts";
 
 /** Rings are rewritten at most once in so many milliseconds: many clients at once are one change. */
 const REWRITE_INTERVAL = 5;
@@ -35,9 +34,6 @@ const SWEEP_LIMIT = 200;
 const FORGET_LIMIT = 500;
 /** How often to count from the maps, in milliseconds: as long as new clients are told, only to be sure. */
 const RECOUNT_INTERVAL = { told: 300_000, untold: 2000 } as const;
-/** A dump that others' commits interrupt is begun again so often. */
-const ATTEMPTS = 5;
-
 export interface ClientCountingParts {
   readonly kernel: NftablesPort;
   /** Absent: new clients are only found in the maps. */
@@ -49,8 +45,6 @@ export interface ClientCountingParts {
   /** Does `work` when nobody else reads the kernel. */
   readonly inOrder: (work: () => Promise<void>) => Promise<void>;
   readonly log: Log;
-  /** Milliseconds that only grow. @default {performance.now} */
-  readonly now?: () => number;
 }
 
 export interface ClientCount {
@@ -77,7 +71,7 @@ interface Index {
 export class ClientCounting implements Disposable {
   readonly ledger: ClientLedger = new ClientLedger();
   readonly #parts: ClientCountingParts;
-  readonly #now: () => number;
+  readonly #maps: ClientMaps;
   /** Groups whose rings may have to be rewritten. */
   readonly #dirty = new Set<string>();
   #index: Index | undefined;
@@ -97,7 +91,7 @@ export class ClientCounting implements Disposable {
 
   constructor(parts: ClientCountingParts) {
     this.#parts = parts;
-    this.#now = parts.now ?? (() => performance.now());
+    this.#maps = new ClientMaps(parts.kernel);
   }
 
   /** To be told of each plan that was committed, after that. */
@@ -233,7 +227,7 @@ export class ClientCounting implements Disposable {
       this.#isRecountDue = true;
       return;
     }
-    const now = this.#now();
+    const now = performance.now();
     for (const { client, destination, turn } of clients) {
       const port = index.byDestination.get(destination) ?? index.byDestination.get(anyAddress(destination));
       const choice = turn < EXTERNAL_SLOTS ? port?.all : port?.external;
@@ -248,24 +242,18 @@ export class ClientCounting implements Disposable {
       this.ledger.put({ ...group, client, name, until: now + picker.affinity! * 1000 });
       this.ledger.turned(picker, at);
       this.#dirty.add(groupKey(group));
-      this.#touched?.add(clientKey(group.version, group.number, client));
+      this.#touched?.add(clientKey({ ...group, client }));
     }
     this.#soon();
   }
 
   /** The endpoint of the client that had this turn. */
-  #nameOf(
-    { ring }: ProgrammedChoice,
-    picker: Picker,
-    turn: number,
-    who: Pick<RememberedClient, "version" | "number" | "client">,
-  ): number | undefined {
+  #nameOf({ ring }: ProgrammedChoice, picker: Picker, turn: number, who: WhichClient): number | undefined {
     const rewritten = this.#rewritten.get(pickerName(picker)) ?? -Infinity;
     // It may have had the turn before that was made another's: only the kernel knows.
     const isSure = performance.now() - rewritten > UNSURE;
     if (isSure && ring?.[turn] !== undefined) return ring[turn];
-    const element = this.#parts.kernel.element(setOf(who.version), elementKey(who));
-    return element === undefined ? undefined : numberIn(element);
+    return this.#maps.get(who)?.name;
   }
 
   #indexed(): Index | undefined {
@@ -358,7 +346,7 @@ export class ClientCounting implements Disposable {
     if (!this.#isNeeded()) return;
     const { told, untold } = RECOUNT_INTERVAL;
     const interval = this.#isTold ? told : untold;
-    if (this.#isRecountDue || this.#now() - this.#lastRecount >= interval)
+    if (this.#isRecountDue || performance.now() - this.#lastRecount >= interval)
       void this.#parts.inOrder(() => this.recount());
     else this.#sweepGone();
   }
@@ -366,17 +354,14 @@ export class ClientCounting implements Disposable {
   /** Whether they came again is only known in the kernel. */
   #sweepGone(): void {
     if (this.#closed) return;
-    const now = this.#now();
+    const now = performance.now();
     try {
       const due = this.ledger.due(now, SWEEP_LIMIT);
       if (due.length === SWEEP_LIMIT) setImmediate(() => this.#sweepGone());
       for (const one of due) {
-        const element = this.#parts.kernel.element(setOf(one.version), elementKey(one));
-        if (element !== undefined) {
-          this.ledger.renew(one, one.client, now + (element.expiration ?? 0));
-          continue;
-        }
-        this.#gone(one);
+        const kept = this.#maps.get(one);
+        if (kept === undefined) this.#gone(one);
+        else this.ledger.renew(one, one.client, now + kept.expiration);
       }
     } catch (err) {
       this.#isRecountDue = true;
@@ -388,26 +373,12 @@ export class ClientCounting implements Disposable {
   #gone(one: RememberedClient): void {
     this.ledger.remove(one, one.client);
     this.#dirty.add(groupKey(one));
-    this.#touched?.add(clientKey(one.version, one.number, one.client));
+    this.#touched?.add(clientKey(one));
   }
 
   #forget(one: RememberedClient): void {
-    this.#delete(one.version, [one]);
+    this.#maps.delete(one.version, [one]);
     this.#gone(one);
-  }
-
-  /** False if one of them was not there: then all are as they were. */
-  #delete(version: IpVersion, clients: readonly RememberedClient[]): boolean {
-    const set = setReference(`clients${version}`, "map");
-    const elements = clients.map((one) => ({ key: elementKey(one) }));
-    try {
-      this.#parts.kernel.commit([{ op: "delete elements", set, elements }]);
-    } catch (error) {
-      // Its time was over, or the whole table is gone.
-      if (!(error instanceof NetlinkError && error.code === "ENOENT")) throw error;
-      return false;
-    }
-    return true;
   }
 
   /** Clients of Services that are no more, have no endpoint or choose otherwise now: nothing would forget them but time. */
@@ -418,8 +389,8 @@ export class ClientCounting implements Disposable {
     if (strangers.length === 0) return;
     for (const version of [4, 6] as const) {
       const clients = strangers.filter((one) => one.version === version);
-      if (clients.length > 0 && !this.#delete(version, clients))
-        for (const one of clients) this.#delete(version, [one]);
+      if (clients.length > 0 && !this.#maps.delete(version, clients))
+        for (const one of clients) this.#maps.delete(version, [one]);
     }
     for (const one of strangers) this.#gone(one);
     setImmediate(() => this.#forgetStrangers());
@@ -429,7 +400,7 @@ export class ClientCounting implements Disposable {
   async recount(): Promise<void> {
     if (this.#closed) return;
     this.#isRecountDue = false;
-    this.#lastRecount = this.#now();
+    this.#lastRecount = performance.now();
     const found = new Map<string, RememberedClient>();
     const touched = (this.#touched = new Set());
     try {
@@ -445,7 +416,7 @@ export class ClientCounting implements Disposable {
     let changed = 0;
     // Taking one out of a Map that is gone through is no harm.
     for (const one of this.ledger.entries()) {
-      const key = clientKey(one.version, one.number, one.client);
+      const key = clientKey(one);
       const same = found.get(key);
       if (same?.name === one.name) {
         this.ledger.put(same);
@@ -474,28 +445,12 @@ export class ClientCounting implements Disposable {
   }
 
   async #readClients(version: IpVersion, into: Map<string, RememberedClient>): Promise<void> {
-    const now = this.#now();
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await this.#parts.kernel.visitElements(setOf(version), (elements) => {
-          if (this.#closed) throw new Error("closed while clients were counted");
-          for (const element of elements) {
-            const one = decodeClient(version, element, now);
-            into.set(clientKey(version, one.number, one.client), one);
-          }
-        });
-        return;
-      } catch (error) {
-        if (error instanceof NetlinkError && error.code === "ENOENT") return;
-        // What was read is right but perhaps not all: it is kept, and the rest comes with the next reading.
-        if (!(error instanceof NetlinkDumpInterruptedError) || attempt === ATTEMPTS) throw error;
-      }
-    }
+    const now = performance.now();
+    await this.#maps.visit(version, (which, { name, expiration }) => {
+      if (this.#closed) throw new Error("closed while clients were counted");
+      into.set(clientKey(which), { ...which, name, until: now + expiration });
+    });
   }
-}
-
-function setOf(version: IpVersion) {
-  return { ...OURS, name: `clients${version}` };
 }
 
 function leastClients(choice: ProgrammedChoice | undefined): Picker | undefined {
@@ -510,24 +465,6 @@ function anyAddress(destination: string): string {
   return "\0".repeat(length) + destination.slice(length);
 }
 
-/** Address and group, as clientsN has them. */
-function elementKey({ client, number }: Pick<RememberedClient, "client" | "number">): Uint8Array {
-  return latin1Bytes(client + number);
-}
-
-function clientKey(version: IpVersion, number: string, client: string): string {
+function clientKey({ version, number, client }: WhichClient): string {
   return `${version}${client}${number}`;
-}
-
-function decodeClient(version: IpVersion, element: SetElement, now: number): RememberedClient {
-  const { key, expiration = 0 } = element;
-  const length = version === 4 ? 4 : 16;
-  const text = latin1(key);
-  const [client, number] = [text.slice(0, length), text.slice(length)];
-  return { version, client, number, name: numberIn(element), until: now + expiration };
-}
-
-/** The endpoint's name in an element of clientsN. */
-function numberIn({ data }: SetElement): number {
-  return new DataView(data!.buffer, data!.byteOffset, 4).getUint32(0, true);
 }

@@ -9,6 +9,7 @@ import type { NewClient, NewClientListener, NewClientWatch } from "./port.ts";
 
 /** The kernel takes 4 KiB for each packet that waits: so some thousands may, while the event loop does something else. */
 const BUFFER_BYTES = 16 * 1024 * 1024;
+
 /** Throws NetlinkError: EBUSY if somebody else has bound the group, others if the kernel has no nfnetlink_log. */
 export async function watchNewClients(
   { onClients, onLost }: NewClientListener,

@@ -8,7 +8,6 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Ip } from "../../base/ip.ts";
-import { cidrContains, parseIp } from "../../base/ip.ts";
 import type { Log } from "../../base/log.ts";
 import { silentLog } from "../../base/log.ts";
 import type { Command } from "../../net/nftables/model.ts";
@@ -17,10 +16,11 @@ import {
   NetlinkDumpInterruptedError,
   NetlinkError,
 } from "../../sys/netlink-error.ts";
-import type { DataPlane, SyncReport } from "../dataplane.ts";
+import type { SyncReport } from "../dataplane.ts";
 import { DataPlaneError } from "../dataplane.ts";
 import type { ServiceTable, TableDelta, VirtualPort, VirtualPortKey } from "../table.ts";
-import { isWhole, virtualPortKey } from "../table.ts";
+import { virtualPortKey } from "../table.ts";
+import { wholeAddresses } from "../whole-addresses.ts";
 import type { AddressPaths, LocalBridge } from "./address-paths.ts";
 import type { BridgePair } from "./bridges.ts";
 import { bridgeCommands } from "./bridges.ts";
@@ -29,6 +29,7 @@ import { desiredState, fixedElements, planState, removedPorts } from "./desired-
 import type { KernelState } from "./kernel-state.ts";
 import { readKernelState, readKernelStateInTurns } from "./kernel-state.ts";
 import { type ClientCount, ClientCounting } from "./client-counting.ts";
+import type { NftablesDataPlaneControls, NftablesDataPlaneOptions } from "./controls.ts";
 import type { LoopbackSetting } from "./loopback-routing.ts";
 import { LoopbackRouting } from "./loopback-routing.ts";
 import type { Plan } from "./plan.ts";
@@ -49,47 +50,6 @@ import { portsToCut, UdpCuts } from "./udp-cuts.ts";
 import type { FlowPort } from "./udp-flows.ts";
 import { cutStaleFlows, isUdp } from "./udp-flows.ts";
 import { ExpectedElements, verify } from "./verification.ts";
-
-export interface NftablesDataPlaneOptions {
-  /** What {@link NftablesDataPlaneControls.setMasqueradeBridges} would be told first. @default {none} */
-  readonly masqueradeBridges?: readonly BridgePair[];
-  /** How often to make sure that no change was missed, in milliseconds. @default {30_000} */
-  readonly verifyInterval?: number;
-  /**
-   * UDP flows are cut at most once in so many milliseconds, so that many changes in a row do not take the whole processor:
-   * those of a change that comes sooner are cut when the time is over, not when `apply` resolves. @default {0}
-   */
-  readonly cutInterval?: number;
-  readonly log?: Log;
-}
-
-/** A data plane that can be told more about the host than services. */
-export interface NftablesDataPlaneControls extends DataPlane {
-  /**
-   * Pairs of interfaces between which answers bypass this host: what comes in by the first and goes out by the second
-   * is masqueraded, from the next connection on. They replace those from before; only the difference is written, and
-   * nothing before the first `sync`. Throws RangeError if a name cannot be an interface's, else as `apply`.
-   */
-  setMasqueradeBridges(pairs: readonly BridgePair[]): Promise<void>;
-  /**
-   * The bridges of this host that containers are on, in place of those from before: they reach virtual addresses in their
-   * own subnets from then on. What an earlier process has made for bridges stays until this is called. Throws as `apply`.
-   */
-  setLocalBridges(bridges: readonly LocalBridge[]): Promise<void>;
-  /**
-   * What had these addresses is gone: with least clients, who comes with one of them is a new client. Throws DataPlaneError
-   * if one is no IP address.
-   */
-  forgetClients(addresses: Iterable<string>): void;
-  /** Counts the clients of least clients from the kernel's maps, as is done from time to time, and arranges turns by it. */
-  countClients(): Promise<void>;
-  /** How many clients each endpoint has, with least clients, as counted so far. */
-  readClients(): ClientCount[];
-  /** What was refused and dropped. Throws DataPlaneError. */
-  readCounters(): PacketCounters;
-  /** How full the maps are; nothing before the first `sync`. Throws DataPlaneError. */
-  readMapFill(): MapFill[];
-}
 
 /** What it is made of: the kernel of one namespace, or a fake of it. */
 export interface NftablesParts {
@@ -596,17 +556,6 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
     this.#repair("checking table inet fairlead");
     await this.#repairing;
   }
-}
-
-/** The addresses outside of the ranges that are services' as a whole. */
-function wholeAddresses({ ports, ranges }: ServiceTable): string[] {
-  const cidrs = parseRanges(ranges, "service range");
-  const found = new Set<string>();
-  for (const port of ports.values()) if (isWhole(port)) found.add(port.address);
-  return [...found].filter((text) => {
-    const address = parseIp(text);
-    return address !== undefined && !cidrs.some((range) => cidrContains(range, address));
-  });
 }
 
 /** What comes into use (true) and what goes out of use. */

@@ -12,7 +12,7 @@ import { AddressPaths } from "./address-paths.ts";
 import { ForeignChanges } from "./foreign-changes.ts";
 import { NetlinkPort } from "./netlink-port.ts";
 import { NftablesDataPlane } from "./nftables-data-plane.ts";
-import type { NftablesDataPlaneControls, NftablesDataPlaneOptions } from "./nftables-data-plane.ts";
+import type { NftablesDataPlaneControls, NftablesDataPlaneOptions } from "./controls.ts";
 import { watchNewClients } from "./new-clients.ts";
 import type { NewClientListener, NftablesPort } from "./port.ts";
 import type { Picker } from "./pickers.ts";
