@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { ip } from "../src/base/ip.ts";
+import type { Tenants } from "../src/contiv/svc-stats-source.ts";
 import { createSvcStats } from "../src/contiv/svc-stats.ts";
 import { openConnectionSource } from "../src/dataplane/connections/connection-source.ts";
 import { NetlinkPort } from "../src/dataplane/nftables/netlink-port.ts";
@@ -42,9 +43,12 @@ test(
     await using dataPlane = await createNftablesDataPlane({ netns });
     await dataPlane.sync(table);
     using stats = createSvcStats({ table: () => table, open: (onEnd) => openConnectionSource(onEnd, netns) });
-    await stats.start();
     const { signal } = new AbortController();
-    const read = async () => new Map((await stats.read(signal)).map((one) => [one.EndpointIP, one]));
+    const tenants: Tenants = { ofAddress: () => undefined, nameOf: (namespace) => namespace };
+    const answer = await stats.read(tenants, signal);
+    assert.deepEqual(answer.clients, {});
+    const CountedSince = answer.since;
+    const read = async () => (await stats.read(tenants, signal)).clients;
 
     // UDP, exactly: one datagram of 1 byte there, the name and the client's address back, each with 28 bytes of headers.
     const datagram = (localAddress: string) => lab.client.datagram({ host: VIP, port: 643, localAddress });
@@ -52,38 +56,36 @@ test(
     const one = await datagram(OTHER_CLIENT);
     const two = await datagram(OTHER_CLIENT);
     assert.deepEqual(new Set([one.from, two.from]), new Set(["b1", "b2"]));
-    const first = (await read()).get(OTHER_CLIENT)!;
+    const first = (await read())[OTHER_CLIENT]!;
     const flow = { PacketsIn: 1, BytesIn: 29, PacketsOut: 1, BytesOut: 28 + greeting };
     const both = { PacketsIn: 2, BytesIn: 58, PacketsOut: 2, BytesOut: 2 * (28 + greeting) };
+    const port = {
+      Protocol: "UDP",
+      SvcPort: "643",
+      ProvPort: "80",
+      SvcStats: both,
+      ProvStats: Object.fromEntries(
+        backends.map(({ address }) => [
+          address,
+          { ProviderIP: address, ServiceIP: VIP, ServiceVrf: "default", ...flow },
+        ]),
+      ),
+    };
     assert.deepEqual(first, {
       EndpointIP: OTHER_CLIENT,
       VrfName: "default",
       PortStats: both,
-      SvcStats: {
-        [`${VIP}:643:UDP`]: {
-          ServiceIP: VIP,
-          ServiceVRF: "default",
-          Protocol: "UDP",
-          SvcPort: "643",
-          ProvPort: "80",
-          SvcStats: both,
-          ProvStats: Object.fromEntries(
-            backends.map(({ address }) => [
-              address,
-              { ProviderIP: address, ServiceIP: VIP, ServiceVrf: "default", ...flow },
-            ]),
-          ),
-        },
-      },
+      SvcStats: { [VIP]: { ServiceIP: VIP, ServiceVRF: "default", ...port, Ports: { "643/UDP": port } } },
+      CountedSince,
     });
 
     // TCP of the other client: kept open, then the payload alone is more than what is said.
     const { address4 } = lab.client;
     const kept = await lab.client.open({ host: VIP, port: 8080 });
-    const before = (await read()).get(address4)!.PortStats;
+    const before = (await read())[address4]!.PortStats;
     const text = "x".repeat(1000);
     await lab.client.exchange({ connection: kept.connection, text });
-    const living = (await read()).get(address4)!.PortStats;
+    const living = (await read())[address4]!.PortStats;
     const gained = living.BytesIn - before.BytesIn;
     const packets = living.PacketsIn - before.PacketsIn;
     // IPv4 20, TCP 20 and its timestamps 12.
@@ -94,12 +96,12 @@ test(
     kernel.forget(kernel.connections(ConntrackFamily.ipv4, {}));
     for (let n = 0; n < 2; n++) {
       const after = await read();
-      assert.deepEqual(after.get(OTHER_CLIENT), first);
-      assert.ok(after.get(address4)!.PortStats.BytesIn >= living.BytesIn);
+      assert.deepEqual(after[OTHER_CLIENT], first);
+      assert.ok(after[address4]!.PortStats.BytesIn >= living.BytesIn);
     }
     // And new connections add to it.
     await datagram(OTHER_CLIENT);
-    assert.deepEqual((await read()).get(OTHER_CLIENT)!.PortStats, {
+    assert.deepEqual((await read())[OTHER_CLIENT]!.PortStats, {
       PacketsIn: 3,
       BytesIn: 87,
       PacketsOut: 3,
@@ -107,6 +109,6 @@ test(
     });
 
     setAccounting("0");
-    await assert.rejects(stats.read(signal), /nf_conntrack_acct is 0/);
+    await assert.rejects(stats.read(tenants, signal), /nf_conntrack_acct is 0/);
   },
 );

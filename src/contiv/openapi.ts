@@ -204,7 +204,10 @@ export function contivDocument(version: string): Schema {
           operationId: "svcStats",
           summary: "Packets and bytes of each client with each service.",
           responses: {
-            200: json("By client.", { type: "array", items: ref("ClientStats") }),
+            200: json("By the client's address.", {
+              type: "object",
+              additionalProperties: ref("ClientStats"),
+            }),
             default: REFUSED,
           },
         },

@@ -106,7 +106,7 @@ export const refusalFields: Described<Refusal> = {
 
 export const clientStatsFields: Described<ClientStats> = {
   EndpointIP: text("The client's address."),
-  VrfName: text("Its tenant."),
+  VrfName: text("Its tenant, if it is a container; else the one of the first service that it used."),
   PortStats: object({
     PacketsIn: count("Packets that it sent."),
     BytesIn: count("Bytes that it sent."),
@@ -116,6 +116,9 @@ export const clientStatsFields: Described<ClientStats> = {
   SvcStats: {
     type: "object",
     additionalProperties: { type: "object" },
-    description: "By service and provider.",
+    description: "By the service's address, port (Ports) and provider (ProvStats).",
   },
+  CountedSince: text(
+    "Since when connections that ended are counted (RFC 3339); living ones are counted from their beginning.",
+  ),
 };

@@ -1,6 +1,7 @@
 /** netmaster's REST on the API server: each path and method, answered through what its user may do. */
 import type { KubeObject } from "../api/meta/type.ts";
 import { applyMergePatch } from "../api/patch/merge-patch.ts";
+import { podAddresses } from "../api/pod/addresses.ts";
 import { podKind } from "../api/pod/kind.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import { createInProcessClient } from "../client/in-process.ts";
@@ -10,7 +11,7 @@ import { jsonResponse, type Request, type Response } from "../server/http/exchan
 import { aloneAnswer } from "./alone.ts";
 import { readBody } from "./body.ts";
 import { configOf, configsOf, inspectAll, inspectOne } from "./by-kind.ts";
-import { endpointOper, findEndpoint } from "./endpoint.ts";
+import { endpointOper, findEndpoint, isUp } from "./endpoint.ts";
 import { describeService } from "./inspection.ts";
 import { type ContivKind, namespaceOfTenant } from "./names.ts";
 import { objectNotFound, orNotFound } from "./not-found.ts";
@@ -20,7 +21,7 @@ import type { Objects } from "./picture.ts";
 import { ContivError, fromApiError, refusalResponse } from "./refusal.ts";
 import { serviceConfig } from "./service.ts";
 import { KIND_OF, listOf, objectName, readNames, readPicture, readPods, type Sides } from "./sides.ts";
-import type { SvcStatsSource } from "./svc-stats-source.ts";
+import type { SvcStatsSource, Tenants } from "./svc-stats-source.ts";
 import { readNetwork, readService, readTenant } from "./validation.ts";
 import { watchLines } from "./watch-lines.ts";
 import { ENGINE_PATIENCE, putNetwork, removeNetwork } from "./write-network.ts";
@@ -114,7 +115,7 @@ async function answer(
     case "endpoint":
       return jsonResponse(200, await inspectEndpoint(sides, target));
     case "svcstats":
-      return jsonResponse(200, await readStats(options.svcStats, signal));
+      return readStats(options.svcStats, sides, signal);
     case "openapi":
       return jsonResponse(200, contivDocument(options.version));
     case "nothing":
@@ -125,19 +126,39 @@ async function answer(
 }
 
 /** Throws ContivError 503 where connections are not counted. */
-async function readStats(source: SvcStatsSource | undefined, signal: AbortSignal): Promise<object> {
+async function readStats(
+  source: SvcStatsSource | undefined,
+  sides: Sides,
+  signal: AbortSignal,
+): Promise<Response> {
   if (source === undefined)
     throw new ContivError(
       503,
       "connections are counted where the data plane is nftables, and here it is not: start fairlead up with --dataplane nftables",
     );
   try {
-    return await source.read(signal);
+    const { since, clients } = await source.read(await readTenants(sides), signal);
+    // Where there is no client yet, nothing else says it.
+    return jsonResponse(200, clients, { "x-counted-since": since });
   } catch (error) {
     if (!(error instanceof DataPlaneError)) throw error;
     const { message, remedy } = error;
     throw new ContivError(503, remedy === undefined ? message : `${message}: ${remedy}`, { cause: error });
   }
+}
+
+/** Whose addresses are whose. Nothing of Pods is told but their tenants' names. */
+async function readTenants(sides: Sides): Promise<Tenants> {
+  const [named, pods] = await Promise.all([readNames(sides), listOf(sides.own, podKind)]);
+  // A Pod on the host's network has the host's address, which is everybody's.
+  const own = pods.filter((pod) => isUp(pod) && pod.spec?.hostNetwork !== true);
+  const byAddress = new Map(
+    own.flatMap((pod) => podAddresses(pod).map((address) => [address, pod.metadata.namespace])),
+  );
+  return {
+    ofAddress: (address) => byAddress.get(address),
+    nameOf: (namespace) => named.tenantName(namespace),
+  };
 }
 
 type Keyed = Extract<Target, { readonly key: string }>;

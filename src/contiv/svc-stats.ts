@@ -3,6 +3,9 @@
  * those of connections that ended are kept, those of living ones are read when somebody asks. So nothing polls, and counts
  * only grow.
  *
+ * To hear of each connection's end costs new connections (`npm run bench -- svc-stats`). So that begins with the first question, and
+ * ends when nobody has asked for a quarter of an hour: the next question then begins anew, and every answer says since when.
+ *
  * Bytes are those of whole IP packets, headers included, as conntrack counts them.
  */
 import { formatIp, ipFromBytes } from "../base/ip.ts";
@@ -13,11 +16,17 @@ import { NODE_ADDRESS, type ServiceTable, type VirtualPort, virtualPortKey } fro
 import type {
   ClientStats,
   PathCounts,
+  PortStats,
   ProviderStats,
   ServiceStats,
+  SvcStatsAnswer,
+  SvcStatsByClient,
   SvcStatsSource,
+  Tenants,
 } from "./svc-stats-source.ts";
 
+/** Who has not asked for so long asks no more, in milliseconds. */
+const LISTENING = 15 * 60_000;
 /** A client without any connection for so long is forgotten, in milliseconds. */
 const KEPT = 60 * 60_000;
 /** The most (client, Service port, provider) that are kept of ended connections; those that ended longest ago make room. */
@@ -41,7 +50,7 @@ type Counted = Path & { readonly counts: Sum; at: number };
 export interface SvcStatsOptions {
   /** What is programmed; undefined as long as nothing is. */
   readonly table: () => Pick<ServiceTable, "ports"> | undefined;
-  /** Opens the kernel's connections, once, at the first {@link SvcStats.start} or question. */
+  /** Opens the kernel's connections, when somebody asks. */
   readonly open: (onEnd: (connection: Connection) => void) => Promise<ConnectionSource>;
   /** The most that is kept. @default {100_000} */
   readonly maxPaths?: number;
@@ -49,9 +58,10 @@ export interface SvcStatsOptions {
   readonly now?: () => number;
 }
 
-export interface SvcStats extends SvcStatsSource, Disposable {
-  /** Begins to hear of ends: what ends before is not counted. Throws as opening does. */
-  start(): Promise<void>;
+/** What is open, and since when. */
+interface Counting {
+  readonly source: ConnectionSource;
+  readonly since: string;
 }
 
 export function createSvcStats({
@@ -59,14 +69,15 @@ export function createSvcStats({
   open,
   maxPaths = MAX_PATHS,
   now = () => performance.now(),
-}: SvcStatsOptions): SvcStats {
+}: SvcStatsOptions): SvcStatsSource & Disposable {
   /** Of ended connections, by path; the longest ago first. */
   const ended = new Map<string, Counted>();
   /** Those of the last reading: one that is neither there at the next nor was told to have ended has ended unheard. */
   let living = new Map<string, Connection>();
   /** Those that end while connections are read: the reading may have them, too. */
   let endedMeanwhile: Set<string> | undefined;
-  let source: Promise<ConnectionSource> | undefined;
+  let counting: Counting | undefined;
+  let giveUp: NodeJS.Timeout | undefined;
   let last: Promise<unknown> = Promise.resolve();
   let isDisposed = false;
 
@@ -85,20 +96,29 @@ export function createSvcStats({
     if (ended.size > maxPaths) ended.delete(ended.keys().next().value!);
   }
 
-  async function opened(): Promise<ConnectionSource> {
-    if (isDisposed) throw new Error("closed");
-    source ??= open(end);
-    try {
-      return await source;
-    } catch (error) {
-      source = undefined;
-      throw error;
-    }
+  async function begun(): Promise<Counting> {
+    if (counting !== undefined) return counting;
+    const source = await open(end);
+    counting = { source, since: new Date().toISOString() };
+    // It was disposed of while it opened.
+    if (isDisposed) stop();
+    return counting;
   }
 
-  async function read(signal: AbortSignal): Promise<readonly ClientStats[]> {
-    const from = await opened();
-    if (!from.hasCounters())
+  function stop(): void {
+    clearTimeout(giveUp);
+    counting?.source[Symbol.dispose]();
+    counting = undefined;
+    living.clear();
+    ended.clear();
+  }
+
+  async function read(tenants: Tenants, signal: AbortSignal): Promise<SvcStatsAnswer> {
+    if (isDisposed) throw new Error("closed");
+    const { source: from, since } = await begun();
+    if (!from.hasCounters()) {
+      // There is nothing to be heard.
+      stop();
       throw new DataPlaneError(
         "the kernel does not count packets and bytes of connections: net.netfilter.nf_conntrack_acct is 0",
         {
@@ -106,6 +126,9 @@ export function createSvcStats({
             "sysctl -w net.netfilter.nf_conntrack_acct=1; connections that begin from then on are counted",
         },
       );
+    }
+    clearTimeout(giveUp);
+    giveUp = setTimeout(stop, LISTENING).unref();
     const found = new Map<string, Connection>();
     const meanwhile = (endedMeanwhile = new Set<string>());
     try {
@@ -118,10 +141,10 @@ export function createSvcStats({
     const unheard = [...living].filter(([key]) => !found.has(key));
     for (const [, connection] of unheard) end(connection);
     living = found;
-    return summary(found.values());
+    return { since, clients: summary(found.values(), tenants, since) };
   }
 
-  function summary(connections: Iterable<Connection>): ClientStats[] {
+  function summary(connections: Iterable<Connection>, tenants: Tenants, since: string): SvcStatsByClient {
     const paths = new Map<string, Counted>();
     for (const connection of connections) {
       const path = pathOf(table(), connection);
@@ -143,28 +166,22 @@ export function createSvcStats({
       if (counted === undefined) paths.set(key, one);
       else sum(counted.counts, one.counts);
     }
-    return Array.from(
-      Map.groupBy(paths.values(), ({ client }) => client),
-      clientStats,
+    const byClient = Map.groupBy(paths.values(), ({ client }) => client);
+    return Object.fromEntries(
+      Array.from(byClient, ([client, own]) => [client, clientStats(client, own, tenants, since)]),
     );
   }
 
   return {
-    async start() {
-      await opened();
-    },
     /** One after another: two readings at once would take each other's for ends. */
-    read(signal) {
-      const result = last.then(() => read(signal));
+    read(tenants, signal) {
+      const result = last.then(() => read(tenants, signal));
       last = result.catch(() => undefined);
       return result;
     },
     [Symbol.dispose]() {
       isDisposed = true;
-      void source?.then(
-        (from) => from[Symbol.dispose](),
-        () => undefined,
-      );
+      stop();
     },
   };
 }
@@ -231,30 +248,54 @@ function total(all: readonly PathCounts[]): PathCounts {
 }
 
 /** Contiv's tenant of a Service: its namespace. */
-function tenantOf({ service }: VirtualPort): string {
+function namespaceOf({ service }: VirtualPort): string {
   return service.split("/")[0]!;
 }
 
-function clientStats([client, paths]: readonly [string, readonly Counted[]]): ClientStats {
-  const services = Map.groupBy(
-    paths,
-    ({ address, port, servicePort }) => `${address}:${servicePort}:${port.protocol}`,
-  );
+function clientStats(
+  client: string,
+  paths: readonly Counted[],
+  tenants: Tenants,
+  since: string,
+): ClientStats {
+  const services = Map.groupBy(paths, serviceKeyOf);
   return {
     EndpointIP: client,
-    // Whoever connects to Services of one tenant only is taken for one of that tenant, as in Contiv it must be.
-    VrfName: tenantOf(paths[0]!.port),
+    // Whoever is no container of ours is taken for one of the tenant whose Services it uses, as in Contiv it must be.
+    VrfName: tenants.nameOf(tenants.ofAddress(client) ?? namespaceOf(paths[0]!.port)),
     PortStats: total(paths.map(({ counts }) => counts)),
-    SvcStats: Object.fromEntries(Array.from(services, ([key, own]) => [key, serviceStats(own)])),
+    SvcStats: Object.fromEntries(Array.from(services, ([key, own]) => [key, serviceStats(own, tenants)])),
+    CountedSince: since,
   };
 }
 
-function serviceStats(paths: readonly Counted[]): ServiceStats {
-  const { address, port, servicePort, providerPort } = paths[0]!;
-  const providers = Map.groupBy(paths, ({ provider }) => provider);
+/** The address, and where several Services may share that, the port, too. */
+function serviceKeyOf({ address, servicePort, port: { type = "ClusterIP" } }: Path): string {
+  if (type === "ClusterIP") return address;
+  return `${address.includes(":") ? `[${address}]` : address}:${servicePort}`;
+}
+
+function serviceStats(paths: readonly Counted[], tenants: Tenants): ServiceStats {
+  const { address, port } = paths[0]!;
+  const tenant = tenants.nameOf(namespaceOf(port));
+  const ports = Map.groupBy(
+    paths.toSorted((a, b) => a.servicePort - b.servicePort),
+    ({ servicePort, port: { protocol } }) => `${servicePort}/${protocol}`,
+  );
   return {
     ServiceIP: address,
-    ServiceVRF: tenantOf(port),
+    ServiceVRF: tenant,
+    ...portStats(paths, tenant),
+    Ports: Object.fromEntries(Array.from(ports, ([key, own]) => [key, portStats(own, tenant)])),
+  };
+}
+
+/** All of `paths`, called after the lowest of their ports. */
+function portStats(paths: readonly Counted[], tenant: string): PortStats {
+  const first = paths.reduce((a, b) => (b.servicePort < a.servicePort ? b : a));
+  const { address, port, servicePort, providerPort } = first;
+  const providers = Map.groupBy(paths, ({ provider }) => provider);
+  return {
     Protocol: port.protocol,
     SvcPort: String(servicePort),
     ProvPort: String(providerPort),
@@ -265,7 +306,7 @@ function serviceStats(paths: readonly Counted[]): ServiceStats {
         {
           ProviderIP: provider,
           ServiceIP: address,
-          ServiceVrf: tenantOf(port),
+          ServiceVrf: tenant,
           ...total(own.map(({ counts }) => counts)),
         },
       ]),

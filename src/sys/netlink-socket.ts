@@ -18,6 +18,7 @@ import * as frame from "./netlink-message.ts";
 import type { NetlinkMessage } from "./netlink-message.ts";
 import { callInNetns } from "./netns.ts";
 import { pollReadable } from "./poll.ts";
+import { attachFilter, type FilterInstruction } from "./socket-filter.ts";
 import { EAGAIN, EINTR, EMSGSIZE, ENOBUFS, SystemError } from "./system-error.ts";
 
 /** NETLINK_ROUTE: links, addresses, routes, neighbours. */
@@ -45,6 +46,8 @@ export interface NetlinkSocketOptions {
   readonly netns?: string;
   /** Multicast groups (RTNLGRP_*, NFNLGRP_* numbers) to join, for a socket that is to be subscribed to. */
   readonly groups?: readonly number[];
+  /** Which notifications of the groups are wanted: the kernel drops the others. @default {all} */
+  readonly filter?: readonly FilterInstruction[];
   /**
    * The socket is told things without a group (by nfnetlink_log): after the requests that ask for it, it can be subscribed
    * to, and then takes no more. @default {false}
@@ -108,14 +111,14 @@ export class NetlinkSocket implements Disposable {
     this.#groups = options.groups ?? [];
     this.#hears = options.hears ?? this.#groups.length > 0;
     try {
-      this.#configure(options.bufferBytes ?? 4 * 1024 * 1024);
+      this.#configure(options);
     } catch (error) {
       this[Symbol.dispose]();
       throw error;
     }
   }
 
-  #configure(bufferBytes: number): void {
+  #configure({ bufferBytes = 4 * 1024 * 1024, filter }: NetlinkSocketOptions): void {
     const { fd } = this;
     this.#setSendBytes(bufferBytes);
     this.#setReceiveBytes(bufferBytes);
@@ -127,6 +130,8 @@ export class NetlinkSocket implements Disposable {
     const address = new Uint8Array(12);
     address[0] = libc.AF_NETLINK;
     libc.bind(fd, address);
+    // Before the first notification can come.
+    if (filter !== undefined) attachFilter(fd, filter);
     for (const group of this.#groups) libc.setSocketOption(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group);
   }
 

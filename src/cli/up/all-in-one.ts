@@ -165,10 +165,6 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
   );
 
   programmed = () => node.agent?.table();
-  // What ends before somebody asks is counted, too.
-  svcStats
-    ?.start()
-    .catch((err: unknown) => log.warn({ err }, "/svcstats cannot hear of connections that end"));
 
   const dns = node.ready.then(async () =>
     startDns(dnsOptions, {

@@ -7,6 +7,7 @@ import {
 } from "../../net/conntrack/conntrack.ts";
 import { NFNLGRP_CONNTRACK_DESTROY } from "../../net/conntrack/constants.ts";
 import { type Connection, ConntrackFamily, IPS_DST_NAT } from "../../net/conntrack/model.ts";
+import { translatedConnections } from "../../net/conntrack/translated-filter.ts";
 import { NetlinkDumpInterruptedError } from "../../sys/netlink-error.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "../../sys/netlink-socket.ts";
 import { readSysctl } from "../../sys/sysctl.ts";
@@ -36,7 +37,9 @@ export async function openConnectionSource(
   using stack = new DisposableStack();
   const reader = stack.use(await NetlinkSocket.open(NETLINK_NETFILTER, options));
   const groups = [NFNLGRP_CONNTRACK_DESTROY];
-  const ends = stack.use(await NetlinkSocket.open(NETLINK_NETFILTER, { ...options, groups }));
+  // Others' connections end by the thousands where a host has many.
+  const filter = translatedConnections;
+  const ends = stack.use(await NetlinkSocket.open(NETLINK_NETFILTER, { ...options, groups, filter }));
   const subscription = ends.subscribe(
     (event) => {
       // What was lost is found missing by who remembers what there was.
