@@ -156,11 +156,16 @@ function inOutside(version: IpVersion, to: Destination) {
   return [...isIp[version](), ...destination(version, to), lookup(`outside${version}`, reg(0))];
 }
 
+/** Goes on only if the packet is for an address that is a service's as a whole. */
+function inAddresses(version: IpVersion) {
+  return [...isIp[version](), field(`${IP[version]} daddr`, reg(0)), lookup(`addresses${version}`, reg(0))];
+}
+
 function unserved(version: IpVersion): Rule[] {
   const address = [...isIp[version](), field(`${IP[version]} daddr`, reg(0))];
   return [
     rule("unserved", [address, lookup(`ranges${version}`, reg(0)), goto("refuse")]),
-    rule("unserved", [address, lookup(`addresses${version}`, reg(0)), goto("refuse")]),
+    rule("unserved", [inAddresses(version), goto("unchanged")]),
     rule("unserved", [inOutside(version, "address"), goto("unchanged")]),
     rule("unserved", [inOutside(version, "node"), isNodeAddress(version, 0), goto("unchanged")]),
   ];
@@ -168,7 +173,7 @@ function unserved(version: IpVersion): Rule[] {
 
 /**
  * A connection to an endpoint that has the very address and port of the virtual port (a pod in the host's network behind a
- * node port, or behind an external IP that is the node's): translated to itself, which `ct status` does not tell.
+ * node port, or behind an external or cluster IP that is the node's): translated to itself, which `ct status` does not tell.
  */
 function unchanged(version: IpVersion, to: Destination): Rule {
   const [words, spare] = [WORDS[version], reg(keyWords(version))];
@@ -260,6 +265,7 @@ export const rules: readonly Rule[] = [
   ...([4, 6] as const).flatMap((version) => [
     unchanged(version, "address"),
     rule("unchanged", [inOutside(version, "address"), goto("refuse")]),
+    rule("unchanged", [inAddresses(version), goto("refuse")]),
     unchanged(version, "node"),
   ]),
   rule("unchanged", [goto("refuse")]),
