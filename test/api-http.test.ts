@@ -10,7 +10,7 @@ import { namespaceKind } from "../src/api/namespace/kind.ts";
 import { encodeMessage } from "../src/api/schema/protobuf/encode.ts";
 import { decodeMessage } from "../src/api/schema/protobuf/decode.ts";
 import { openEnvelope, sealEnvelope } from "../src/api/schema/protobuf/envelope.ts";
-import { BindError } from "../src/server/http/front.ts";
+import { BindError } from "../src/server/http/bind-error.ts";
 import { startServer } from "../src/server/start.ts";
 import { createMemoryStore } from "../src/store/memory/memory-store.ts";
 import { startApi, watchLines } from "./api-fixture.ts";

@@ -21,17 +21,14 @@ import type { Log } from "../../base/log.ts";
 import { Connections } from "../flow-control/connections.ts";
 import type { KeyPair } from "../security/certificates.ts";
 import { type User, userOfConnection } from "../security/authenticate.ts";
+import { bindError } from "./bind-error.ts";
 import { readBody } from "./body-reader.ts";
 import { type Handler, jsonResponse, type Request, type Response } from "./exchange.ts";
+import { CHECK_INTERVAL, CLOSE_GRACE, GONE, HEADERS_TIMEOUT, headOf, STALL_TIMEOUT } from "./listening.ts";
 import { send } from "./send.ts";
 
-/** Milliseconds for a TLS handshake, and for the headers of a request. */
+/** Milliseconds for a TLS handshake. */
 const HANDSHAKE_TIMEOUT = 10_000;
-const HEADERS_TIMEOUT = 15_000;
-/** How long a client may take nothing of what it has been sent, milliseconds. */
-const STALL_TIMEOUT = 60_000;
-/** How often node:http looks for headers that are late, milliseconds. */
-const CHECK_INTERVAL = 5000;
 /** Connections at once; a client-go program uses one or two. */
 const MAX_CONNECTIONS = 4096;
 /** And of one user: a client of HTTP/1.1 needs one for each watch. */
@@ -46,8 +43,6 @@ const MAX_STREAMS = 1000;
  * 10 resets streams of a program that starts many informers at once.
  */
 const MAX_SESSION_MEMORY = 256;
-/** After this much time, what has not ended by itself is cut off, milliseconds. */
-const CLOSE_GRACE = 2000;
 /** How long a client may go on sending a body that has been refused, milliseconds. */
 const LINGER = 2000;
 /** And how much of it is read, bytes: what comes after that waits in its own queue. */
@@ -87,11 +82,6 @@ export interface Front {
 
 type AnyRequest = IncomingMessage | Http2ServerRequest;
 type AnyResponse = ServerResponse | Http2ServerResponse;
-
-/** The address cannot be listened on; the message says which and what to do. */
-export class BindError extends Error {
-  override readonly name = "BindError";
-}
 
 export async function listen(options: FrontOptions): Promise<Front> {
   const { bind, log, strangerIdle = 30_000 } = options;
@@ -188,9 +178,6 @@ function isKnown(socket: TLSSocket, connections: Connections): boolean {
 interface AnswerParts extends FrontOptions {
   readonly connections: Connections;
 }
-
-/** Why a request's signal aborts when its answer is closed. Made once: an AbortError with its stack costs 90 µs. */
-const GONE = new Error("the client has gone");
 
 async function answer(
   request: AnyRequest,
@@ -294,20 +281,9 @@ function refusal(error: unknown, request: AnyRequest, log: Log): Response {
 }
 
 function requestOf(request: AnyRequest, parts: AnswerParts, signal: AbortSignal): Request {
-  // The base is only there to make a relative reference readable.
-  const text = request.url ?? "/";
-  const mark = text.indexOf("?");
   const connection = connectionOf(request);
   return {
-    method: request.method ?? "GET",
-    path: mark < 0 ? text : text.slice(0, mark),
-    query: new URLSearchParams(mark < 0 ? "" : text.slice(mark + 1)),
-    header(name) {
-      const value = request.headers[name];
-      return Array.isArray(value) ? value.join(", ") : value;
-    },
-    headerLines: (name) => linesOf(request.rawHeaders, name),
-    headerNames: () => Object.keys(request.headers),
+    ...headOf(request),
     user: userOfConnection(connection),
     becomeKnown: (user) => becomeKnown(request, user, parts.connections),
     remoteAddress: connection.remoteAddress ?? "",
@@ -343,46 +319,10 @@ function auditIdOf({ headers }: AnyRequest): string {
   return typeof given === "string" && /^[-A-Za-z0-9]{1,64}$/.test(given) ? given : randomUUID();
 }
 
-/** `raw` is names and values in turn, as they came. */
-function linesOf(raw: readonly string[], name: string): string[] {
-  const lines: string[] = [];
-  for (let at = 0; at + 1 < raw.length; at += 2)
-    if (raw[at]!.toLowerCase() === name) lines.push(raw[at + 1]!);
-  return lines;
-}
-
 function sessionOf(request: AnyRequest): Http2Session | undefined {
   return "stream" in request ? request.stream.session : undefined;
 }
 
 function connectionOf(request: AnyRequest): TLSSocket {
   return (sessionOf(request)?.socket ?? request.socket) as TLSSocket;
-}
-
-/** `option` is what sets the address. */
-export function bindError(
-  { host, port }: FrontOptions["bind"],
-  error: NodeJS.ErrnoException,
-  option = "--bind",
-): BindError {
-  const address = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-  switch (error.code) {
-    case "EADDRINUSE":
-      return new BindError(
-        `${address} is in use: stop the program that listens there (ss -ltnp 'sport = :${port}' shows it), or choose another address with ${option}`,
-        { cause: error },
-      );
-    case "EACCES":
-      return new BindError(
-        `${address} may not be used: ports below 1024 need root; choose another with ${option}`,
-        { cause: error },
-      );
-    case "EADDRNOTAVAIL":
-      return new BindError(
-        `${address} is not an address of this machine: choose another with ${option} (ip address shows them)`,
-        { cause: error },
-      );
-    default:
-      return new BindError(`cannot listen on ${address}: ${error.message}`, { cause: error });
-  }
 }

@@ -10,20 +10,17 @@ import { ApiError } from "../../api/api-error.ts";
 import { failure, internalError } from "../../api/status-errors.ts";
 import { parseIp } from "../../base/ip.ts";
 import type { Log } from "../../base/log.ts";
+import { bindError } from "./bind-error.ts";
 import { readBody } from "./body-reader.ts";
 import type { Handler, Request, Response } from "./exchange.ts";
-import { bindError } from "./front.ts";
+import { CHECK_INTERVAL, CLOSE_GRACE, GONE, HEADERS_TIMEOUT, headOf, STALL_TIMEOUT } from "./listening.ts";
 import { send } from "./send.ts";
 
-/** Milliseconds, as on the other listener. */
-const HEADERS_TIMEOUT = 15_000;
-const STALL_TIMEOUT = 60_000;
+/** Milliseconds. */
 const KEEP_ALIVE = 30_000;
 /** Bytes of all headers. */
 const MAX_HEADERS = 32 * 1024;
 const MAX_CONNECTIONS = 256;
-/** After this much time, what has not ended by itself is cut off, milliseconds. */
-const CLOSE_GRACE = 2000;
 
 export interface PlainFrontOptions {
   readonly bind: { readonly host: string; readonly port: number };
@@ -51,7 +48,7 @@ export async function listenPlain(options: PlainFrontOptions): Promise<PlainFron
     headersTimeout: HEADERS_TIMEOUT,
     requestTimeout: 60_000,
     keepAliveTimeout: KEEP_ALIVE,
-    connectionsCheckingInterval: 5000,
+    connectionsCheckingInterval: CHECK_INTERVAL,
   });
   server.maxConnections = MAX_CONNECTIONS;
   server.on("connection", (socket: Socket) => {
@@ -116,9 +113,6 @@ async function answer(
   }
 }
 
-/** Made once: an error with its stack costs 90 µs. */
-const GONE = new Error("the client has gone");
-
 /**
  * Throws ApiError 403 for what only a page from elsewhere sends. A name with a dot may have been led here by its owner (DNS
  * rebinding); addresses and names without one are nobody's in DNS.
@@ -156,18 +150,8 @@ function isNobodys(host: string): boolean {
 }
 
 function requestOf(request: IncomingMessage, signal: AbortSignal): Request {
-  const text = request.url ?? "/";
-  const mark = text.indexOf("?");
   return {
-    method: request.method ?? "GET",
-    path: mark < 0 ? text : text.slice(0, mark),
-    query: new URLSearchParams(mark < 0 ? "" : text.slice(mark + 1)),
-    header(name) {
-      const value = request.headers[name];
-      return Array.isArray(value) ? value.join(", ") : value;
-    },
-    headerLines: (name) => request.headersDistinct[name] ?? [],
-    headerNames: () => Object.keys(request.headers),
+    ...headOf(request),
     user: undefined,
     becomeKnown() {},
     remoteAddress: request.socket.remoteAddress ?? "",
