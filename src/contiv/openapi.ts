@@ -1,5 +1,6 @@
 /** The OpenAPI 3 document of netmaster's REST: made of the same fields that requests are checked by. */
 import { type Field, networkFields, serviceFields, tenantFields } from "./fields.ts";
+import { object, ref, type Schema } from "./openapi-schema.ts";
 import {
   clientStatsFields,
   descriptionFields,
@@ -9,8 +10,6 @@ import {
   serviceOperFields,
   tenantOperFields,
 } from "./oper-fields.ts";
-
-type Schema = Readonly<Record<string, unknown>>;
 
 const KEY: Schema = {
   type: "string",
@@ -65,10 +64,6 @@ function fieldSchema({ type, description, maxLength, pattern, values, maximum, e
   };
 }
 
-function ref(name: string): Schema {
-  return { $ref: `#/components/schemas/${name}` };
-}
-
 function json(description: string, schema: Schema): Schema {
   return { description, content: { "application/json": { schema } } };
 }
@@ -91,6 +86,13 @@ function keyParameter(example: string): Schema {
   return { name: "key", in: "path", required: true, schema: { type: "string" }, example };
 }
 
+const OF_TENANT: Schema = {
+  name: "tenant",
+  in: "query",
+  schema: { type: "string" },
+  description: "Of this tenant alone.",
+};
+
 function pathsOf({ plural, name, key }: Documented): Record<string, Schema> {
   const config = ref(`${name}Config`);
   const answered = { 200: json("As it is now.", config), default: REFUSED };
@@ -102,7 +104,7 @@ function pathsOf({ plural, name, key }: Documented): Record<string, Schema> {
         operationId: `list${name}s`,
         summary: "All of them, in the order of their keys; or a stream of changes.",
         parameters: [
-          { name: "tenant", in: "query", schema: { type: "string" }, description: "Of this tenant alone." },
+          OF_TENANT,
           {
             name: "watch",
             in: "query",
@@ -133,6 +135,17 @@ function pathsOf({ plural, name, key }: Documented): Record<string, Schema> {
         operationId: `delete${name}`,
         responses: {
           200: json("Its key, when it is gone.", { type: "string", example: key }),
+          default: REFUSED,
+        },
+      },
+    },
+    [`/api/v1/inspect/${plural}/`]: {
+      get: {
+        operationId: `inspect${name}s`,
+        summary: "Configuration and state of all, in the order of their keys.",
+        parameters: [OF_TENANT],
+        responses: {
+          200: json("Of each.", { type: "array", items: ref(`${name}Inspection`) }),
           default: REFUSED,
         },
       },
@@ -168,10 +181,7 @@ function inspectionSchemas({ name }: Documented): Record<string, Schema> {
   };
 }
 
-function object(properties: Readonly<Record<string, Schema>>): Schema {
-  return { type: "object", properties };
-}
-
+/** `version` is fairlead's. */
 export function contivDocument(version: string): Schema {
   return {
     openapi: "3.0.3",

@@ -1,31 +1,11 @@
 /** The fields of answers, as OpenAPI describes them. The compiler sees to it that each field of wire.ts is here. */
+import { count, listOf, object, ref, type Schema, text } from "./openapi-schema.ts";
 import type { ClientStats } from "./svc-stats-source.ts";
 import type { Description, EndpointOper, NetworkOper, Refusal, ServiceOper, TenantOper } from "./wire.ts";
 
-type Schema = Readonly<Record<string, unknown>>;
 type Described<T, Without extends keyof T = never> = {
   readonly [K in Exclude<keyof T, Without>]-?: Schema;
 };
-
-function text(description: string): Schema {
-  return { type: "string", description };
-}
-
-function count(description: string): Schema {
-  return { type: "integer", description };
-}
-
-function listOf(items: Schema, description: string): Schema {
-  return { type: "array", items, description };
-}
-
-function ref(name: string): Schema {
-  return { $ref: `#/components/schemas/${name}` };
-}
-
-function object(properties: Readonly<Record<string, Schema>>): Schema {
-  return { type: "object", properties };
-}
 
 export const endpointFields: Described<EndpointOper> = {
   network: text("tenant:network; of a network that is none of ours, the engine's name of it."),
