@@ -61,10 +61,10 @@ async function states(sides: Sides): Promise<Readonly<Record<string, object>>> {
 function stateOf(service: Service, picture: Picture): [string, object] {
   const { Config, Oper } = inspectService(service, picture);
   const id = `${Config.serviceName}.${Config.tenantName}`;
-  const providers = Oper.providers.map((provider) => [
-    provider.ipAddress.find((address) => address !== "") ?? "",
-    {
-      IPAddress: provider.ipAddress.find((address) => address !== "") ?? "",
+  const providers = Oper.providers.map((provider) => {
+    const address = provider.ipAddress.find((text) => text !== "") ?? "";
+    const state = {
+      IPAddress: address,
       ContainerID: provider.containerID,
       Labels: service.spec?.selector ?? {},
       Tenant: Config.tenantName,
@@ -72,8 +72,9 @@ function stateOf(service: Service, picture: Picture): [string, object] {
       Services: [id],
       Container: provider.endpointID,
       EpIDKey: provider.endpointID,
-    },
-  ]);
+    };
+    return [address, state];
+  });
   return [
     id,
     {

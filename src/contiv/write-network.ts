@@ -1,7 +1,8 @@
 /** Making and removing networks, with the container engine's network of each: a request ends when that is there or gone. */
 import { networkType } from "../api/network/defaults.ts";
 import { networkKind } from "../api/network/kind.ts";
-import { type Network, READY_CONDITION } from "../api/network/type.ts";
+import { readyCondition } from "../api/network/ready-condition.ts";
+import type { Network } from "../api/network/type.ts";
 import { nodeKind } from "../api/node/kind.ts";
 import type { Client } from "../client/client.ts";
 import { isOtherNetwork, networkOf } from "./network.ts";
@@ -81,15 +82,6 @@ async function engineReady(own: Client, network: Network, patience: number, made
   throw new ContivError(
     504,
     `the container engine did not make the network within ${patience / 1000} seconds: ${words}`,
-  );
-}
-
-function readyCondition({ metadata, status }: Network) {
-  // What is said of an older spec says nothing of this one.
-  return status?.conditions?.find(
-    ({ type, observedGeneration }) =>
-      type === READY_CONDITION &&
-      (observedGeneration === undefined || observedGeneration === metadata.generation),
   );
 }
 

@@ -132,15 +132,3 @@ export function networkStatus(
     ...(dockerNetwork !== undefined && { dockerNetwork: { ...dockerNetwork } }),
   };
 }
-
-/** Whether the status says how it stands with this generation of the spec. */
-export function isObserved({ metadata, status }: Network): boolean {
-  const condition = status?.conditions?.find(({ type }) => type === READY_CONDITION);
-  return condition !== undefined && condition.observedGeneration === metadata.generation;
-}
-
-export function isReady({ status }: Network): boolean {
-  return (
-    status?.conditions?.some(({ type, status: is }) => type === READY_CONDITION && is === "True") === true
-  );
-}

@@ -9,6 +9,7 @@ import { networkAddresses } from "../../api/network/addresses.ts";
 import { networkType } from "../../api/network/defaults.ts";
 import { dockerNetworkName } from "../../api/network/docker-name.ts";
 import { networkKind } from "../../api/network/kind.ts";
+import { isReady, readyCondition } from "../../api/network/ready-condition.ts";
 import { serviceNetwork } from "../../api/network/service-network.ts";
 import { ENGINE_FINALIZER, NETWORK_ANNOTATION, type Network } from "../../api/network/type.ts";
 import { serviceKind } from "../../api/service/kind.ts";
@@ -21,7 +22,7 @@ import { keyOf, keyText, splitKey } from "../../client/object-key.ts";
 import { EngineError } from "./engine-error.ts";
 import type { NetworkSummary } from "./engine-types.ts";
 import { NetworkMaker, type NetworkMakerParts } from "./network-maker.ts";
-import { isObserved, isReady, type NetworkOutcome, networkStatus } from "./network-status.ts";
+import { type NetworkOutcome, networkStatus } from "./network-status.ts";
 import { hasSameSubnets, labelledNetwork, type NetworkKey, wantedNetwork } from "./network-wanted.ts";
 
 /** The changes of `engineNetworks` are to be told to {@link Networks.engineChanged}. */
@@ -219,7 +220,7 @@ export class Networks {
         network === undefined ? await this.#removeOrphan(key) : await this.#bringTo(network, key);
       if (outcome?.again === true) throw new Error(outcome.message);
     } catch (error) {
-      if (error instanceof EngineError && network !== undefined && !isObserved(network)) {
+      if (error instanceof EngineError && network !== undefined && readyCondition(network) === undefined) {
         const message = error.said ?? error.message;
         await this.#write(network, { status: "Unknown", reason: "EngineUnreachable", message });
       }
