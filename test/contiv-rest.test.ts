@@ -332,6 +332,18 @@ test("a user may do by this way what they may do by kubectl, and no more", async
   const bad = await api.call(path, { anonymous: true, headers: { authorization: "Bearer bad" } });
   assert.equal(outcome(bad), "401 Unauthorized");
 
+  // Who may list what a watch shows and not watch it is told so, instead of being left to wait.
+  const lister = await createUser(t, api, "lister");
+  const all = ["services", "pods", "endpointslices"];
+  await allow(api, "lister", [
+    { apiGroups: ["", "discovery.k8s.io"], resources: all, verbs: ["list"] },
+    { apiGroups: [""], resources: ["services"], verbs: ["watch"] },
+  ]);
+  assert.match(
+    outcome(await lister.call("/api/v1/serviceLBs/?watch=true&tenant=default")),
+    /^403 .*cannot watch resource "pods"/,
+  );
+
   // Who may change and not make: changes.
   const changer = await createUser(t, api, "changer");
   await allow(api, "changer", [{ apiGroups: [""], resources: ["services"], verbs: ["get", "update"] }]);

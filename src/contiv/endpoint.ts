@@ -55,13 +55,16 @@ export function isUp(pod: Pod): boolean {
 }
 
 /**
- * The one container that `id` means: its whole id or the beginning of it, else its name. Throws ContivError 404, or 400 if it
- * means several.
+ * The one container that `id` means, as Docker takes it: its whole id, else its name, else the beginning of its id ("db" and
+ * "cafe" are both). Throws ContivError 404, or 400 if it means several.
  */
 export function findEndpoint(pods: readonly Pod[], id: string): Pod {
-  const exact = pods.filter((pod) => containerId(pod) === id);
-  const begun = exact.length > 0 || id === "" ? exact : pods.filter((pod) => containerId(pod).startsWith(id));
-  const found = begun.length > 0 ? begun : pods.filter((pod) => containerName(pod) === id);
+  const ways: readonly ((pod: Pod) => boolean)[] = [
+    (pod) => containerId(pod) === id,
+    (pod) => containerName(pod) === id,
+    (pod) => id !== "" && containerId(pod).startsWith(id),
+  ];
+  const found = ways.map((isIt) => pods.filter(isIt)).find(({ length }) => length > 0) ?? [];
   const [first, ...more] = found;
   if (first === undefined) throw new ContivError(404, `endpoint not found: ${id}`);
   if (more.length === 0) return first;

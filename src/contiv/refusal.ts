@@ -66,12 +66,15 @@ const FIELDS: readonly (readonly [RegExp, string])[] = [
   [/^spec\.(subnet|gateway|ipv6Subnet|ipv6Gateway)$/, "$1"],
 ];
 
+/** What somebody or something else has, in the server's words (server/allocation). */
+const TAKEN =
+  /already allocated|is taken|range is full|exhaust|conflicts with|it is (the|an) (gateway|address)|containers of network \S+ draw/i;
+
 /** What the API server refused, in its own words; an address that is taken and a range that is full are conflicts. */
 export function fromApiError(error: ApiError): ContivError {
   const { code, message, status } = error;
   const causes = status.details?.causes ?? [];
-  const isTaken =
-    code === 422 && /already allocated|is taken|range is full|exhaust|conflicts with/i.test(message);
+  const isTaken = code === 422 && TAKEN.test(message);
   const problems =
     code === 422 && causes.length > 0 ? causes.map(problemOf) : [{ message: withoutFrame(message) }];
   const mapped = isTaken ? 409 : code === 422 ? 400 : code;

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { networkKind } from "../api/network/kind.ts";
 import type { Network } from "../api/network/type.ts";
 import { nodeKind } from "../api/node/kind.ts";
+import { podKind } from "../api/pod/kind.ts";
 import { serviceKind } from "../api/service/kind.ts";
 import { ApiError } from "../api/api-error.ts";
 import { createInProcessClient } from "../client/in-process.ts";
@@ -441,6 +443,29 @@ test("Kubernetes' name for a name of Contiv's makes no second object of it; no i
   assert.match(await outcome("POST", `/api/v1/tenants/${kubernetesName("tenants", "Blue")}/`, {}), /^409 /);
   for (const id of ["constructor", "__proto__", "toString"])
     assert.match(await outcome("GET", `/service/${id}`), /^404 service not found/);
+});
+
+test("an address that something else than a service has is taken; one that is outside is wrong", async (t) => {
+  const { call, outcome, client } = await start(t);
+  await call("POST", "/api/v1/networks/default:srv/", { subnet: "100.1.1.0/24" });
+  const pod = { namespace: "default", name: "p" };
+  await client.create(podKind, { metadata: pod, spec: { containers: [{ name: "c", image: "i" }] } });
+  const status = { phase: "Running" as const, podIP: "100.1.1.200", podIPs: [{ ip: "100.1.1.200" }] };
+  await client.patch(podKind, pod, "merge", { status }, { subresource: "status" });
+  // Of Pods the allocation knows by its watch.
+  await setImmediate();
+  const table: readonly (readonly [string, RegExp])[] = [
+    ["100.1.1.1", /^409 .*it is the gateway of network default\/srv/],
+    ["100.1.1.2", /^409 .*it is the address of the DNS/],
+    ["100.1.1.200", /^409 .*it is the address of Pod default\/p/],
+    ["100.1.1.255", /^400 .*not in the valid range/],
+    ["100.9.1.1", /^400 .*not in the valid range/],
+  ];
+  for (const [ipAddress, refusal] of table)
+    assert.match(
+      await outcome("POST", "/api/v1/serviceLBs/default:web/", { ...SERVICE, ipAddress }),
+      refusal,
+    );
 });
 
 test("a full network says so in Contiv's words, and gives an address that is free again", async (t) => {

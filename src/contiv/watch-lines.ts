@@ -38,7 +38,26 @@ export async function watchLines(
 ): Promise<AsyncIterable<string>> {
   // Informers would ask for ever; whoever may not is told so at once.
   await readPicture(sides, plural, namespace);
+  for (const kind of followedKinds(plural)) await tryWatch(sides.user, kind, namespace);
   return linesOf(sides, plural, namespace, signal);
+}
+
+/** What is followed with the user's rights. */
+function followedKinds(plural: ContivKind): readonly Kind[] {
+  return [serviceKind, podKind, ...(plural === "serviceLBs" ? [endpointSliceKind] : [])];
+}
+
+/** Throws ApiError 403 if the client may not watch. */
+async function tryWatch(client: Client, kind: Kind, namespace: string | undefined): Promise<void> {
+  const opened = new AbortController();
+  const events = client.watch(kind, {
+    resourceVersion: "0",
+    signal: opened.signal,
+    // Once whoever opens it has come to wait for events.
+    onOpen: () => setImmediate(() => opened.abort()),
+    ...(namespace !== undefined && { namespace }),
+  });
+  for await (const _event of events) break;
 }
 
 async function* linesOf(
