@@ -6,7 +6,9 @@ import type { LocalBridge } from "../dataplane/nftables/address-paths.ts";
 import type { BridgePair } from "../dataplane/nftables/bridges.ts";
 import { createNftablesDataPlane } from "../dataplane/nftables/programmer.ts";
 import type { NftablesDataPlaneControls } from "../dataplane/nftables/controls.ts";
-import { virtualPortKey } from "../dataplane/table.ts";
+import { HostAddressWatch } from "../dataplane/host-addresses.ts";
+import { tableOnHost, withHostPorts } from "../dataplane/host-ports.ts";
+import { type ServiceTable, type VirtualPort, virtualPortKey } from "../dataplane/table.ts";
 import { withLoopbackNodePorts } from "../dataplane/userspace/loopback-node-ports.ts";
 import {
   createUserspaceDataPlane,
@@ -30,6 +32,8 @@ export interface ChosenDataPlane {
   readonly setMasqueradeBridges?: MasqueradeBridges;
   /** Whom to tell of bridges that containers are on, so that these reach virtual addresses in their own subnets. */
   readonly setLocalBridges?: LocalBridges;
+  /** What of a table can be served on this host, where that is not all of it: withHostPorts. */
+  readonly onHost?: (table: ServiceTable) => ServiceTable;
   /** What becomes of ports that cannot be listened on. */
   readonly problems: PortProblems;
   /** The kernel's part, for its counters; undefined where there is none. */
@@ -82,14 +86,21 @@ export async function chooseDataPlane(
     };
   if (choice === "userspace") return userspace("");
   try {
-    const nftables = await createNftablesDataPlane({
+    await using stack = new AsyncDisposableStack();
+    const opening = createNftablesDataPlane({
       ...where,
       log,
       cutInterval: UDP_CUT_INTERVAL,
       anchor: true,
     });
+    const nftables = stack.use(await opening);
+    const addresses = await HostAddressWatch.open(netns);
+    stack.move();
+    const onShared = (port: VirtualPort): void => problems.add(sharedAddress(port));
+    const onHost = withHostPorts(nftables, addresses, { onShared, log });
     return {
-      dataPlane: withLoopbackNodePorts(nftables, { ...where, log, onProblem: problems.add }),
+      dataPlane: withLoopbackNodePorts(onHost, { ...where, log, onProblem: problems.add }),
+      onHost: (table) => tableOnHost(table, addresses),
       problems,
       nftables,
       setMasqueradeBridges: (pairs) => nftables.setMasqueradeBridges(pairs),
@@ -101,6 +112,15 @@ export async function chooseDataPlane(
     if (choice === "nftables" || !(error instanceof DataPlaneError)) throw error;
     return userspace(`, because ${error.message}`);
   }
+}
+
+function sharedAddress(port: VirtualPort): PortProblem {
+  return {
+    port,
+    message: `its address ${port.address} is this node's own: the Service's ports are served there, and the node's other ports stay open`,
+    remedy: "make the Service anew, so that it gets another address",
+    reason: "ClusterIPIsNodeAddress",
+  };
 }
 
 /** Ports that a proxy cannot listen on: logged, and told to whoever wants to know. */

@@ -100,7 +100,7 @@ export class RangeOverlapError extends Error {
 export async function startNode(options: NodeOptions, parts: NodeParts): Promise<RunningNode> {
   const { nodeName, serviceCidrs, netns } = options;
   const { client, chosen, version, log, signal, metrics } = parts;
-  const { dataPlane } = chosen;
+  const { dataPlane, onHost = (table) => table } = chosen;
   const serviceRanges = serviceCidrs.map(formatCidr);
   const podRanges = new PodRanges(options.clusterCidrs.map(formatCidr));
   const networksKnown = Promise.withResolvers<void>();
@@ -240,14 +240,14 @@ export async function startNode(options: NodeOptions, parts: NodeParts): Promise
       onProgrammed(what) {
         metrics.programmed(what);
         const from = agent;
-        if (from !== undefined) containers.tableChanged(() => from.table());
+        if (from !== undefined) containers.tableChanged(() => onHost(from.table()));
         programmed.resolve();
         programmed = Promise.withResolvers<void>();
       },
       onHealthChecks: (ports) => healthChecks.set(ports),
     });
-    chosen.problems.onProblem = ({ port, message, remedy }) =>
-      agent?.report(port.service, "PortNotServed", `node ${nodeName}: ${message}; ${remedy}`);
+    chosen.problems.onProblem = ({ port, message, remedy, reason = "PortNotServed" }) =>
+      agent?.report(port.service, reason, `node ${nodeName}: ${message}; ${remedy}`);
     podRanges.onChange = (ranges) => agent?.setRanges(ranges);
     metrics.observe({ ...agent, kernel: chosen.nftables });
     if (chosen.nftables !== undefined) countConnections(agent);

@@ -64,6 +64,8 @@ export interface PortProblem {
   readonly remedy: string;
   /** What the system said: "EACCES"; undefined where it was not asked. */
   readonly code?: string;
+  /** Of the Event that says so. @default {"PortNotServed"} */
+  readonly reason?: string;
 }
 
 export interface UserspaceDataPlane extends DataPlane {
