@@ -7,6 +7,7 @@ import { connect as connectTcp } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { createContivApi } from "../src/contiv/rest.ts";
 import { type ApiFixture, type Call, connect, type Reply, startApi } from "./api-fixture.ts";
 import { fairleadUp, runFairlead, type Up } from "./lab/fairlead.ts";
@@ -233,7 +234,7 @@ test("containers become providers and go, as the watch, the inspection and the d
 });
 
 test("the plain listener has netmaster's own paths alone, and keeps pages of browsers out", async (t) => {
-  const { plain, port } = await start(t);
+  const { plain, port, dataDir } = await start(t);
   assert.equal(((await plain("/version")).json() as { Version: string }).Version, "0.1.0");
   assert.equal(((await plain("/info")).json() as Record<string, string>)["current-state"], "leader");
   assert.equal((await plain("/services/")).text, "[]\n");
@@ -263,6 +264,13 @@ test("the plain listener has netmaster's own paths alone, and keeps pages of bro
     headers: { "content-length": String(4 * 1024 * 1024) },
   }).catch((error: Error) => error.message);
   assert.match(typeof large === "string" ? large : outcome(large), /^413|socket hang up|ECONNRESET/);
+  // Who has tried it is in the audit, and why it was refused.
+  const deadline = AbortSignal.timeout(10_000);
+  const tried = /"code":403.*"message":"requests of pages from elsewhere .*evil\.example/;
+  while (!tried.test(readFileSync(join(dataDir, "audit.log"), "utf8"))) {
+    deadline.throwIfAborted();
+    await setTimeout(20);
+  }
   const raw = connectTcp(port, "127.0.0.1");
   raw.end("GARBAGE\r\n\r\n");
   const [reply] = (await once(raw, "data")) as [Buffer];

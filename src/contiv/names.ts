@@ -25,6 +25,8 @@ const COMPLAINTS: Readonly<Record<ContivKind, (name: string) => readonly string[
 /** Of a DNS label, which every kind allows. */
 const LIMIT = 63;
 const HASH_DIGITS = 8;
+/** Of any name of Contiv's, characters. */
+const LONGEST = 256;
 
 /** metadata.name of the object that Contiv's users call `name`: the same name gives the same, and no other does. */
 export function kubernetesName(kind: ContivKind, name: string): string {
@@ -58,7 +60,12 @@ export function nameAnnotation(kind: ContivKind, name: string): Record<string, s
 export function contivName(kind: ContivKind, { metadata }: Pick<KubeObject, "metadata">): string {
   const { name = "", annotations } = metadata;
   const given = annotations?.[CONTIV_NAME_ANNOTATION];
-  return given !== undefined && NAME.test(given) && kubernetesName(kind, given) === name ? given : name;
+  return given !== undefined &&
+    given.length <= LONGEST &&
+    NAME.test(given) &&
+    kubernetesName(kind, given) === name
+    ? given
+    : name;
 }
 
 /** Kubernetes' own namespaces are no tenants, and nothing in them is listed. */

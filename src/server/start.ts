@@ -15,7 +15,7 @@ import { type ApiParts, createApiHandler } from "./http/api-handler.ts";
 import type { Handler } from "./http/exchange.ts";
 import { listen } from "./http/front.ts";
 import type { HealthCheck } from "./http/health.ts";
-import { listenPlain, type PlainFront } from "./http/plain-front.ts";
+import { listenPlain, type PlainFront, withoutPages } from "./http/plain-front.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { publishedHost, publishKubernetesService } from "./kubernetes-service.ts";
 import { listenForPods } from "./pod-listener.ts";
@@ -157,7 +157,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       const alone: ApiParts = { ...apiParts, guests: [guest], authenticate: async () => user };
       const plain = await listenPlain({
         ...where,
-        handler: observed(createApiHandler(alone)),
+        // Observed too: who tries it leaves a line in the audit.
+        handler: observed(withoutPages(createApiHandler(alone))),
         refuse: (error, request) => guest.refuse(error, request),
         log,
       });

@@ -69,6 +69,21 @@ test("a write leaves an audit.k8s.io/v1 Event of level Metadata", async () => {
   ]);
 });
 
+test("a refusal that was answered in another form than the API's is told with its reason too", async () => {
+  const handler: Handler = async ({ audit }) => {
+    audit!.refused = notFound(serviceKind, "web");
+    return jsonResponse(500, "plain words");
+  };
+  const [line] = await linesOf(handler, request("DELETE", "/api/v1/serviceLBs/default:web"));
+  assert.deepEqual(line?.["responseStatus"], {
+    metadata: {},
+    code: 500,
+    status: "Failure",
+    message: 'services "web" not found',
+    reason: "NotFound",
+  });
+});
+
 test("a refused write is told with its reason, a failed one without a word of why", async () => {
   const asked = request("DELETE", "/api/v1/namespaces/shop/services/web");
   const [refused] = await linesOf(async () => Promise.reject(notFound(serviceKind, "web")), asked);

@@ -34,7 +34,7 @@ export function withAudit(handler: Handler, { sink, clock }: AuditOptions): Hand
     };
     try {
       const response = await handler(request);
-      finish({ code: response.status });
+      finish({ ...(notes.refused && outcomeOf(notes.refused)), code: response.status });
       return response;
     } catch (error) {
       finish(outcomeOf(error));

@@ -103,7 +103,9 @@ export function createApiHandler(parts: ApiParts): Handler {
         return await answerGuest(request, call);
       } catch (error) {
         // To its clients a Status would be no answer.
-        return guest.refuse(error instanceof ApiError ? error : ourFault(error, parts), request);
+        const refused = error instanceof ApiError ? error : ourFault(error, parts);
+        if (request.audit !== undefined) request.audit.refused = refused;
+        return guest.refuse(refused, request);
       }
     }
     const received = watchByParameter(request);

@@ -1,7 +1,7 @@
 /**
  * Plain HTTP/1.1 in front of one handler, for a listener without authentication on this machine. What a page in a browser could be
- * made to send is refused: names that DNS may have been made to lead here, and requests of pages from elsewhere. Bodies,
- * headers and connections have the bounds that they have on the other listener.
+ * made to send is refused by withoutPages(): names that DNS may have been made to lead here, and requests of pages from
+ * elsewhere. Bodies, headers and connections have the bounds that they have on the other listener.
  */
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -96,7 +96,6 @@ async function answer(
   response.setHeader("x-content-type-options", "nosniff");
   let outcome: Response;
   try {
-    refuseForeign(received);
     outcome = await handler(received);
   } catch (error) {
     if (!(error instanceof ApiError))
@@ -111,6 +110,14 @@ async function answer(
     log.debug({ err, path: request.url }, "an answer broke off");
     response.destroy();
   }
+}
+
+/** The handler, for those who are here: to pages from elsewhere it throws ApiError 403. */
+export function withoutPages(handler: Handler): Handler {
+  return async (request) => {
+    refuseForeign(request);
+    return handler(request);
+  };
 }
 
 /**
