@@ -60,7 +60,7 @@ test(
     const post = async (path: string, body: object): Promise<unknown> => {
       const response = await fetch(`${netmaster}/api/v1/${path}/`, {
         method: "POST",
-      headers: { "content-type": "application/json" },
+        headers: { "content-type": "application/json" },
         body: JSON.stringify(body),
       });
       assert.equal(response.status, 200);
