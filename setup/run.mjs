@@ -71,7 +71,7 @@ function node24() {
 
 /**
  * Brings what the whole-system tests drive: kubectl and clients in other languages, the Docker engine, nft and conntrack
- * as independent witnesses, and DNS clients and a resolver, shells that complete.
+ * as independent witnesses, DNS clients and a resolver, and shells that complete netctl's commands.
  * Without root nothing is installed; the tests that need it are then skipped by name.
  */
 function installDebianPackages() {
