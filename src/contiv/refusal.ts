@@ -1,7 +1,7 @@
 /** How netmaster's REST says no: Contiv's texts, with the right status and with each thing that is wrong. */
 import type { ApiError } from "../api/api-error.ts";
-import type { StatusCause } from "../api/meta/type.ts";
 import { jsonResponse, type Response, textResponse } from "../server/http/exchange.ts";
+import { problemOf } from "./field-sentence.ts";
 import type { Refusal } from "./wire.ts";
 
 export interface Problem {
@@ -51,21 +51,6 @@ export function refusalResponse(
   return jsonResponse(error.code, body, headers);
 }
 
-/** Kubernetes' fields by Contiv's, the longest first. */
-const FIELDS: readonly (readonly [RegExp, string])[] = [
-  [/^spec\.clusterIPs?\b.*/, "ipAddress"],
-  [/^spec\.ports(\[\d+\])?.*/, "ports$1"],
-  [/^spec\.selector\b.*/, "selectors"],
-  [/^metadata\.annotations\[fairlead\.dev\/network\].*/, "networkName"],
-  [/^metadata\.annotations\[fairlead\.dev\/balance\].*/, "balance"],
-  [/^spec\.range$/, "subnet"],
-  [/^spec\.type$/, "nwType"],
-  [/^spec\.encapsulation$/, "encap"],
-  [/^spec\.packetTag$/, "pktTag"],
-  [/^spec\.tag$/, "cfgdTag"],
-  [/^spec\.(subnet|gateway|ipv6Subnet|ipv6Gateway)$/, "$1"],
-];
-
 /** What somebody or something else has, in the server's words (server/allocation). */
 const TAKEN =
   /already allocated|is taken|range is full|exhaust|conflicts with|it is (the|an) (gateway|address)|containers of network \S+ draw/i;
@@ -81,25 +66,7 @@ export function fromApiError(error: ApiError): ContivError {
   return new ContivError(mapped, problems, { cause: error });
 }
 
-function problemOf({ field, message = "" }: StatusCause): Problem {
-  const words = withoutFrame(message);
-  if (field === undefined) return { message: words };
-  for (const [pattern, ours] of FIELDS)
-    if (pattern.test(field)) return { field: field.replace(pattern, ours), message: words };
-  return { field, message: words };
-}
-
-/**
- * What the server says without what Kubernetes puts around it, so that Contiv's words come first. The value that was wrong
- * stays.
- */
+/** A conflict without what Kubernetes puts around it: it is a sentence already, and Contiv's words come first. */
 function withoutFrame(message: string): string {
-  const conflict = /^Operation cannot be fulfilled on \S+ "[^"]*": (.+)$/s.exec(message);
-  if (conflict !== null) return conflict[1]!;
-  const [, value, detail] = /^Invalid value: ("(?:[^"\\]|\\.)*"|\S+): (.+)$/s.exec(message) ?? [];
-  if (value === undefined || detail === undefined) return message;
-  // Contiv's sentence ends with the subnet.
-  if (detail.includes("address exhaustion")) return detail;
-  const bare = value.replaceAll(/^[["]+|[\]"]+$/g, "");
-  return detail.includes(bare) ? detail : `${detail}: ${value}`;
+  return /^Operation cannot be fulfilled on \S+ "[^"]*": (.+)$/s.exec(message)?.[1] ?? message;
 }

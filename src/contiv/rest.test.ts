@@ -144,7 +144,11 @@ test("what cannot be is refused with the right status, in Contiv's words, and ch
       { subnet: "100.1.1.0/30" },
       /^409 network x conflicts with subnet 100\.1\.1\.0\/29/,
     ],
-    ["networks/default:x", { subnet: "10.1.1.0/24", gateway: "10.2.1.1" }, /^400 must be inside the subnet/],
+    [
+      "networks/default:x",
+      { subnet: "10.1.1.0/24", gateway: "10.2.1.1" },
+      /^400 gateway 10\.2\.1\.1 must be inside the subnet 10\.1\.1\.0\/24$/,
+    ],
     [
       "networks/default:srv",
       { subnet: "100.1.2.0/29" },

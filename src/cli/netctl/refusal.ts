@@ -21,10 +21,14 @@ export function refusalLines(url: string, code: number, body: string): string[] 
   return [withRemedy(code, text === "" ? words : text)];
 }
 
-/** Contiv's words first, so that who looks for them finds them; then which of several fields it is. */
+/** Contiv's words first, so that who looks for them finds them; then which of several fields it is, if they do not say so. */
 function errorLine(error: unknown): string {
-  const { field, message } = error as { readonly field?: string; readonly message: string };
-  return field === undefined || field === "" ? message : `${message} (${field})`;
+  const { field = "", message } = error as { readonly field?: string; readonly message: string };
+  // "gateway 5.5.5.5 must be ...", "... not supported (subnet 10.0.0.0/4)"
+  const isNamed = [`${field} `, `${field}.`].some(
+    (name) => message.startsWith(name) || message.includes(` (${name}`),
+  );
+  return field === "" || isNamed ? message : `${message} (${field})`;
 }
 
 function withRemedy(code: number, message: string): string {
