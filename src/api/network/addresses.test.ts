@@ -10,7 +10,7 @@ import {
   type NetworkAddresses,
   networkAddresses,
 } from "./addresses.ts";
-import { dockerNetworkName } from "./docker-name.ts";
+import { dockerNetworkName, dockerNetworkNamespace } from "./docker-name.ts";
 import { networkKind } from "./kind.ts";
 import type { NetworkSpec } from "./type.ts";
 
@@ -175,4 +175,6 @@ test("the search for an address can begin anywhere, and takes no longer for a la
 test("the engine's name of a Network has its namespace after a slash, but for the default one", () => {
   assert.equal(dockerNetworkName("default", "web"), "web");
   assert.equal(dockerNetworkName("blue", "web"), "web/blue");
+  for (const namespace of ["default", "blue"])
+    assert.equal(dockerNetworkNamespace(dockerNetworkName(namespace, "web")), namespace);
 });

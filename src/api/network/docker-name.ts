@@ -10,3 +10,9 @@ const DEFAULT_NAMESPACE = "default";
 export function dockerNetworkName(namespace: string, name: string): string {
   return namespace === DEFAULT_NAMESPACE ? name : `${name}/${namespace}`;
 }
+
+/** Whose Network the engine's network of this name would be. */
+export function dockerNetworkNamespace(dockerName: string): string {
+  const slash = dockerName.indexOf("/");
+  return slash < 0 ? DEFAULT_NAMESPACE : dockerName.slice(slash + 1);
+}

@@ -1,4 +1,5 @@
 /** Where the Pods that have not ended are: their addresses, and the engine's networks that they are on. */
+import { dockerNetworkNamespace } from "../../api/network/docker-name.ts";
 import { podAddresses } from "../../api/pod/addresses.ts";
 import { CONTAINER_NETWORK_ANNOTATION } from "../../api/pod/container-annotation.ts";
 import { podKind } from "../../api/pod/kind.ts";
@@ -16,15 +17,20 @@ export interface PodPlace {
   readonly network?: string;
 }
 
-/** Undefined for a Pod that has ended: it has nothing any more. */
+/**
+ * Undefined for a Pod that has ended: it has nothing any more.
+ *
+ * Who may make Pods may write any annotation, and one that names another tenant's network would keep that one from being
+ * deleted. So a Pod is on another tenant's network when it has an address, which only its Node says.
+ */
 export function podPlace(pod: Pod): PodPlace | undefined {
   const { metadata, status = {} } = pod;
   if (status.phase === "Succeeded" || status.phase === "Failed") return undefined;
   const network = metadata.annotations?.[CONTAINER_NETWORK_ANNOTATION];
-  return {
-    addresses: podAddresses(pod).map(canonicalAddress),
-    ...(network !== undefined && { network }),
-  };
+  const addresses = podAddresses(pod).map(canonicalAddress);
+  const isOn =
+    network !== undefined && (addresses.length > 0 || dockerNetworkNamespace(network) === metadata.namespace);
+  return { addresses, ...(isOn && { network }) };
 }
 
 export class PodPlaces {

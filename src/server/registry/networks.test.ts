@@ -360,6 +360,26 @@ test("a Network in use is not deleted, whoever asks", async (t) => {
   // On a network of the engine that has the same name and is not ours.
   await createPod(fixture, "q", "172.17.0.2", "srv");
   assert.match(await remove(), /^no refusal/);
+  // Another tenant's Pod that only says so: anybody's may. When its Node says its address, it is there.
+  await createNetwork(fixture, "srv", { subnet: "100.1.1.0/24", type: "Data" });
+  const claim = { name: "claim", annotations: { "fairlead.dev/network": "srv" } };
+  const spec = { containers: [{ name: "c", image: "i" }] };
+  await registry.create(namespaceKind, undefined, { metadata: { name: "blue" } }, {}, ALICE);
+  await registry.create(podKind, "blue", { metadata: claim, spec }, {}, ALICE);
+  assert.match(
+    await refusal(registry.delete(networkKind, KEY("srv"), { dryRun: ["All"] }, ALICE)),
+    /^no refusal/,
+  );
+  const status = { phase: "Running", podIP: "100.1.1.130", podIPs: [{ ip: "100.1.1.130" }] };
+  const claimed = { namespace: "blue", name: "claim" };
+  const told = { type: "merge", patch: { status } } as const;
+  await registry.patch(podKind, claimed, told, { subresource: "status" }, ALICE);
+  assert.match(await remove(), /active endpoints \(blue\/claim\)$/);
+  await registry.delete(podKind, claimed, { gracePeriodSeconds: 0 }, ALICE);
+  await registry.create(podKind, "default", { metadata: claim, spec }, {}, ALICE);
+  assert.match(await remove(), /active endpoints \(default\/claim\)$/);
+  await registry.delete(podKind, KEY("claim"), { gracePeriodSeconds: 0 }, ALICE);
+  await registry.delete(networkKind, KEY("srv"), {}, ALICE);
   // Nor is any of the engine's a Network's for Services alone.
   await createNetwork(fixture, "infra", { subnet: "172.17.0.0/24" });
   await createPod(fixture, "r", "172.17.0.3", "infra");
