@@ -244,6 +244,17 @@ describe("Networks on a Docker engine", { skip: needsDocker() }, () => {
     );
     await engine.docker("network", "rm", "mine");
     await until("default/net", is("True EngineNetworkReady net"));
+    const bridge = await engine.docker(
+      "network",
+      "inspect",
+      "bridge",
+      "-f",
+      "{{(index .IPAM.Config 0).Subnet}}",
+    );
+    await create("default/bridged", { subnet: bridge.replace(/\/\d+$/, "/24") });
+    const bridged = await until("default/bridged", is("False EngineRefused"));
+    assert.ok(bridged!.status!.conditions![0]!.message!.endsWith(`: bridge (${bridge})`));
+    await remove("default/bridged");
     await engine.createNetwork("used", "10.5.1.0/24", "10.5.1.1");
     await create("default/used", { subnet: "10.5.1.0/24" });
     const used = await until("default/used", is("True MadeByHand used"));

@@ -6,13 +6,22 @@ import type { Engine } from "./engine.ts";
 import { EngineError, isGone, isInUse } from "./engine-error.ts";
 import type { EngineNetworks } from "./engine-networks.ts";
 import type { NetworkCreate, NetworkSummary } from "./engine-types.ts";
-import { byHand, inUse, type NetworkOutcome, notReserved, ready, refused } from "./network-status.ts";
+import {
+  byHand,
+  inUse,
+  type NetworkOutcome,
+  notReserved,
+  overlaps,
+  ready,
+  refused,
+} from "./network-status.ts";
 import {
   differences,
   labelledNetwork,
   nameComplaint,
   type NetworkKey,
   overlapping,
+  overlappingBridges,
   subnetComplaint,
   wantedNetwork,
 } from "./network-wanted.ts";
@@ -106,6 +115,8 @@ export class NetworkMaker {
     const { engine, engineNetworks, log } = this.#parts;
     const sameName = engineNetworks.all().find(({ Name }) => Name === wanted.Name);
     if (sameName !== undefined) return byHand(sameName, wanted);
+    const inTheWay = overlappingBridges(engineNetworks.all(), wanted);
+    if (inTheWay.length > 0) return overlaps(inTheWay);
     let id: string;
     try {
       id = await engine.createNetwork(wanted);

@@ -54,6 +54,12 @@ export function refused(error: EngineError, inTheWay: readonly string[]): Networ
   return { status: "False", reason: "EngineRefused", message, ...(again && { again }) };
 }
 
+/** The engine is not asked, for it may make what it should refuse. In its own words; made when those have gone. */
+export function overlaps(inTheWay: readonly string[]): NetworkOutcome {
+  const message = `Pool overlaps with other one on this address space: ${inTheWay.join(", ")}`;
+  return { status: "False", reason: "EngineRefused", message };
+}
+
 /** Containers keep it from being removed: `containers` are their names, none if they are about to leave. */
 export function inUse(
   dockerNetwork: EngineNetwork,

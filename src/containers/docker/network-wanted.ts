@@ -192,6 +192,17 @@ export function overlapping(networks: readonly NetworkSummary[], wanted: Network
   );
 }
 
+/**
+ * As {@link overlapping}, of bridges alone. Docker 20.10 looks for none where a network has a range for containers, as ours
+ * do (libnetwork's ipam: "If master pool, check for overlap"), and its bridge driver then passes over its default bridge.
+ */
+export function overlappingBridges(networks: readonly NetworkSummary[], wanted: NetworkCreate): string[] {
+  return overlapping(
+    networks.filter(({ Driver }) => Driver === "bridge"),
+    wanted,
+  );
+}
+
 /** Engines write IPv6 in several ways. */
 function sameRange(a: string, b: string): boolean {
   return canonicalCidr(a) === canonicalCidr(b);

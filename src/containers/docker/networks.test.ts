@@ -190,6 +190,25 @@ test("what the engine refuses is said in its words, with what is in the way, and
   await untilState(api, "default/contiv-net", "True EngineNetworkReady contiv-net");
 });
 
+test("a subnet within the default bridge's is refused, though Docker 20.10 would make it", async () => {
+  const engine = new FakeEngine();
+  engine.checksOverlaps = false;
+  const api = installation();
+  const id = await byHand(engine, "bridge", "172.17.0.0/16");
+  await byHand(engine, "lan", "10.1.0.0/16", "macvlan");
+  await using _ = new Fairlead(engine, api);
+  put(api, "default/bad", { subnet: "172.17.5.0/24" });
+  put(api, "default/good", { subnet: "10.1.1.0/24" });
+  await untilState(api, "default/bad", "False EngineRefused");
+  assert.equal(
+    messageOf(api, "default/bad"),
+    "Pool overlaps with other one on this address space: bridge (172.17.0.0/16)",
+  );
+  await untilState(api, "default/good", "True EngineNetworkReady good");
+  await engine.removeNetwork(id);
+  await untilState(api, "default/bad", "True EngineNetworkReady bad");
+});
+
 test("a name that somebody's own network has: used where the subnet is the same, and never removed", async () => {
   const engine = new FakeEngine();
   const api = installation();
