@@ -1,6 +1,7 @@
 /**
  * Who answers `GET /svcstats`: packets and bytes of each client with each Service, in the form and with the names that
- * Contiv's agent gives them (contiv/ofnet, OfnetEndpointStats; its first releases gave a list of the same). Implemented over the kernel's table of connections.
+ * Contiv's agent gives them (contiv/ofnet, OfnetEndpointStats; its first releases gave a list of the same). Implemented over
+ * the kernel's table of connections.
  */
 
 export interface PathCounts {

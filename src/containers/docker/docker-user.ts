@@ -7,13 +7,15 @@
  * rule of nft's own kind in there would make Docker's own iptables calls fail.
  */
 import { changeRules, findChain, type FoundChain } from "./iptables.ts";
-import { type Outside, passages } from "./passages.ts";
+import { type NetworkSubnet, type Outside, passages } from "./passages.ts";
 
 export interface DockerUserOptions {
   /** The ranges of virtual addresses: "10.96.0.0/16". */
   readonly serviceRanges: readonly string[];
   /** Virtual ports and addresses that are not in these ranges. @default {not known: rules of ours stay, but for `formerRanges`} */
   readonly outside?: Outside;
+  /** Subnets that pass as a whole. @default {none} */
+  readonly networks?: readonly NetworkSubnet[];
   /** Ranges that there were: their rules go, also those of a family that has no range any more. @default {[]} */
   readonly formerRanges?: readonly string[];
   /** The namespace of the engine's networks. @default {the caller's} */
@@ -78,12 +80,13 @@ export function planRules(listing: string, wanted: ReadonlySet<string>): RuleCha
 export async function assertDockerUser({
   serviceRanges,
   outside,
+  networks = [],
   formerRanges = [],
   netns,
 }: DockerUserOptions): Promise<DockerUserState> {
   let state: DockerUserState = "absent";
   for (const family of [4, 6] as const) {
-    const wanted = new Set(passages(family, serviceRanges, outside));
+    const wanted = new Set(passages(family, serviceRanges, outside, networks));
     const concerned = wanted.size > 0 || passages(family, formerRanges).length > 0;
     const found = concerned ? await findChain(family, "filter", CHAIN, netns) : undefined;
     if (found === undefined) continue;
@@ -121,8 +124,8 @@ async function apply(
 
 /**
  * Whether Docker drops what is addressed to a container and does not come from its own bridge, before any translation: newer
- * ones do (28 and on; 28.0 for published ports only, which is no harm), unless direct routing is allowed (moby, bridge/internal/iptabler/endpoint.go). That takes the answers of containers on
- * one network to those on another, too.
+ * ones do (28 and on; 28.0 for published ports only, which is no harm), unless direct routing is allowed (moby,
+ * bridge/internal/iptabler/endpoint.go). That takes the answers of containers on one network to those on another, too.
  */
 export async function dropsDirectAccess(netns: string | undefined): Promise<boolean> {
   for (const family of [4, 6] as const) {

@@ -16,6 +16,7 @@ import { engineAddress, type EngineEnvironment } from "./engine-address.ts";
 import { type Engine, openEngine } from "./engine.ts";
 import { EngineNetworks } from "./engine-networks.ts";
 import { EngineWatch } from "./engine-watch.ts";
+import type { NetworkSummary } from "./engine-types.ts";
 import { labelledNetwork } from "./network-wanted.ts";
 import { Networks } from "./networks.ts";
 import type { Outside } from "./passages.ts";
@@ -180,18 +181,24 @@ class Mirror implements DockerRuntime {
             engineNetworks,
             log,
             signal,
-            onOwners: () => ownersChanged(),
+            onOwners() {
+              ownersChanged();
+              if (networks !== undefined) reach?.setNetworks(networks.subnets());
+            },
             ...(backoff !== undefined && { backoff }),
           })
         : undefined;
+    const ownerNamespace = (network: NetworkSummary): string | undefined =>
+      (networks === undefined ? labelledNetwork(network) : networks.ownerOf(network))?.namespace;
+    if (networks === undefined) reach?.setNetworks([]);
+    else void networks.known.then(() => reach?.setNetworks(networks.subnets()));
     const context: PodContext = {
       nodeName,
       nodeAddresses,
       container,
       namespaceOfNetwork({ network, id }) {
         const found = engineNetworks.find(network, id);
-        if (found === undefined) return { unknown: true };
-        return (networks === undefined ? labelledNetwork(found) : networks.ownerOf(found))?.namespace;
+        return found === undefined ? { unknown: true } : ownerNamespace(found);
       },
     };
     /** Which namespace each network of the engine is of, as it was last seen: Pods follow where that changes. */
@@ -199,7 +206,7 @@ class Mirror implements DockerRuntime {
     const ownersChanged = (): void => {
       const text = engineNetworks
         .all()
-        .map((one) => `${one.Id} ${context.namespaceOfNetwork({ network: one.Name, id: one.Id }) as string}`)
+        .map((one) => `${one.Id} ${ownerNamespace(one) ?? ""}`)
         .sort()
         .join();
       if (text === owners) return;

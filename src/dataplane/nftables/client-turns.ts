@@ -8,7 +8,10 @@
 import type { ClientShare, ClientTurns } from "./choice.ts";
 import { ringLength } from "./pickers.ts";
 
-/** The names that `length` new clients in a row get: each that of the endpoint with the fewest clients for its weight, of equals the first. */
+/**
+ * The names that `length` new clients in a row get: each that of the endpoint with the fewest clients for its weight, of equals
+ * the first.
+ */
 export function clientTurns(
   shares: readonly ClientShare[],
   counts: ReadonlyMap<number, number>,

@@ -8,7 +8,7 @@
  *     of-3-stay-10800            as before for 10800 seconds, else one of 3
  *     in-turn/10.96.0.1/tcp/80   the slots of one virtual port, one after the other
  *     least-clients-of-3-stay-10800/4/default/web   for all ports of a Service: a client's endpoint, or the next in turn of
- *                                those that get new clients (least-clients.ts)
+ *                                those that get new clients (client-turns.ts)
  */
 import { field, hostBytes, lookup, meta, reg } from "../../net/nftables/expressions.ts";
 import type { Chain, Command, Expression, Rule } from "../../net/nftables/model.ts";

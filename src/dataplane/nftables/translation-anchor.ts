@@ -8,9 +8,9 @@
  * ours (NFT_TABLE_F_OWNER, Linux 5.12): `nft flush ruleset` passes over it, nobody else can delete it, and the kernel removes
  * it with the socket. Only the first packet of a connection comes to nat chains, so it costs the others nothing.
  *
- * A first packet to a service range, or to an address outside that is a service's as a whole, that nobody has translated or refused until it leaves the host, or is taken in by it, is
- * dropped: the kernel would remember the connection as one without translation, for minutes, and the port that it came
- * from with it. The client sends it again, and then the table is there.
+ * A first packet to a service range, or to an address outside that is a service's as a whole, that nobody has translated or
+ * refused until it leaves the host, or is taken in by it, is dropped: the kernel would remember the connection as one without
+ * translation, for minutes, and the port that it came from with it. The client sends it again, and then the table is there.
  */
 import type { Cidr } from "../../base/ip.ts";
 import { cidr, ip, ipBytes } from "../../base/ip.ts";
