@@ -15,6 +15,7 @@ import { ENGINE_FINALIZER, NETWORK_ANNOTATION, type Network } from "../../api/ne
 import { serviceKind } from "../../api/service/kind.ts";
 import type { Service } from "../../api/service/type.ts";
 import { backoffDelay, type BackoffOptions, pause } from "../../base/backoff.ts";
+import { formatCidr } from "../../base/ip.ts";
 import { createWorkQueue, type WorkQueue } from "../../base/workqueue.ts";
 import type { Client } from "../../client/client.ts";
 import { type Informer, startInformer } from "../../client/informer.ts";
@@ -96,6 +97,14 @@ export class Networks {
     if (this.#networks?.hasSynced !== true || this.#services?.hasSynced !== true) return;
     for (const key of this.#networks.list().keys()) this.#queue.add(key);
     for (const network of this.#options.engineNetworks.all()) this.#addOwner(network);
+  }
+
+  /** Those of all Networks that are known, also of those that no container is on. As CIDRs in a stable order. */
+  subnets(): string[] {
+    const all = [...(this.#networks?.list().values() ?? [])];
+    return all
+      .flatMap(({ spec = {} }) => networkAddresses(spec).map(({ subnet }) => formatCidr(subnet)))
+      .sort();
   }
 
   /** A network of the engine has come, gone or changed. */

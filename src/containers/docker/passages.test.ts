@@ -48,3 +48,28 @@ test("what passes, as iptables lists it", () => {
     "--ctproto 6 --ctorigdstport 30080",
   ]);
 });
+
+test("the subnet of a Network passes as a whole, but for what the host has in it", () => {
+  const networks = [
+    { subnet: "100.1.1.0/24", hosts: ["100.1.1.1", "100.1.1.200"] },
+    { subnet: "100.1.2.0/24", hosts: [] },
+    { subnet: "192.0.2.7/32", hosts: [] },
+    { subnet: "fd64:1::/64", hosts: ["fd64:1::1"] },
+  ];
+  const outside = {
+    ports: ports("100.1.1.1|TCP|80"),
+    addresses: ["100.1.1.3", "100.1.2.9", "100.1.3.1", "fd64:1::3", "fd64:2::3"],
+  };
+  assert.deepEqual(passages(4, ["10.96.0.0/16"], outside, networks), [
+    "--ctorigdst 10.96.0.0/16",
+    "--ctorigdst 100.1.3.1",
+    "--ctorigdst 100.1.1.0/24 -m conntrack ! --ctorigdst 100.1.1.1 -m conntrack ! --ctorigdst 100.1.1.200",
+    "--ctorigdst 100.1.2.0/24",
+    "--ctorigdst 192.0.2.7",
+    "--ctproto 6 --ctorigdst 100.1.1.1 --ctorigdstport 80",
+  ]);
+  assert.deepEqual(passages(6, [], outside, networks), [
+    "--ctorigdst fd64:2::3",
+    "--ctorigdst fd64:1::/64 -m conntrack ! --ctorigdst fd64:1::1",
+  ]);
+});

@@ -5,7 +5,7 @@
  * ranges of their own, no greater than they are: each packet that goes from network to network is held against all of this.
  */
 import { cidrCover } from "../../base/cidr-cover.ts";
-import { formatCidr, type IpFamily, parseCidr, parseIp } from "../../base/ip.ts";
+import { cidr, cidrContains, formatCidr, type IpFamily, parseCidr, parseIp } from "../../base/ip.ts";
 import { isNodePort, type VirtualPort } from "../../dataplane/table.ts";
 
 /** A virtual port outside of the service ranges: a node port, or one on an address that a Service has besides. */
@@ -16,6 +16,17 @@ export interface Outside {
   readonly ports: readonly OutsidePort[];
   /** Those that are a service's as a whole. */
   readonly addresses: readonly string[];
+}
+
+/**
+ * A subnet that services have addresses of, and containers perhaps: of a Network. All of it passes, so that a new virtual
+ * address needs no new rule. That is no more than it says: what was not translated does not match, and only the host's own
+ * addresses have ports translated by the engine.
+ */
+export interface NetworkSubnet {
+  readonly subnet: string;
+  /** The host's own in there, in a stable order. */
+  readonly hosts: readonly string[];
 }
 
 /** IPPROTO_*, as `--ctproto` is listed. */
@@ -29,11 +40,16 @@ export function passages(
   family: IpFamily,
   serviceRanges: readonly string[],
   outside: Outside = { ports: [], addresses: [] },
+  networks: readonly NetworkSubnet[] = [],
 ): string[] {
-  const whole = cidrCover(outside.addresses.flatMap((text) => parseIp(text) ?? [])).map(formatCidr);
+  const subnets = networks.map(({ subnet }) => cidr(subnet)).filter(({ base }) => base.family === family);
+  const others = outside.addresses
+    .flatMap((text) => parseIp(text) ?? [])
+    .filter((address) => !subnets.some((subnet) => cidrContains(subnet, address)));
+  const whole = cidrCover(others).map(formatCidr);
   const ranges = [...new Set([...serviceRanges, ...whole])]
     .filter((range) => parseCidr(range)?.base.family === family)
-    .map((range) => `--ctorigdst ${range.replace(family === 4 ? /\/32$/ : /\/128$/, "")}`);
+    .map((range) => `--ctorigdst ${withoutFullLength(range, family)}`);
   const portsOf = new Map<string, number[]>();
   for (const port of outside.ports) {
     if (parseIp(port.address)?.family !== family) continue;
@@ -48,7 +64,19 @@ export function passages(
       ([first, last]) => `${key} --ctorigdstport ${first === last ? first : `${first}:${last}`}`,
     ),
   );
-  return [...ranges, ...exact.sort()];
+  const ofNetworks = networks
+    .filter(({ subnet }) => cidr(subnet).base.family === family)
+    .map(({ subnet, hosts }) =>
+      [
+        `--ctorigdst ${withoutFullLength(subnet, family)}`,
+        ...hosts.map((host) => `-m conntrack ! --ctorigdst ${host}`),
+      ].join(" "),
+    );
+  return [...ranges, ...ofNetworks, ...exact.sort()];
+}
+
+function withoutFullLength(range: string, family: IpFamily): string {
+  return range.replace(family === 4 ? /\/32$/ : /\/128$/, "");
 }
 
 /** First and last of each run of consecutive numbers. */

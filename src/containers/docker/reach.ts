@@ -3,6 +3,7 @@
  * of Docker's bridges. Looked at when the engine was connected, when containers come and go, when somebody changes
  * iptables, and every ten seconds; what is missing is put back.
  */
+import { cidr, cidrContains, formatIp } from "../../base/ip.ts";
 import type { Log } from "../../base/log.ts";
 import { NFNLGRP_NFTABLES } from "../../net/nftables/constants.ts";
 import { tableOf } from "../../net/nftables/decode.ts";
@@ -26,9 +27,9 @@ import {
   removeDockerUser,
 } from "./docker-user.ts";
 import type { Engine } from "./engine.ts";
-import type { Outside } from "./passages.ts";
+import { type NetworkSubnet, type Outside, passages } from "./passages.ts";
 
-export interface ReachOptions extends Omit<DockerUserOptions, "outside"> {
+export interface ReachOptions extends Omit<DockerUserOptions, "outside" | "networks"> {
   /** Milliseconds between looks at what nobody told of. @default 10000 */
   readonly interval?: number;
   /**
@@ -64,8 +65,8 @@ export class EngineReach {
   readonly #looked = Promise.withResolvers<void>();
   /** The pairs that were last told of, as JSON. */
   #pairs = "";
-  /** What was last told of the networks, as JSON. */
-  #networks = "";
+  /** What was last told of the engine's networks, as JSON. */
+  #bridges = "";
   /** What was last logged of the rule and the firewall, so that each is said once. */
   #said = "";
   #wake: (() => void) | undefined;
@@ -74,8 +75,10 @@ export class EngineReach {
   readonly #everRanges = new Set<string>();
   /** Tells of what is outside of the ranges, once that is known. */
   #findOutside: (() => Outside) | undefined;
-  /** Those that were last looked at, as JSON. */
-  #outside = "";
+  /** The subnets of the Networks that there are, once they are known: until then nothing is taken away. */
+  #networks: readonly string[] | undefined;
+  /** What the rules were last made for, as JSON. */
+  #passing = "";
   #stale = { rule: true, ports: true, outside: false };
 
   constructor(options: ReachOptions, log: Log) {
@@ -106,6 +109,15 @@ export class EngineReach {
   /** What is outside of the ranges may have changed: `find` is asked at the next look, not for each change. */
   outsideChanged(find: () => Outside): void {
     this.#findOutside = find;
+    this.#stale.outside = true;
+    this.#wake?.();
+  }
+
+  /** The subnets of all Networks, in a stable order, in place of those that there were. */
+  setNetworks(subnets: readonly string[]): void {
+    if (this.#networks?.join() === subnets.join()) return;
+    for (const subnet of this.#networks ?? []) this.#everRanges.add(subnet);
+    this.#networks = subnets;
     this.#stale.outside = true;
     this.#wake?.();
   }
@@ -154,8 +166,7 @@ export class EngineReach {
     const { rule, ports, outside } = this.#stale;
     this.#stale = { rule: false, ports: false, outside: false };
     try {
-      const found = rule || outside ? this.#findOutside?.() : undefined;
-      if (rule || (outside && JSON.stringify(found) !== this.#outside)) await this.#assertRule(engine, found);
+      if (rule || outside) await this.#lookAtRule(engine, routes, rule);
       if (ports) await this.#lookAtBridges(engine, routes);
     } catch (err) {
       this.#say("error", () =>
@@ -167,10 +178,26 @@ export class EngineReach {
     }
   }
 
-  async #assertRule(engine: Engine, outside: Outside | undefined): Promise<void> {
+  /** `always`: somebody else may have changed it. Else nothing is done as long as the same may pass as before. */
+  async #lookAtRule(engine: Engine, routes: RouteSocket, always: boolean): Promise<void> {
+    const networks = hostsIn(routes, this.#networks ?? []);
+    const outside = this.#networks === undefined ? undefined : this.#findOutside?.();
+    const passing = JSON.stringify(
+      outside && ([4, 6] as const).map((family) => passages(family, this.#ranges, outside, networks)),
+    );
+    if (!always && passing === this.#passing) return;
+    this.#passing = "";
+    await this.#assertRule(engine, outside, networks);
+    this.#passing = passing;
+  }
+
+  async #assertRule(
+    engine: Engine,
+    outside: Outside | undefined,
+    networks: readonly NetworkSubnet[],
+  ): Promise<void> {
     const { netns } = this.#options;
     const ranges = this.#ranges;
-    this.#outside = outside === undefined ? "" : JSON.stringify(outside);
     const addresses = [
       ...(outside?.addresses ?? []),
       ...(outside?.ports ?? []).map(({ address }) => address),
@@ -178,12 +205,16 @@ export class EngineReach {
     for (const address of addresses) this.#everRanges.add(address.includes(":") ? "::/0" : "0.0.0.0/0");
     const state: DockerUserState = await assertDockerUser({
       serviceRanges: ranges,
+      networks,
       ...(outside !== undefined && { outside }),
       formerRanges: [...this.#everRanges],
       ...(netns !== undefined && { netns }),
     });
     if (state === "written")
-      this.#log.info({ ranges, outside: addresses.length }, "brought the rules in DOCKER-USER up to date");
+      this.#log.info(
+        { ranges, networks: networks.length, outside: addresses.length },
+        "brought the rules in DOCKER-USER up to date",
+      );
     if (state !== "absent") return this.#say("present", () => {});
     const { FirewallBackend } = await engine.info();
     const isNftables = FirewallBackend?.Driver?.startsWith("nftables") === true;
@@ -224,8 +255,10 @@ export class EngineReach {
       bridges: bridges.map(({ name, subnets }) => ({ name, subnets })),
     };
     const text = JSON.stringify(networks);
-    if (text === this.#networks) return;
-    this.#networks = text;
+    if (text === this.#bridges) return;
+    this.#bridges = text;
+    // This host's addresses on them are no Network's.
+    this.#stale.outside = true;
     this.#options.onNetworks?.(networks);
   }
 
@@ -253,4 +286,15 @@ export class EngineReach {
       if (wakeable) this.#wake = finish;
     });
   }
+}
+
+/** Each with the addresses that this host has in it itself. */
+function hostsIn(routes: RouteSocket, subnets: readonly string[]): NetworkSubnet[] {
+  if (subnets.length === 0) return [];
+  const own = routes.addresses().map(({ address }) => address);
+  return subnets.map((subnet) => {
+    const range = cidr(subnet);
+    const hosts = own.filter((address) => cidrContains(range, address)).map(formatIp);
+    return { subnet, hosts: [...new Set(hosts)].sort() };
+  });
 }
