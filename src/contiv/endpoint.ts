@@ -6,7 +6,7 @@ import { CONTAINER_NAME_ANNOTATION, CONTAINER_NETWORK_ANNOTATION } from "../api/
 import type { Pod } from "../api/pod/type.ts";
 import { cidrContains, type Ip, parseCidr, parseIp } from "../base/ip.ts";
 import { CONTAINER_ID_ANNOTATION, RUNTIME_MARK } from "../containers/docker/marks.ts";
-import { countsAsEndpoint, selects } from "../controllers/pod-endpoint.ts";
+import { countsAsEndpoint } from "../controllers/pod-endpoint.ts";
 import { networkKey } from "./network.ts";
 import { contivName } from "./names.ts";
 import type { Picture } from "./picture.ts";
@@ -18,7 +18,7 @@ export function endpointOper(pod: Pod, picture: Picture): EndpointOper {
   const addresses = podAddresses(pod);
   const ofFamily = (family: number): string =>
     addresses.find((text) => parseIp(text)?.family === family) ?? "";
-  const services = picture.servicesIn(metadata.namespace ?? "").filter((service) => selects(service, pod));
+  const services = picture.selecting(pod);
   const id = containerId(pod);
   return {
     network: networkOfPod(pod, picture),

@@ -32,7 +32,7 @@ import type {
 } from "./wire.ts";
 
 export function inspectService(service: Service, picture: Picture): Inspection<ServiceConfig, ServiceOper> {
-  const selected = picture.podsIn(service.metadata.namespace ?? "").filter((pod) => selects(service, pod));
+  const selected = picture.selectedBy(service);
   const ready = readyPods(picture.slicesOf(service));
   const providers = selected.filter(({ metadata }) => ready.has(metadata.name ?? ""));
   return {
