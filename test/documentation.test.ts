@@ -105,7 +105,7 @@ test("the reference of metrics names those of /metrics, and no other", async (t)
 });
 
 /** Those who write Events. */
-const EVENT_WRITERS = /\bevents\.record\(|\bEventReport\b|\bagent\?\.report\(|\bHintsNews\b/;
+const EVENT_WRITERS = /\bevents\.record\(|\bEventReport\b|\bagent\?\.report\(|\bHintsNews\b|\bPortProblem\b/;
 /** Reasons of Events are words like "PortNotServed"; these few literals look like them and are none. */
 const NO_REASON = /Error$|Allocation$/;
 

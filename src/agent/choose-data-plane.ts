@@ -123,7 +123,7 @@ function sharedAddress(port: VirtualPort): PortProblem {
   };
 }
 
-/** Ports that a proxy cannot listen on: logged, and told to whoever wants to know. */
+/** Ports that are not served, or not as they should be: logged, and told to whoever wants to know. */
 class PortProblems {
   onProblem: ((problem: PortProblem) => void) | undefined;
   /** Instead of the log, once: a sentence for people of the right that ports below 1024 need, which many Services have. */
