@@ -16,7 +16,7 @@ export const EXIT = {
 interface FailureOptions extends ErrorOptions {
   /** The HTTP status, where the server refused. */
   readonly status?: number;
-  /** Whose help is printed on stdout after the error. */
+  /** Whose help is printed on stdout, before the error. */
   readonly helpOf?: Command;
 }
 

@@ -3,6 +3,7 @@ import type { Writable } from "node:stream";
 import { Command, Option } from "commander";
 import { UsageError } from "./failure.ts";
 import type { FlagName, FlagSet } from "./go-flags.ts";
+import { similar } from "./similar.ts";
 
 /** A flag that may be written by any of its names, with one dash or two. */
 export class Flag extends Option {
@@ -46,7 +47,18 @@ export function netctlCommand(name: string, description: string, flags: readonly
     .configureOutput({ outputError: () => undefined });
   command.exitOverride((error) => {
     if (error.exitCode === 0) throw error;
-    throw new UsageError(error.message.replace(/^error: /, ""), command);
+    const [word] = command.args;
+    // A group takes the flags of a command that it has not for unknown ones of its own.
+    if (
+      error.code === "commander.unknownOption" &&
+      command.commands.length > 0 &&
+      word?.startsWith("-") === false
+    )
+      throw unknownCommand(command, word);
+    const message = error.message
+      .replace(/^error: /, "")
+      .replace(/\n\(Did you mean (.*)\?\)$/, ": did you mean $1?");
+    throw new UsageError(message, command);
   });
   for (const flag of flags) command.addOption(flag);
   return command;
@@ -59,17 +71,21 @@ export function group(name: string, description: string, commands: readonly Comm
   command.addCommand(helpCommand(command));
   return command.action(() => {
     const [unknown] = command.args;
-    if (unknown !== undefined)
-      throw new UsageError(
-        `there is no command ${JSON.stringify(unknown)} of ${command.name()}: there are ${names(command)}`,
-        command,
-      );
+    if (unknown !== undefined) throw unknownCommand(command, unknown);
     command.outputHelp();
   });
 }
 
-function names(command: Command): string {
-  return command.commands.map((each) => each.name()).join(", ");
+/** Of the commands that the help shows: the one that may be meant, else all. */
+function unknownCommand(command: Command, word: string): UsageError {
+  const shown = command.createHelp().visibleCommands(command);
+  const [meant] = similar(
+    word,
+    shown.flatMap((each) => [each.name(), ...each.aliases()]),
+  );
+  const names = shown.map((each) => each.name()).join(", ");
+  const rest = meant === undefined ? `there are ${names}` : `did you mean ${meant}?`;
+  return new UsageError(`there is no command ${JSON.stringify(word)} of ${command.name()}: ${rest}`, command);
 }
 
 function helpCommand(parent: Command): Command {
@@ -80,7 +96,7 @@ function helpCommand(parent: Command): Command {
       let found = parent;
       for (const name of path) {
         const next = found.commands.find((each) => each.name() === name || each.aliases().includes(name));
-        if (next === undefined) throw new UsageError(`there is no command ${JSON.stringify(name)}`, found);
+        if (next === undefined) throw unknownCommand(found, name);
         found = next;
       }
       found.outputHelp();
@@ -96,7 +112,13 @@ export function writeHelpTo(stdout: Writable, command: Command): void {
 /** The one argument that the command has. Throws UsageError with Contiv's words if there is none or there are more. */
 export function onlyArgument(command: Command, complaint: string): string {
   const [argument = ""] = command.args;
-  if (command.args.length !== 1 || argument === "") throw new UsageError(complaint, command);
+  const [, ...more] = command.args;
+  if (more.length > 0)
+    throw new UsageError(
+      `${complaint}: one, not ${command.args.length} (${command.args.join(" ")})`,
+      command,
+    );
+  if (argument === "") throw new UsageError(complaint, command);
   return argument;
 }
 

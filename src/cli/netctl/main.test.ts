@@ -1,6 +1,9 @@
 /** Command lines from end to end, against a netmaster that answers as it is told. */
 import assert from "node:assert/strict";
+import { PassThrough, Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
+import { runNetctl } from "./main.ts";
 import { netctl, type Script, scriptedNetmaster } from "./netmaster-script.ts";
 
 const OK = { status: 200, body: {} };
@@ -266,6 +269,11 @@ test("`service describe` says of each candidate why", async () => {
   await using netmaster = await scriptedNetmaster({
     "GET /api/v1/describe/serviceLBs/default:app-svc/": { ...SERVICE, candidates: [candidate] },
     "GET /api/v1/describe/serviceLBs/default:lone/": { ...SERVICE, candidates: [] },
+    "GET /api/v1/describe/serviceLBs/blue:lone/": {
+      ...SERVICE,
+      Config: { ...CONFIG, tenantName: "blue" },
+      candidates: [],
+    },
   });
   assert.equal(
     (await netmaster.netctl("service", "describe", "app-svc")).stdout,
@@ -284,7 +292,11 @@ web1       2c30b978c87b  default  10.1.1.129  no        has no label tier (the s
   );
   assert.match(
     (await netmaster.netctl("service", "describe", "lone")).stdout,
-    /\nThere is no container of this tenant.\n$/,
+    /\nThere is no container of this tenant: start one on its network \(docker run --net=NETWORK\), or .* --label=fairlead\.dev\/namespace=default\.\n$/,
+  );
+  assert.match(
+    (await netmaster.netctl("service", "describe", "lone", "-t", "blue")).stdout,
+    / --net=NETWORK\/blue\), or .*=blue\.\n$/,
   );
   const raw = await netmaster.netctl("service", "describe", "app-svc", "--json");
   assert.deepEqual(JSON.parse(raw.stdout), { ...SERVICE, candidates: [candidate] });
@@ -315,7 +327,7 @@ test("a watch prints what there is and what changes, and fails if the server end
 /** Command line, stderr; all end with 1 and the help of the command on stdout. */
 const MISTAKES: readonly (readonly [string, string])[] = [
   ["net create", "Network name required"],
-  ["net create a b -s 10.1.1.0/24", "Network name required"],
+  ["net create a b -s 10.1.1.0/24", "Network name required: one, not 2 (a b)"],
   ["net create a", "Subnet is required"],
   ["net create a -s 10.1.1.0/24 -g 10.1.1", "Invalid gateway - Enter in A.B.C.D format"],
   ["net create a -s 10.1.1.0/24 -g6 x", "Invalid IPv6 gateway "],
@@ -326,9 +338,21 @@ const MISTAKES: readonly (readonly [string, string])[] = [
   ["net ls x", "More arguments than required"],
   ["net ls --nope", "unknown option '--nope'"],
   ["net ls -aj", "unknown option '-aj'"],
+  ["serviec ls", 'there is no command "serviec" of netctl: did you mean service?'],
+  ["net create a --subnett 10.1.1.0/24", "unknown option '--subnett': did you mean --subnet?"],
+  ["net creat a -s 10.1.1.0/24", 'there is no command "creat" of network: did you mean create?'],
+  ["netwrok ls", 'there is no command "netwrok" of netctl: did you mean network?'],
+  [
+    "service remove web -t blue",
+    'there is no command "remove" of service: there are ls, inspect, describe, rm, create, update, help',
+  ],
+  [
+    "svc ls",
+    'there is no command "svc" of netctl: there are version, login, endpoint, network, tenant, service, global, completion, help',
+  ],
   ["net list-all", 'there is no command "list-all" of network: there are ls, inspect, rm, create, help'],
   ["tenant create", "Tenant name required"],
-  ["tenant rm a b", "Tenant name required"],
+  ["tenant rm a b", "Tenant name required: one, not 2 (a b)"],
   ["tenant inspect", "Tenant name required"],
   ["tenant ls x", "More arguments than required"],
   ["service create", "Service name required"],
@@ -343,7 +367,7 @@ const MISTAKES: readonly (readonly [string, string])[] = [
   ["global info x", "More arguments than required"],
   ["completion", "Name a shell: bash, zsh or fish"],
   ["completion csh", "there is no completion for csh: bash, zsh or fish"],
-  ["help nothing", 'there is no command "nothing"'],
+  ["help servise", 'there is no command "servise" of netctl: did you mean service?'],
 ];
 
 for (const [line, complaint] of MISTAKES)
@@ -354,6 +378,18 @@ for (const [line, complaint] of MISTAKES)
     assert.equal(stderr, `netctl: ${complaint}\n`);
     assert.match(stdout, /^Usage: netctl /);
   });
+
+test("the help of a command that is wrong stands before what is wrong, which a terminal then still shows", async () => {
+  const terminal = new PassThrough();
+  const all = text(terminal);
+  const env = { NETMASTER: "http://127.0.0.1:1" };
+  await runNetctl(["serviec", "ls"], { env, stdin: Readable.from([]), stdout: terminal, stderr: terminal });
+  terminal.end();
+  const lines = (await all).split("\n");
+  assert.match(lines[0]!, /^Usage: netctl /);
+  assert.deepEqual(lines.slice(-3, -2), [""]);
+  assert.match(lines.at(-2)!, /^netctl: there is no command "serviec"/);
+});
 
 test("commands of Contiv that fairlead has not say so, whatever is asked of them", async () => {
   for (const line of [

@@ -33,8 +33,9 @@ function report(error: unknown, { stdout, stderr }: Stdio): number {
   // Help and version, which Commander says in this way that it has printed.
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
   if (error instanceof NetctlError) {
+    // What was wrong comes last: the help of netctl alone is longer than many a terminal.
+    if (error.helpOf !== undefined) stdout.write(`${error.helpOf.helpInformation()}\n`);
     for (const line of error.lines) stderr.write(`netctl: ${printable(line)}\n`);
-    if (error.helpOf !== undefined) stdout.write(error.helpOf.helpInformation());
     return error.exitCode;
   }
   // A mistake of ours keeps its stack.

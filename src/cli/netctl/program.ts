@@ -140,7 +140,7 @@ function tenantCommand(stdio: Stdio): Command {
 }
 
 /** Of `create` and `update`. Contiv's `tenant` here has no default, and an empty one is "default". */
-const serviceFlags = (): Flag[] => [
+const serviceFlags = (otherwise: string): Flag[] => [
   new Flag("tenant, t", "NAME", "service tenant (default: default)"),
   new Flag("network, s", "NAME", "service network name"),
   listFlag("selector, l", "KEY=VALUE", "label that providers have; several times: all of them"),
@@ -150,7 +150,7 @@ const serviceFlags = (): Flag[] => [
     "service and provider port, 8080:80:TCP; several times: all of them",
   ),
   new Flag("preferred-ip, ip", "ADDRESS", "preferred ip address"),
-  new Flag("balance, b", "POLICY", "how clients are spread over providers (default: least-clients)"),
+  new Flag("balance, b", "POLICY", `how clients are spread over providers${otherwise}`),
 ];
 
 function serviceCommand(stdio: Stdio): Command {
@@ -173,13 +173,13 @@ function serviceCommand(stdio: Stdio): Command {
       .alias("delete")
       .argument("[servicename]")
       .action(run(async (command) => (await import("./service.ts")).deleteService(command, stdio))),
-    netctlCommand("create", "Create a service", serviceFlags())
+    netctlCommand("create", "Create a service", serviceFlags(" (default: least-clients)"))
       .argument("[servicename]")
       .action(run(async (command) => (await import("./service.ts")).createService(command, stdio))),
     netctlCommand(
       "update",
       "change what is given and nothing else; selectors and ports are replaced",
-      serviceFlags(),
+      serviceFlags(""),
     )
       .argument("[servicename]")
       .action(run(async (command) => (await import("./service.ts")).updateService(command, stdio))),
