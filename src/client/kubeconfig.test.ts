@@ -145,5 +145,21 @@ test("what cannot be used is named, with what to do", async () => {
     });
   }
   await assert.rejects(loadKubeconfig({ path: join(dir.path, "missing") }), /missing cannot be read: ENOENT/);
-  await assert.rejects(loadKubeconfig({ env: { HOME: dir.path } }), /no kubeconfig was found/);
+  const nothing = async (env: Record<string, string>): Promise<string> =>
+    loadKubeconfig({ env }).then(
+      () => "",
+      (error: Error) => error.message,
+    );
+  assert.equal(
+    await nothing({ HOME: dir.path }),
+    `no kubeconfig was found: there is no ${dir.path}/.kube/config`,
+  );
+  assert.equal(
+    await nothing({ KUBECONFIG: "/nowhere/a" }),
+    "there is no kubeconfig at /nowhere/a, which KUBECONFIG names",
+  );
+  assert.equal(
+    await nothing({ KUBECONFIG: "/nowhere/a:/nowhere/b" }),
+    "none of the kubeconfigs that KUBECONFIG names is there: /nowhere/a, /nowhere/b",
+  );
 });

@@ -62,7 +62,33 @@ export async function loadKubeconfig(options: KubeconfigOptions = {}): Promise<K
   if (files.length > 0) return fromFiles(files, options.context);
   const inCluster = await serviceAccount(env, options.serviceAccount);
   if (inCluster !== undefined) return inCluster;
-  throw new KubeconfigError("no kubeconfig was found", "name one with --kubeconfig or in KUBECONFIG");
+  throw nowhere(env);
+}
+
+function nowhere(env: NonNullable<KubeconfigOptions["env"]>): KubeconfigError {
+  const paths = candidates(env);
+  const where = paths.join(", ");
+  if (namedFiles(env).length === 0)
+    return new KubeconfigError(
+      `no kubeconfig was found: there is no ${where}`,
+      "name one with --kubeconfig or in KUBECONFIG",
+    );
+  return new KubeconfigError(
+    paths.length === 1
+      ? `there is no kubeconfig at ${where}, which KUBECONFIG names`
+      : `none of the kubeconfigs that KUBECONFIG names is there: ${where}`,
+    "correct it, or name one with --kubeconfig",
+  );
+}
+
+function namedFiles(env: NonNullable<KubeconfigOptions["env"]>): string[] {
+  return (env["KUBECONFIG"] ?? "").split(delimiter).filter((name) => name !== "");
+}
+
+/** Where kubectl looks. */
+function candidates(env: NonNullable<KubeconfigOptions["env"]>): string[] {
+  const named = namedFiles(env);
+  return named.length > 0 ? named : [join(env["HOME"] ?? homedir(), ".kube", "config")];
 }
 
 async function readFiles(
@@ -70,10 +96,8 @@ async function readFiles(
   env: NonNullable<KubeconfigOptions["env"]>,
 ): Promise<File[]> {
   if (path !== undefined) return [await readOne(path)];
-  const named = (env["KUBECONFIG"] ?? "").split(delimiter).filter((name) => name !== "");
-  const paths = named.length > 0 ? named : [join(env["HOME"] ?? homedir(), ".kube", "config")];
   const files: File[] = [];
-  for (const candidate of paths)
+  for (const candidate of candidates(env))
     try {
       files.push(await readOne(candidate));
     } catch (error) {

@@ -183,4 +183,10 @@ test("files that are asked for and are not there are exit code 4", async () => {
     assert.equal(code, 4);
     assert.match(stderr, complaint);
   }
+  assert.deepEqual(await netctl(["tenant", "ls"], { HOME: "/nowhere", KUBECONFIG: "/nowhere/config" }), {
+    code: 4,
+    stdout: "",
+    stderr:
+      "netctl: there is no kubeconfig at /nowhere/config, which KUBECONFIG names: correct it, or name one with --kubeconfig\n",
+  });
 });
