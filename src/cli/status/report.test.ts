@@ -274,3 +274,16 @@ default/web
     /NODE PORTS +EXTERNAL +POLICIES +AFFINITY +BALANCE +ENDPOINTS\n.* 30080\/TCP +<pending> +Local +10800s +round-robin +3 ready of 3\n[^]*web-3  node n2  zone z2  weight 1  not used/,
   );
 });
+
+test("least-clients is said once: it is an affinity itself", () => {
+  const balance = { "fairlead.dev/balance": "least-clients" };
+  for (const [spec, seconds] of [
+    [{}, 10_800],
+    [{ sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } } }, 60],
+    [{ sessionAffinity: "ClientIP", sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } } }, 60],
+  ] as const)
+    assert.match(
+      plain(statusText([world(spec, balance)], { wide: false, node: "n1" })),
+      new RegExp(`each client keeps its endpoint \\(least-clients, ${seconds} s\\)\n`),
+    );
+});

@@ -94,8 +94,18 @@ function narrowSettings(report: ServiceReport): string[] {
     ...(report.nodePorts.length === 0 ? [] : [`node ports ${report.nodePorts.join(",")}`]),
     ...(external.length === 0 ? [] : [`external ${external.join(",")}`]),
     ...(policies(report) === "Cluster" ? [] : [`traffic policy ${policies(report)}`]),
-    ...(report.affinitySeconds === undefined ? [] : [`affinity of clients for ${report.affinitySeconds} s`]),
-    ...(report.balance === "random" ? [] : [`balance ${report.balance}`]),
+    ...spread(report),
+  ];
+}
+
+/** How clients are spread over endpoints, where it is not each connection anew at random. */
+function spread({ affinitySeconds, balance }: ServiceReport): string[] {
+  // The policy is an affinity itself.
+  if (balance === "least-clients")
+    return [`each client keeps its endpoint (${balance}, ${affinitySeconds} s)`];
+  return [
+    ...(affinitySeconds === undefined ? [] : [`affinity of clients for ${affinitySeconds} s`]),
+    ...(balance === "random" ? [] : [`balance ${balance}`]),
   ];
 }
 
