@@ -33,6 +33,7 @@ Start here:
   fairlead demo                 see it work, on this machine, in half a minute
   fairlead up                   start everything: API, controllers, data plane, containers
   kubectl create service clusterip web --tcp=80:8080      (then label containers app=web)
+  netctl service create web --selector=app=web --port 80:8080:TCP      (the same in Contiv's words)
   fairlead status               each Service, its endpoints, and why a container is not one
   fairlead top                  connections by Service and endpoint, live
   fairlead trace 10.96.0.10:80  what happens to a connection, and why

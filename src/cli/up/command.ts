@@ -90,6 +90,7 @@ export function upCommand(version: string): Command {
 Then, in another terminal:
   export KUBECONFIG=${defaultDataDir()}/kubeconfig
   kubectl get services
+  netctl service ls                        the same as Contiv shows it: networks, tenants, services
   fairlead status
 
 Stop it with Ctrl-C or SIGTERM. What was programmed stays in force, so that connections go on (--cleanup removes it);
