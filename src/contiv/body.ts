@@ -1,4 +1,5 @@
 /** The body of a request as JSON. */
+import { isTooDeep, TOO_DEEP } from "../api/schema/json/depth.ts";
 import type { Request } from "../server/http/exchange.ts";
 import { ContivError } from "./refusal.ts";
 
@@ -14,6 +15,12 @@ export async function readBody(request: Pick<Request, "header" | "body">): Promi
       `the body must be JSON, and say so: send the header Content-Type: application/json${type === undefined ? "" : `, not ${type.slice(0, 100)}`}`,
     );
   const bytes = await request.body();
+  const body = parse(bytes);
+  if (isTooDeep(body)) throw new ContivError(400, `the body cannot be read: ${TOO_DEEP}`);
+  return body;
+}
+
+function parse(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {

@@ -9,7 +9,7 @@ import type { NetworkConfig, ServiceConfig, TenantConfig } from "./wire.ts";
 export interface Field {
   readonly type: "string" | "integer" | "strings";
   readonly description: string;
-  /** In characters. */
+  /** In characters; of a list, in items. */
   readonly maxLength?: number;
   /** Of a text that is not empty. */
   readonly pattern?: RegExp;
@@ -94,6 +94,9 @@ export const tenantFields: Fields<TenantConfig> = {
   },
 };
 
+/** Of a list: each item that is wrong is told, so that a body of 3 MB may not have a million of them. */
+const MOST_ITEMS = 1000;
+
 export const serviceFields: Fields<ServiceConfig> = {
   tenantName: TENANT_NAME,
   networkName: {
@@ -119,11 +122,13 @@ export const serviceFields: Fields<ServiceConfig> = {
   },
   selectors: {
     type: "strings",
+    maxLength: MOST_ITEMS,
     description: "Labels that a container must have to be a provider, all of them: key=value.",
     example: "tier=web",
   },
   ports: {
     type: "strings",
+    maxLength: MOST_ITEMS,
     description: "Port of the service, of the provider (or the name of its port), and protocol.",
     example: "8080:80:TCP",
   },

@@ -51,6 +51,7 @@ function fieldSchema({ type, description, maxLength, pattern, values, maximum, e
       type: "array",
       description,
       items: { type: "string", ...(example !== undefined && { example }) },
+      ...(maxLength !== undefined && { maxItems: maxLength }),
     };
   return {
     type,

@@ -472,6 +472,18 @@ test("an address that something else than a service has is taken; one that is ou
     );
 });
 
+test("a body that is nested too deep is refused, in every field and verb", async (t) => {
+  const { call, outcome } = await start(t);
+  await call("POST", "/api/v1/serviceLBs/default:web/", { ...SERVICE, networkName: "" });
+  const deep = (open: string, close: string): string => `${open.repeat(100_000)}1${close.repeat(100_000)}`;
+  for (const value of [deep("[", "]"), deep('{"a":', "}")])
+    for (const method of ["POST", "PATCH"])
+      assert.match(
+        await outcome(method, "/api/v1/serviceLBs/default:web/", `{"networkName":${value}}`),
+        /^400 the body cannot be read: exceeded max depth/,
+      );
+});
+
 test("a full network says so in Contiv's words, and gives an address that is free again", async (t) => {
   const api = await start(t);
   await api.call("POST", "/api/v1/networks/default:srv/", { subnet: "100.1.1.0/28" });

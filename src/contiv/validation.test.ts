@@ -176,3 +176,17 @@ test("any body is read or refused, and never breaks", () => {
     { numRuns: 500 },
   );
 });
+
+test("a body of the size that is allowed is refused in few words, whatever is in it", () => {
+  const names = { tenantName: "default", serviceName: "web" };
+  for (const [body, words] of [
+    [{ ports: Array.from({ length: 1_400_000 }, () => 0) }, /ports is too long: 1400000 items, at most 1000/],
+    [{ selectors: Array.from({ length: 700_000 }, () => "") }, /selectors is too long/],
+    [{ selectors: ["x".repeat(3_000_000)] }, /Invalid selector xxx/],
+    [{ networkName: "x".repeat(3_000_000) }, /networkName string too long/],
+  ] as const)
+    assert.throws(
+      () => readService({ selectors: ["a=b"], ports: ["1:1:TCP"], ...body }, names),
+      (error) => error instanceof ContivError && words.test(error.message) && error.message.length < 2000,
+    );
+});

@@ -19,6 +19,9 @@ const PORT_TEXT = "Invalid Port maping . Port format is - Port:TargetPort:Protoc
 /** SCTP is not Contiv's, but a Service that kubectl has made may have it. */
 const PROTOCOLS = ["TCP", "UDP", "SCTP"] as const;
 
+/** Of which refusals say no more: a key with its prefix and a value, in characters. */
+const LONGEST_SELECTOR = 400;
+
 /** A port of a service as its text says it. */
 export interface PortMapping {
   readonly port: number;
@@ -154,6 +157,8 @@ function fieldProblems(name: string, field: Field, value: unknown): Problem[] {
   switch (field.type) {
     case "strings": {
       if (!Array.isArray(value)) return problem(`${name} is not a list of texts: ${excerpt(value)}`);
+      if (value.length > field.maxLength!)
+        return problem(`${name} is too long: ${value.length} items, at most ${field.maxLength} are allowed`);
       return (value as unknown[]).flatMap((item, at) =>
         typeof item === "string"
           ? []
@@ -203,7 +208,7 @@ function selectorProblems(selectors: readonly string[]): Problem[] {
     const problem = (why: string): void => {
       problems.push({
         field: `selectors[${at}]`,
-        message: `Invalid selector ${text}. selector format is key1=value1${why}`,
+        message: `Invalid selector ${text.slice(0, LONGEST_SELECTOR)}. selector format is key1=value1${why}`,
       });
     };
     const [key, value, ...more] = text.split("=");
