@@ -27,6 +27,11 @@ export type Target =
   /** `message`: what is wrong with the path. */
   | { readonly what: "nothing"; readonly message: string; readonly code: 400 | 404 };
 
+/** One object. */
+export type Keyed = Extract<Target, { readonly key: string }>;
+/** All objects of a kind. */
+export type Listed = Extract<Target, { readonly what: "list" | "watch" | "inspect all" }>;
+
 /** What netmaster answers where there is nothing else. */
 export type Alone =
   | { readonly what: "version" | "info" | "services" }
