@@ -1,6 +1,7 @@
 /** What a request has written, and how it comes to that where others write at once. */
 import { ApiError } from "../api/api-error.ts";
 import type { KubeObject } from "../api/meta/type.ts";
+import { NETMASTER } from "../api/network/type.ts";
 import { type ContivKind, contivName } from "./names.ts";
 import { ContivError } from "./refusal.ts";
 
@@ -15,7 +16,7 @@ export interface Written<T> {
 }
 
 /** In managedFields. */
-export const BY_US: { readonly fieldManager: string } = { fieldManager: "netmaster" };
+export const BY_US: { readonly fieldManager: string } = { fieldManager: NETMASTER };
 
 /** Does the work anew, on what others have made of the object meanwhile. */
 export async function afterRaces<T>(work: () => Promise<T>): Promise<T> {

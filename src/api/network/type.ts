@@ -44,3 +44,8 @@ export const NETWORK_ANNOTATION = "fairlead.dev/network";
 export const READY_CONDITION = "Ready";
 /** Keeps a Network until the engine's network is gone; put there by whoever makes that. */
 export const ENGINE_FINALIZER = "fairlead.dev/engine-network";
+/**
+ * The field manager of Contiv's REST. Whoever asks it for a Network waits for {@link READY_CONDITION} and is told what the
+ * engine says; a Network that the engine refuses is taken back.
+ */
+export const NETMASTER = "netmaster";

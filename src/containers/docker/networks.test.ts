@@ -7,7 +7,7 @@ import { ENGINE_FINALIZER, type Network, type NetworkSpec } from "../../api/netw
 import { serviceKind } from "../../api/service/kind.ts";
 import { notFound } from "../../api/status-errors.ts";
 import { pause } from "../../base/backoff.ts";
-import { silentLog } from "../../base/log.ts";
+import { type Log, silentLog } from "../../base/log.ts";
 import { createMemoryApi, type MemoryApi } from "../../client/memory-api.ts";
 import { EngineError } from "./engine-error.ts";
 import { EngineNetworks } from "./engine-networks.ts";
@@ -26,7 +26,7 @@ class Fairlead implements AsyncDisposable {
   readonly #done: Promise<unknown>;
   owners = 0;
 
-  constructor(engine: FakeEngine, api: MemoryApi) {
+  constructor(engine: FakeEngine, api: MemoryApi, log: Log = silentLog) {
     this.engineNetworks = new EngineNetworks({
       engine,
       onChange: (before, after) => this.networks.engineChanged(before, after),
@@ -35,7 +35,7 @@ class Fairlead implements AsyncDisposable {
       client: api,
       engine,
       engineNetworks: this.engineNetworks,
-      log: silentLog,
+      log,
       signal: this.#end.signal,
       onOwners: () => this.owners++,
       probeInterval: 1,
@@ -401,6 +401,37 @@ test("where names have no slash, as Podman's, the tenant stands behind an unders
   put(api, "red/net", { subnet: "10.2.1.0/24" });
   await untilState(api, "blue/net", "True EngineNetworkReady net_blue");
   await untilState(api, "red/net", "True EngineNetworkReady net_red");
+});
+
+test("a refusal is a warning for who reads the log, unless it is who asked netmaster that waits for it", async () => {
+  const engine = new FakeEngine();
+  await byHand(engine, "mine", "10.1.0.0/16");
+  const api = installation();
+  const said: string[] = [];
+  const note = (level: string) => (fields: unknown) => {
+    const { network } = fields as { network?: string };
+    // Of the Network, not of the engine's.
+    if (network?.includes("/") === true) said.push(`${level} ${network}`);
+  };
+  await using fairlead = new Fairlead(engine, api, {
+    ...silentLog,
+    warn: note("warn"),
+    info: note("info"),
+  });
+  await fairlead.networks.known;
+  put(api, "default/kubectls", { subnet: "10.1.1.0/24" });
+  await untilState(api, "default/kubectls", "False EngineRefused");
+  const managedFields = [{ manager: "netmaster", operation: "Update" as const }];
+  put(api, "default/asked", { subnet: "10.1.2.0/24" }, { managedFields });
+  await untilState(api, "default/asked", "False EngineRefused");
+  assert.deepEqual(said, ["warn default/kubectls", "info default/asked"]);
+  // Of one that stood, nobody waits to hear.
+  put(api, "default/stood", { subnet: "10.2.1.0/24" }, { managedFields });
+  await untilState(api, "default/stood", "True EngineNetworkReady stood");
+  engine.refuseCreate = new EngineError("refused", "400: no", { status: 400, said: "no" });
+  await engine.removeNetwork(get(api, "default/stood")!.status!.dockerNetwork!.id!);
+  await untilState(api, "default/stood", "False EngineRefused");
+  assert.deepEqual(said.slice(2), ["warn default/stood"]);
 });
 
 test("the server going away for a while changes nothing, and one without the kind is no reason to speak", async () => {

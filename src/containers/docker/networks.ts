@@ -11,7 +11,7 @@ import { dockerNetworkName } from "../../api/network/docker-name.ts";
 import { networkKind } from "../../api/network/kind.ts";
 import { isReady, readyCondition } from "../../api/network/ready-condition.ts";
 import { serviceNetwork } from "../../api/network/service-network.ts";
-import { ENGINE_FINALIZER, NETWORK_ANNOTATION, type Network } from "../../api/network/type.ts";
+import { ENGINE_FINALIZER, NETMASTER, NETWORK_ANNOTATION, type Network } from "../../api/network/type.ts";
 import { serviceKind } from "../../api/service/kind.ts";
 import type { Service } from "../../api/service/type.ts";
 import { backoffDelay, type BackoffOptions, pause } from "../../base/backoff.ts";
@@ -308,13 +308,20 @@ export class Networks {
       );
       this.#networks!.observe(written);
       if (outcome.status === "False")
-        this.#options.log.warn(
+        this.#options.log[isAwaited(network) ? "info" : "warn"](
           { network: keyOf(network), reason: outcome.reason, why: outcome.message },
           "the engine's network is not as the Network has it",
         );
     }
     this.#written.set(uid, text);
   }
+}
+
+/** Somebody waits to hear this first outcome, and it is to nobody else that it is news. */
+function isAwaited(network: Network): boolean {
+  const said = readyCondition(network)?.status ?? "Unknown";
+  const managers = network.metadata.managedFields ?? [];
+  return said === "Unknown" && managers.some(({ manager }) => manager === NETMASTER);
 }
 
 function networkOf(service: Service): string[] {
