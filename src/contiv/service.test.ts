@@ -92,7 +92,7 @@ test("the same again changes nothing, in whichever order; what is left out stays
     assert.equal(changedService(service, same), undefined, JSON.stringify(same));
 });
 
-test("a change keeps the address, unless the network is another: then none is left", () => {
+test("a change keeps the address, unless the network is another: then there is the one that is asked for, or none", () => {
   const service = stored({ ...CONFIG, ipAddress: "100.1.1.3" });
   const selectors = changedService(service, { ...CONFIG, selectors: ["tier=db"] })!;
   assert.deepEqual([selectors.spec!.clusterIP, selectors.spec!.selector], ["100.1.1.3", { tier: "db" }]);
@@ -102,11 +102,14 @@ test("a change keeps the address, unless the network is another: then none is le
     "fairlead.dev/network": "other",
     "fairlead.dev/balance": "least-clients",
   });
+  const there = changedService(service, { ...CONFIG, networkName: "other", ipAddress: "100.2.1.4" })!;
+  assert.deepEqual([there.spec!.clusterIP, there.spec!.clusterIPs], ["100.2.1.4", ["100.2.1.4"]]);
+  assert.equal(there.metadata.annotations!["fairlead.dev/preferred-ip"], "100.2.1.4");
   const balance = changedService(service, { ...CONFIG, balance: "round-robin" })!;
   assert.equal(balance.metadata.annotations!["fairlead.dev/balance"], "round-robin");
 });
 
-test("another address is refused", () => {
+test("another address of the same network is refused", () => {
   const service = stored(CONFIG);
   const refusal = (config: ServiceConfig): RegExp => {
     assert.throws(
@@ -116,7 +119,6 @@ test("another address is refused", () => {
     return /./;
   };
   refusal({ ...CONFIG, ipAddress: "100.1.1.4" });
-  refusal({ ...CONFIG, networkName: "other", ipAddress: "100.2.1.4" });
   assert.deepEqual(
     changedService(service, { ...CONFIG, ipAddress: "100.1.1.3" })!.metadata.annotations![
       "fairlead.dev/preferred-ip"

@@ -82,8 +82,8 @@ export function serviceOf(config: ServiceConfig): Service {
 
 /**
  * The Service as the config wants it; undefined if it is so already. What Contiv has no word for stays as it is. The virtual
- * address stays too, unless the network is another: then the server draws one there. Throws ContivError 400 if another
- * address is asked for, 409 if the Service can have none.
+ * address stays too, unless the network is another: then it is the one that is asked for, else the server draws one there.
+ * Throws ContivError 400 if another address of the same network is asked for, 409 if the Service can have none.
  */
 export function changedService(service: Service, config: ServiceConfig): Service | undefined {
   const { annotations = {} } = service.metadata;
@@ -94,17 +94,15 @@ export function changedService(service: Service, config: ServiceConfig): Service
   const wanted = moves && given === preferredIp(service) ? "" : given;
   if (moves && network !== undefined && virtualAddresses(service).length === 0)
     throw new ContivError(409, [{ field: "networkName", message: noAddress(service, config) }]);
-  if (wanted !== "" && (moves || !virtualAddresses(service).includes(wanted)))
-    throw new ContivError(400, [
-      { field: "ipAddress", message: addressRefusal(service, config, wanted, moves) },
-    ]);
+  if (wanted !== "" && !moves && !virtualAddresses(service).includes(wanted))
+    throw new ContivError(400, [{ field: "ipAddress", message: addressRefusal(service, config, wanted) }]);
   const before = JSON.stringify(relevant(service));
   const changed = structuredClone(service);
   const notes = { ...annotations };
   if (network === undefined) delete notes[NETWORK_ANNOTATION];
   else notes[NETWORK_ANNOTATION] = network;
-  if (moves) delete notes[PREFERRED_IP_ANNOTATION];
-  else if (wanted !== "") notes[PREFERRED_IP_ANNOTATION] = wanted;
+  if (wanted !== "") notes[PREFERRED_IP_ANNOTATION] = wanted;
+  else if (moves) delete notes[PREFERRED_IP_ANNOTATION];
   // An old client does not know the field: then the choice stays.
   if (config.balance) notes[BALANCE_ANNOTATION] = config.balance;
   changed.metadata.annotations = notes;
@@ -117,6 +115,10 @@ export function changedService(service: Service, config: ServiceConfig): Service
     delete spec.clusterIP;
     delete spec.clusterIPs;
     delete spec.ipFamilies;
+    if (wanted !== "") {
+      spec.clusterIP = wanted;
+      spec.clusterIPs = [wanted];
+    }
   }
   return JSON.stringify(relevant(changed)) === before ? undefined : changed;
 }
@@ -126,11 +128,9 @@ function noAddress({ spec = {} }: Service, { tenantName, serviceName, networkNam
   return `Network ${networkName} has no address for ${tenantName}:${serviceName}: ${why}`;
 }
 
-function addressRefusal(service: Service, config: ServiceConfig, wanted: string, moves: boolean): string {
+function addressRefusal(service: Service, config: ServiceConfig, wanted: string): string {
   const key = `${config.tenantName}:${config.serviceName}`;
   const [vip = "none"] = virtualAddresses(service);
-  if (moves)
-    return `Cant change the network of ${key} and ask for ${wanted} at once: leave ipAddress out, and it gets an address there; or delete it and create it anew`;
   return `Cant change ipAddress of ${key} from ${vip} to ${wanted} after its created: delete it and create it anew`;
 }
 
