@@ -124,6 +124,23 @@ test("providers are those that get connections, candidates those that the select
   ]);
 });
 
+test("a container is told of by its address of the service's family, or that it has none", () => {
+  const six: Service = { ...SERVICE, spec: { ...SERVICE.spec, ipFamilies: ["IPv6"] } };
+  const both = pod("both", { ip: "10.6.0.128" });
+  const podIPs = [{ ip: "10.6.0.128" }, { ip: "fd00:66::8000" }];
+  const pods = [{ ...both, status: { ...both.status, podIPs } }, pod("four", { ip: "10.6.0.129" })];
+  const addressesFor = (service: Service): string[] =>
+    describeService(service, new Picture({ services: [service], pods })).candidates.map(
+      ({ containerName, ipAddress, why }) => `${containerName} ${ipAddress} ${why}`,
+    );
+  const soon = "will be a provider in a moment: its endpoint is not written yet";
+  assert.deepEqual(addressesFor(six), [
+    `both fd00:66::8000 ${soon}`,
+    "four 10.6.0.129 has no IPv6 address, as the Service has (it has 10.6.0.129)",
+  ]);
+  assert.deepEqual(addressesFor(SERVICE), [`both 10.6.0.128 ${soon}`, `four 10.6.0.129 ${soon}`]);
+});
+
 test("a network accounts for gateway, DNS, services and containers", () => {
   const pods = [
     pod("a", { ip: "100.1.1.130", network: "srv" }),

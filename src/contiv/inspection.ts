@@ -8,6 +8,7 @@ import { type NetworkAddresses, networkAddresses } from "../api/network/addresse
 import { serviceNetwork } from "../api/network/service-network.ts";
 import type { Network } from "../api/network/type.ts";
 import type { Service } from "../api/service/type.ts";
+import { podAddresses } from "../api/pod/addresses.ts";
 import type { Pod } from "../api/pod/type.ts";
 import { isInRun, runOfCidr, runsOf, runsText, runsWithout } from "../base/address-runs.ts";
 import { formatCidr, parseIp } from "../base/ip.ts";
@@ -63,6 +64,15 @@ function readyPods(slices: readonly EndpointSlice[]): ReadonlySet<string> {
   return names;
 }
 
+/** Where the service reaches the container: of the service's families, the first that the container has. */
+function addressFor({ spec }: Service, pod: Pod): string {
+  const addresses = podAddresses(pod);
+  const ofFamilies = (spec?.ipFamilies ?? []).flatMap((family) =>
+    addresses.filter((address) => address.includes(":") === (family === "IPv6")),
+  );
+  return ofFamilies[0] ?? addresses[0] ?? "";
+}
+
 /** Every container of the tenant, and those of others that have a label of the selector's, with what keeps it away. */
 export function describeService(service: Service, picture: Picture): Description {
   const inspection = inspectService(service, picture);
@@ -79,7 +89,7 @@ export function describeService(service: Service, picture: Picture): Description
       containerName: containerName(pod),
       containerID: containerId(pod),
       tenantName: picture.tenantName(pod.metadata.namespace ?? ""),
-      ipAddress: pod.status?.podIP ?? "",
+      ipAddress: addressFor(service, pod),
       isProvider,
       why: isProvider
         ? "is a provider"

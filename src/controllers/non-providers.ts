@@ -3,6 +3,7 @@
  * selectors asks first. Pure: reads what the API holds and says it in sentences.
  */
 import { podWeight } from "../api/endpointslice/weights.ts";
+import { podAddresses } from "../api/pod/addresses.ts";
 import type { Pod } from "../api/pod/type.ts";
 import type { Service } from "../api/service/type.ts";
 
@@ -78,6 +79,13 @@ function whyNoTraffic(pod: Pod, service: Service): string | undefined {
   if (status.phase === "Succeeded" || status.phase === "Failed") return `has ended${exitText(pod)}`;
   if (pod.metadata.deletionTimestamp !== undefined) return "is stopping";
   if (!status.podIP) return `has no address yet${waitingText(pod)}`;
+  const { ipFamilies = [] } = service.spec ?? {};
+  const addresses = podAddresses(pod);
+  if (
+    ipFamilies.length > 0 &&
+    !addresses.some((one) => ipFamilies.includes(one.includes(":") ? "IPv6" : "IPv4"))
+  )
+    return `has no ${ipFamilies.join(" or ")} address, as the Service has (it has ${addresses.join(", ")})`;
   const unresolved = unresolvedPorts(pod, service);
   if (unresolved.length > 0)
     return `has no container port named ${unresolved.map((name) => JSON.stringify(name)).join(" or ")}, which the Service's targetPort names`;
