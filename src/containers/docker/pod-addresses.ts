@@ -13,6 +13,8 @@ export interface PodAddresses {
   readonly addresses: readonly string[];
   /** The network that they are of; undefined without one of the engine's. */
   readonly network: string | undefined;
+  /** Its addresses on the engine's other networks, by their names. Of a network that it shares, the other container tells. */
+  readonly others: Readonly<Record<string, readonly string[]>>;
   readonly hostNetwork: boolean;
   /** Why there are none, for people. */
   readonly missing: string | undefined;
@@ -33,16 +35,17 @@ export function podAddresses(of: ContainerInspect, context: AddressContext, hops
   if (mode === "host") {
     const addresses = onePerFamily(context.nodeAddresses);
     const missing = addresses.length === 0 ? "the node has no address" : undefined;
-    return { addresses, network: "host", hostNetwork: true, missing };
+    return { addresses, network: "host", others: {}, hostNetwork: true, missing };
   }
-  if (mode.startsWith("container:")) return sharedAddresses(mode.slice("container:".length), context, hops);
+  if (mode.startsWith("container:"))
+    return { ...sharedAddresses(mode.slice("container:".length), context, hops), others: {} };
   const networks = of.NetworkSettings.Networks ?? {};
   const name = chooseNetwork(of, mode, networks);
-  if (typeof name !== "string") return none(name.missing);
-  const { IPAddress = "", GlobalIPv6Address = "" } = networks[name]!;
-  const addresses = [IPAddress, GlobalIPv6Address].filter((address) => address !== "");
-  if (addresses.length === 0) return none(`it has no address on the network ${name}`);
-  return { addresses, network: name, hostNetwork: false, missing: undefined };
+  const others = addressesBut(typeof name === "string" ? name : undefined, networks);
+  if (typeof name !== "string") return { ...none(name.missing), others };
+  const addresses = addressesOn(networks[name]!);
+  if (addresses.length === 0) return { ...none(`it has no address on the network ${name}`), others };
+  return { addresses, network: name, others, hostNetwork: false, missing: undefined };
 }
 
 function sharedAddresses(id: string, context: AddressContext, hops: number): PodAddresses {
@@ -80,12 +83,25 @@ export function isNetworkOfRun({ HostConfig, NetworkSettings }: ContainerInspect
   return name === wanted || NetworkSettings.Networks?.[name]?.NetworkID === wanted;
 }
 
-function hasAddress({ IPAddress = "", GlobalIPv6Address = "" }: EndpointSettings): boolean {
-  return IPAddress !== "" || GlobalIPv6Address !== "";
+function addressesOn({ IPAddress = "", GlobalIPv6Address = "" }: EndpointSettings): string[] {
+  return [IPAddress, GlobalIPv6Address].filter((address) => address !== "");
+}
+
+function hasAddress(endpoint: EndpointSettings): boolean {
+  return addressesOn(endpoint).length > 0;
+}
+
+/** By name, in the order of names, so that the same is written the same. */
+function addressesBut(
+  chosen: string | undefined,
+  networks: Readonly<Record<string, EndpointSettings>>,
+): Record<string, readonly string[]> {
+  const names = Object.keys(networks).filter((name) => name !== chosen && hasAddress(networks[name]!));
+  return Object.fromEntries(names.sort().map((name) => [name, addressesOn(networks[name]!)]));
 }
 
 function none(missing: string): PodAddresses {
-  return { addresses: [], network: undefined, hostNetwork: false, missing };
+  return { addresses: [], network: undefined, others: {}, hostNetwork: false, missing };
 }
 
 /** status.podIPs has at most one address of each family. */

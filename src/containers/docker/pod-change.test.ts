@@ -44,6 +44,15 @@ test("an address that is gone is taken out, and conditions of others stay", () =
   assert.equal(ended.conditions?.at(-1)?.type, "Somebody");
 });
 
+test("what is said of other networks goes when there are none any more", () => {
+  const networks = { bridge: { IPAddress: "172.17.0.2" }, more: { IPAddress: "10.1.1.4" } };
+  const two = wanted({ networks });
+  const types = (pod: Pod): string[] => pod.status?.conditions?.map(({ type }) => type) ?? [];
+  const one = statusChange(written(two), wanted({ networks: { bridge: networks.bridge } }), LATER)!;
+  assert.deepEqual(types({ ...two, status: one }), types(wanted()));
+  assert.equal(types(written(two)).at(-1), "fairlead.dev/OtherNetworks");
+});
+
 test("marks are kept in order; labels and annotations of people are theirs", () => {
   const pod = wanted({ config: { Labels: { tier: "web" } } });
   assert.equal(metadataChange(pod, pod), undefined);

@@ -1,5 +1,6 @@
 /** What has to be written to make the Pod in the API the one that mirrors the container. Pure. */
 import { WEIGHT_ANNOTATION } from "../../api/endpointslice/weights.ts";
+import { OTHER_NETWORKS_CONDITION } from "../../api/pod/other-networks.ts";
 import type { Pod, PodCondition, PodStatus } from "../../api/pod/type.ts";
 import { CONTAINER_ID_ANNOTATION, RUNTIME_MARK, RUNTIME_NAME } from "./marks.ts";
 
@@ -57,7 +58,7 @@ export function statusChange(current: Pod, wanted: Pod, now: string): PodStatus 
   return !gone && covers(is, next) ? undefined : next;
 }
 
-/** Conditions of others stay; a transition time changes with the status and only then. */
+/** Conditions of others stay, ours do not when they are not wanted any more; a transition time changes with the status and only then. */
 function mergeConditions(
   current: readonly PodCondition[],
   wanted: readonly PodCondition[],
@@ -68,7 +69,9 @@ function mergeConditions(
     const stays = before?.status === condition.status ? before.lastTransitionTime : undefined;
     return { ...condition, lastTransitionTime: stays ?? now };
   });
-  const theirs = current.filter(({ type }) => !wanted.some((condition) => condition.type === type));
+  const theirs = current.filter(
+    ({ type }) => type !== OTHER_NETWORKS_CONDITION && !wanted.some((condition) => condition.type === type),
+  );
   return [...ours, ...theirs];
 }
 

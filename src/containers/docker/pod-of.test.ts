@@ -179,3 +179,22 @@ test("on the host's network the Pod is one of the host's network", () => {
   // Kubernetes asks for it on the host's network.
   assert.equal(spec?.containers[0]?.ports?.[0]?.hostPort, 80);
 });
+
+test("the networks that it is on besides its own are told with its addresses there, while it runs", () => {
+  const two = {
+    back: { IPAddress: "10.2.2.4", GlobalIPv6Address: "fd10::4" },
+    away: { IPAddress: "10.3.3.4" },
+    front: { IPAddress: "10.1.1.4" },
+    none: { IPAddress: "" },
+  };
+  const told = (parts: ContainerParts): unknown =>
+    podOf(container({ networks: two, ...parts }), context).status?.conditions?.find(
+      ({ type }) => type === "fairlead.dev/OtherNetworks",
+    )?.message;
+  const host = { NetworkMode: "front" };
+  assert.equal(told({ host }), '{"away":["10.3.3.4"],"back":["10.2.2.4","fd10::4"]}');
+  const label = { Labels: { "fairlead.dev/network": "elsewhere" } };
+  assert.match(String(told({ host, config: label })), /"front":\["10\.1\.1\.4"\]/);
+  assert.equal(told({ host, state: ENDED }), undefined);
+  assert.equal(told({ host, networks: { front: two.front } }), undefined);
+});

@@ -1,5 +1,6 @@
 /** The Pod that mirrors a container, as a function of what the engine says of it. Pure. */
 import { WEIGHT_ANNOTATION } from "../../api/endpointslice/weights.ts";
+import { otherNetworksCondition } from "../../api/pod/other-networks.ts";
 import type {
   Container,
   ContainerPort,
@@ -120,10 +121,11 @@ function podStatus(
   readiness: Readiness,
 ): PodStatus {
   const [podIP] = where?.addresses ?? [];
+  const isElsewhere = Object.keys(where?.others ?? {}).length > 0;
   const [hostIP] = nodeAddresses;
   return {
     phase: readiness.phase,
-    conditions: conditions(readiness),
+    conditions: [...conditions(readiness), ...(isElsewhere ? [otherNetworksCondition(where!.others)] : [])],
     ...(hostIP !== undefined && { hostIP, hostIPs: [{ ip: hostIP }] }),
     ...(podIP !== undefined && { podIP, podIPs: where!.addresses.map((ip) => ({ ip })) }),
     startTime: wholeSeconds(container.Created)!,

@@ -121,9 +121,8 @@ async function podsOn(store: Store, network: Network): Promise<string[]> {
   return entries
     .map((entry) => decodeEntry(podKind, entry))
     .filter((pod) => {
-      const place = podPlace(pod);
-      if (place?.network !== dockerName) return false;
-      return place.addresses.length === 0 || place.addresses.some(isInside);
+      const addresses = podPlace(pod)?.networks.get(dockerName);
+      return addresses !== undefined && (addresses.length === 0 || addresses.some(isInside));
     })
     .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
 }

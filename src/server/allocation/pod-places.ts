@@ -3,6 +3,7 @@ import { dockerNetworkNamespace } from "../../api/network/docker-name.ts";
 import { podAddresses } from "../../api/pod/addresses.ts";
 import { CONTAINER_NETWORK_ANNOTATION } from "../../api/pod/container-annotation.ts";
 import { podKind } from "../../api/pod/kind.ts";
+import { otherNetworks } from "../../api/pod/other-networks.ts";
 import type { Pod } from "../../api/pod/type.ts";
 import { canonicalAddress } from "../../base/sloppy-ip.ts";
 import type { Entry } from "../../store/store.ts";
@@ -11,10 +12,10 @@ import { HeldAddresses } from "./held-addresses.ts";
 
 /** What a Pod that has not ended takes. */
 export interface PodPlace {
-  /** Canonical text. */
+  /** On whatever network, in canonical text. */
   readonly addresses: readonly string[];
-  /** The engine's name of it. */
-  readonly network?: string;
+  /** By the engine's names; on its first one a Pod may have no address yet. */
+  readonly networks: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
@@ -30,14 +31,20 @@ export function podPlace(pod: Pod): PodPlace | undefined {
   const addresses = podAddresses(pod).map(canonicalAddress);
   const isOn =
     network !== undefined && (addresses.length > 0 || dockerNetworkNamespace(network) === metadata.namespace);
-  return { addresses, ...(isOn && { network }) };
+  const networks = new Map<string, readonly string[]>(isOn ? [[network, [...addresses]]] : []);
+  for (const [name, there] of otherNetworks(pod)) {
+    const canonical = there.map(canonicalAddress);
+    addresses.push(...canonical);
+    if (!networks.has(name)) networks.set(name, canonical);
+  }
+  return { addresses, networks };
 }
 
 export class PodPlaces {
   /** By "namespace/name". */
   readonly #addresses = new HeldAddresses();
-  /** The engine's network of each that says so, and the reverse. */
-  readonly #networks = new Map<string, string>();
+  /** The engine's networks of each that says so, and the reverse. */
+  readonly #networks = new Map<string, readonly string[]>();
   readonly #byNetwork = new Map<string, Set<string>>();
 
   /** Told of each address that no Pod has any more. */
@@ -49,13 +56,11 @@ export class PodPlaces {
   observe(key: string, entry: Entry | undefined): void {
     const place = entry === undefined ? undefined : podPlace(decodeEntry(podKind, entry));
     this.#addresses.set(key, place?.addresses ?? []);
-    const before = this.#networks.get(key);
-    const network = place?.network;
-    if (network === before) return;
-    if (before !== undefined) this.#leave(before, key);
-    if (network === undefined) this.#networks.delete(key);
-    else {
-      this.#networks.set(key, network);
+    for (const network of this.#networks.get(key) ?? []) this.#leave(network, key);
+    const networks = [...(place?.networks.keys() ?? [])];
+    if (networks.length === 0) this.#networks.delete(key);
+    else this.#networks.set(key, networks);
+    for (const network of networks) {
       const on = this.#byNetwork.get(network);
       if (on === undefined) this.#byNetwork.set(network, new Set([key]));
       else on.add(key);

@@ -11,6 +11,7 @@ import { type Network, NETWORK_ANNOTATION, type NetworkSpec } from "../../api/ne
 import { HOST_ADDRESSES_ANNOTATION } from "../../api/node/host-addresses.ts";
 import { nodeKind } from "../../api/node/kind.ts";
 import { podKind } from "../../api/pod/kind.ts";
+import { otherNetworksCondition } from "../../api/pod/other-networks.ts";
 import { serviceKind } from "../../api/service/kind.ts";
 import type { Service, ServiceSpec } from "../../api/service/type.ts";
 import { serviceCIDRKind } from "../../api/servicecidr/kind.ts";
@@ -60,12 +61,19 @@ async function told(check: () => boolean): Promise<void> {
   }
 }
 
-async function createPod(fixture: Fixture, name: string, ip: string, on?: string): Promise<void> {
+async function createPod(
+  fixture: Fixture,
+  name: string,
+  ip: string,
+  on?: string,
+  others?: Readonly<Record<string, readonly string[]>>,
+): Promise<void> {
   const { registry } = fixture;
   const annotations = on === undefined ? {} : { [NETWORK_ANNOTATION]: on };
   const spec = { containers: [{ name: "c", image: "i" }] };
   await registry.create(podKind, "default", { metadata: { name, annotations }, spec }, {}, ALICE);
-  const status = { phase: "Running" as const, podIP: ip, podIPs: [{ ip }] };
+  const conditions = others === undefined ? [] : [otherNetworksCondition(others)];
+  const status = { phase: "Running" as const, podIP: ip, podIPs: [{ ip }], conditions };
   const patch = { type: "merge" as const, patch: { status } };
   await registry.patch(podKind, KEY(name), patch, { subresource: "status" }, ALICE);
   await told(() => fixture.ranges.networks.pods.holder(ip) !== undefined);
@@ -385,6 +393,23 @@ test("a Network in use is not deleted, whoever asks", async (t) => {
   await createPod(fixture, "r", "172.17.0.3", "infra");
   await registry.delete(networkKind, KEY("infra"), {}, ALICE);
   assert.deepEqual((await store.list("/registry/ranges/networkuses/")).entries, []);
+});
+
+test("a container that was connected to a Network besides its own is on it as well, with its address there", async (t) => {
+  const fixture = await startRegistry(t);
+  const { registry, ranges } = fixture;
+  await createNetwork(fixture, "srv", { subnet: "100.1.1.0/24", type: "Data" });
+  await createPod(fixture, "s", "172.17.0.9", "bridge", { srv: ["100.1.1.131"] });
+  const removed = registry.delete(networkKind, KEY("srv"), {}, ALICE);
+  assert.match(await refusal(removed), /: Error: Network has active endpoints \(default\/s\)$/);
+  const refused = async (clusterIP: string): Promise<string> =>
+    (await refusal(create(fixture, on("srv", "a", { clusterIP })))).replace(/.*allocate IP /, "");
+  assert.equal(await refused("100.1.1.131"), "100.1.1.131: it is the address of Pod default/s");
+  assert.match(await refused("100.1.1.132"), /^100\.1\.1\.132: containers of network .*\(Pod default\/s\)$/);
+  const patch = { type: "merge", patch: { status: { conditions: null } } } as const;
+  await registry.patch(podKind, KEY("s"), patch, { subresource: "status" }, ALICE);
+  await told(() => ranges.networks.pods.anyOn("srv") === undefined);
+  assert.equal(await addresses(create(fixture, on("srv", "a", { clusterIP: "100.1.1.131" }))), "100.1.1.131");
 });
 
 test("nobody joins a Network that is going, and its end is not held up by who comes later", async (t) => {
