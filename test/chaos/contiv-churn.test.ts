@@ -4,7 +4,7 @@
  * `netctl service inspect` lead where Docker says; and in the end nothing at all is left.
  *
  * FAIRLEAD_SEED chooses what is done, DURATION for how many seconds; with SERVICES=100 CONTAINERS=200 DURATION=300 it is
- * what was promised once.
+ * what was promised once. KILL=1 kills `fairlead up` every 10 seconds amid all of that, and starts it again.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -33,8 +33,11 @@ const sizes = {
   restRate: 10,
 };
 const seconds = duration(20);
+const kills = process.env["KILL"] === "1";
 /** Seconds between two looks. */
-const QUIET_EVERY = 5;
+const QUIET_EVERY = kills ? 10 : 5;
+/** Milliseconds for which nobody is there, at most. */
+const AWAY = 3000;
 /** Milliseconds: what is promised of a repair. Nearly always it is a hundredth of that. */
 const LIMIT = 5000;
 const UDP = 17;
@@ -44,14 +47,19 @@ const ENGINE = new Set("create start stop kill pause unpause restart remove conn
 test(`containers and services at random (FAIRLEAD_SEED=${seed})`, { skip: needsDocker() }, async (t) => {
   await using lab = await ContivLab.open();
   const before = await everything(lab);
-  await using churn = await ContivChurn.prepare(lab, sizes, seededRandom(seed));
+  const random = seededRandom(seed);
+  await using churn = await ContivChurn.prepare(lab, sizes, random);
   const took: number[] = [];
   const began = performance.now();
   let busy = 0;
   while (performance.now() - began < seconds * 1000) {
     const started = performance.now();
     churn.start();
-    await Promise.race([delay(QUIET_EVERY * 1000), churn.failed]);
+    const round = Promise.all([
+      delay(QUIET_EVERY * 1000),
+      kills && delay(random() * QUIET_EVERY * 1000).then(() => lab.killAndRestart(random() * AWAY)),
+    ]);
+    await Promise.race([round, churn.failed]);
     await churn.pause();
     busy += performance.now() - started;
     took.push(await untilRight(lab, churn));

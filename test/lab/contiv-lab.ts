@@ -8,6 +8,7 @@ import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { endpointSliceKind } from "../../src/api/endpointslice/kind.ts";
 import { SERVICE_NAME_LABEL } from "../../src/api/endpointslice/type.ts";
@@ -36,6 +37,8 @@ export type Table = ReadonlyMap<string, readonly string[]>;
 export interface RestAnswer {
   readonly status: number;
   readonly body: unknown;
+  /** The first time that it was asked, netmaster was killed; it may have done it all the same. */
+  readonly isSecond: boolean;
 }
 
 export type InspectedService = Inspection<ServiceConfig, ServiceOper>;
@@ -49,6 +52,8 @@ export class ContivLab implements AsyncDisposable {
   readonly directory: string;
   readonly #agent: Agent;
   readonly #stack: AsyncDisposableStack;
+  /** From a kill until the next one is ready. */
+  #away: Promise<void> | undefined;
 
   static async open(): Promise<ContivLab> {
     await using stack = new AsyncDisposableStack();
@@ -94,12 +99,36 @@ export class ContivLab implements AsyncDisposable {
     this.up = await startUp(this.engine, this.directory);
   }
 
+  /** Kills `up`, and starts it again after so many milliseconds. Requests to netmaster's REST wait for that. */
+  async killAndRestart(away: number): Promise<void> {
+    this.#away = (async () => {
+      await this.up.end("SIGKILL");
+      await delay(away);
+      await this.restart();
+    })();
+    try {
+      await this.#away;
+    } finally {
+      this.#away = undefined;
+    }
+  }
+
   kube(...args: readonly string[]): Promise<string> {
     return kubectl(join(this.directory, "kubeconfig"), args, { netns: this.engine.netns });
   }
 
-  /** A request to netmaster's REST. */
+  /** A request to netmaster's REST; made again if `killAndRestart` cuts it short. */
   async rest(method: string, path: string, body?: object): Promise<RestAnswer> {
+    for (let isSecond = false; ; isSecond = true)
+      try {
+        return { ...(await this.#request(method, path, body)), isSecond };
+      } catch (error) {
+        if (this.#away === undefined) throw error;
+        await this.#away;
+      }
+  }
+
+  async #request(method: string, path: string, body?: object): Promise<Omit<RestAnswer, "isSecond">> {
     const payload = body === undefined ? "" : JSON.stringify(body);
     return new Promise((resolve, reject) => {
       const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(payload) };
@@ -115,10 +144,11 @@ export class ContivLab implements AsyncDisposable {
     });
   }
 
-  /** Throws with what it says if it refuses. */
+  /** Throws with what it says if it refuses. What is to go may be gone by a request that was cut short. */
   async must(method: string, path: string, body?: object): Promise<unknown> {
     const answer = await this.rest(method, path, body);
-    if (answer.status < 300) return answer.body;
+    if (answer.status < 300 || (answer.isSecond && method === "DELETE" && answer.status === 404))
+      return answer.body;
     throw new Error(
       `${method} ${path} ${JSON.stringify(body)}: ${answer.status} ${JSON.stringify(answer.body)}`,
     );
