@@ -63,9 +63,10 @@ export function validateClusterIpsUpdate(service: Service, old: Service): FieldE
   const errors: FieldError[] = [];
   const isHeadless = isHeadlessService(service);
   const wasHeadless = isHeadlessService(old);
-  // A Service that names another Network gets its addresses there.
+  // A Service that names another Network gets its addresses there, of the families that there are.
   const moves = !isHeadless && !wasHeadless && serviceNetwork(service) !== serviceNetwork(old);
-  if (!moves && (!isHeadless || !wasHeadless)) errors.push(...checkAddressesUpdate(service, old));
+  if (moves) return errors;
+  if (!isHeadless || !wasHeadless) errors.push(...checkAddressesUpdate(service, old));
   if (!isHeadless && !wasHeadless) errors.push(...checkFamiliesUpdate(service, old));
   return errors;
 }

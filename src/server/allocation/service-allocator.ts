@@ -21,6 +21,7 @@ import {
   addressSource,
   type AddressSource,
   forgetOldAddresses,
+  forgetOldFamilies,
   movesToOtherNetwork,
   refused,
 } from "./service-network-use.ts";
@@ -46,7 +47,8 @@ export function createServiceAllocation(ranges: ServiceRanges, clock: () => numb
       const malformed = validateClusterIps(service);
       if (malformed.length > 0) throw invalid(serviceKind, name, malformed);
       const source = addressSource(ranges, service, moves || heldAddresses(old?.spec).length === 0);
-      const errors = fillFamilies(service, old?.spec, source.offer);
+      const before = moves ? forgetOldFamilies(spec, old!.spec!, source.offer) : old?.spec;
+      const errors = fillFamilies(service, before, source.offer);
       if (errors.length > 0) throw invalid(serviceKind, name, errors);
       const transaction = new AllocationTransaction({ service: nameOf(service), dryRun, now: clock() });
       try {

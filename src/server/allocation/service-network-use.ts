@@ -40,6 +40,27 @@ export function forgetOldAddresses(spec: ServiceSpec, old: ServiceSpec): void {
   delete spec.clusterIPs;
 }
 
+/**
+ * Of the families of a Service that moves, those that are only what it had and that the new Network has not. Returns what it
+ * had, as far as that still says something of it.
+ */
+export function forgetOldFamilies(
+  spec: ServiceSpec,
+  old: ServiceSpec,
+  { families }: FamilyOffer,
+): ServiceSpec {
+  const before = old.ipFamilies ?? [];
+  const { clusterIPs: _, ...rest } = old;
+  const asked = spec.ipFamilies ?? [];
+  const isAsked = asked.length > 0 && asked.join() !== before.join();
+  // Who requires both is told which of them is missing.
+  if (isAsked || spec.ipFamilyPolicy === "RequireDualStack" || before.every((one) => families.includes(one)))
+    return { ...rest, ipFamilies: before };
+  const kept = before.filter((one) => families.includes(one));
+  spec.ipFamilies = kept.length > 0 ? kept : [families[0]!];
+  return { ...rest, ipFamilies: spec.ipFamilies };
+}
+
 /** Throws ApiError if new addresses are needed and the Network is not there. */
 export function addressSource(ranges: ServiceRanges, service: Service, needsSome: boolean): AddressSource {
   const name = serviceNetwork(service);

@@ -348,6 +348,37 @@ test("of Networks that overlap and are created at once, one is made; others all 
   await createNetwork(fixture, "all", { subnet: "101.0.0.0/8" });
 });
 
+test("a Service that moves gets the families that its new Network has", async (t) => {
+  const fixture = await startRegistry(t);
+  await createNetwork(fixture, "four", { subnet: "100.1.1.0/24" });
+  await createNetwork(fixture, "six", { ipv6Subnet: "fd00:1::/64" });
+  await createNetwork(fixture, "both", { subnet: "100.1.2.0/24", ipv6Subnet: "fd00:2::/64" });
+  const move = async (to: string | null, spec: ServiceSpec | Record<string, null> = {}): Promise<string> => {
+    const patch = { metadata: { annotations: { [NETWORK_ANNOTATION]: to } }, spec };
+    const moved = fixture.registry.patch(serviceKind, KEY("a"), { type: "merge", patch }, {}, ALICE);
+    try {
+      const { spec: after = {} } = (await moved).object;
+      return `${after.ipFamilyPolicy} ${after.ipFamilies!.join()} ${after.clusterIPs!.join()}`;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  await create(fixture, on("four", "a"));
+  assert.equal(await move("six"), "SingleStack IPv6 fd00:1::1");
+  assert.equal(await move("four", { ipFamilies: ["IPv4"] }), "SingleStack IPv4 100.1.1.1");
+  // No move.
+  assert.match(await move("four", { ipFamilies: ["IPv6"] }), /expected an IPv6 value/);
+  assert.match(await move("six", { ipFamilyPolicy: "RequireDualStack" }), /network six has no IPv4 subnet/);
+  const dual = "PreferDualStack IPv4,IPv6 100.1.2.1,fd00:2::1";
+  assert.equal(await move("both", { ipFamilyPolicy: "PreferDualStack" }), dual);
+  assert.equal(await move("four"), "PreferDualStack IPv4 100.1.1.1");
+  assert.equal(await move("both"), dual);
+  assert.match(await move("six", { ipFamilyPolicy: "RequireDualStack" }), /network six has no IPv4 subnet/);
+  assert.equal(await move("six", { ipFamilyPolicy: "SingleStack" }), "SingleStack IPv6 fd00:1::1");
+  assert.match(await move(null), /^SingleStack IPv4 10\.96\.0\./);
+  assert.equal((await records(fixture)).split(" ").length, 1);
+});
+
 test("a Network in use is not deleted, whoever asks", async (t) => {
   const fixture = await startRegistry(t);
   const { registry, store } = fixture;
