@@ -11,6 +11,7 @@ import { EXIT, NetctlError } from "./failure.ts";
 import { refusalLines } from "./refusal.ts";
 import { findServer, type ServerFlags } from "./server.ts";
 import type { Stdio } from "./stdio.ts";
+import { unreachable } from "./unreachable.ts";
 
 export type Plural = "networks" | "tenants" | "serviceLBs" | "endpoints";
 
@@ -72,7 +73,7 @@ export function createNetmaster(config: HttpClientConfig): Netmaster {
         ...(signal !== undefined && { signal }),
       });
     } catch (cause) {
-      throw unreachable((cause as Error).message, cause);
+      throw unreachable(config.server, (cause as Error).message, cause);
     }
     const code = response.statusCode!;
     if (code >= 200 && code < 300) return response;
@@ -95,6 +96,7 @@ export function createNetmaster(config: HttpClientConfig): Netmaster {
       return await text(response);
     } catch (cause) {
       throw unreachable(
+        config.server,
         `${config.server} ended the connection within its answer: ${(cause as Error).message}`,
         cause,
       );
@@ -126,7 +128,11 @@ export function createNetmaster(config: HttpClientConfig): Netmaster {
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof NetctlError) throw error;
-        throw unreachable(`the watch of ${config.server} broke off: ${(error as Error).message}`, error);
+        throw unreachable(
+          config.server,
+          `the watch of ${config.server} broke off: ${(error as Error).message}`,
+          error,
+        );
       }
       if (!signal.aborted)
         throw new NetctlError(EXIT.request, `${config.server} ended the watch: run it again`);
@@ -143,12 +149,4 @@ function keyPath(key: Key): string {
 function query(fields: Readonly<Record<string, string | undefined>>): string {
   const given = Object.entries(fields).filter((field): field is [string, string] => field[1] !== undefined);
   return given.length === 0 ? "" : `?${new URLSearchParams(given).toString()}`;
-}
-
-function unreachable(why: string, cause: unknown): NetctlError {
-  return new NetctlError(
-    EXIT.request,
-    `${why}: is \`fairlead up\` running there? --netmaster, $NETMASTER or the kubeconfig say where`,
-    { cause },
-  );
 }

@@ -161,6 +161,21 @@ test("the kubeconfig says where, whom to trust and who we are; with --netmaster 
   }
 });
 
+test("http asked of a TLS server, and https of one without, is told from a server that is not there", async () => {
+  await using tls = await secure({ "GET /api/v1/tenants/": [] });
+  await using plain = await scriptedNetmaster({ "GET /api/v1/tenants/": [] });
+  const ask = async (url: string): Promise<string> => {
+    const { code, stderr } = await netctl(["--netmaster", url, "tenant", "ls"]);
+    assert.equal(code, 2);
+    return stderr;
+  };
+  assert.match(await ask(tls.url), /certificate.*: name the authority .*--insecure takes any certificate\n$/);
+  const asHttp = tls.url.replace("https:", "http:");
+  assert.match(await ask(asHttp), new RegExp(`: if it wants TLS, write it as ${tls.url}; is `));
+  const asHttps = plain.url.replace("http:", "https:");
+  assert.match(await ask(asHttps), new RegExp(`[^\\\\]: it speaks no TLS: write it as ${plain.url}\n$`));
+});
+
 test("a certificate of nobody known is refused, unless --insecure or $INSECURE says otherwise", async (t) => {
   await using netmaster = await secure({ "GET /api/v1/tenants/": [] });
   const { directory } = await home(t);
