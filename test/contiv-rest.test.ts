@@ -374,6 +374,89 @@ test("a user may do by this way what they may do by kubectl, and no more", async
   );
 });
 
+test("a user of one tenant sees nothing of another's, though all is called the same there", async (t) => {
+  const api = await startContiv(t);
+  const member = await createUser(t, api, "member");
+  await allow(api, "member", [
+    { apiGroups: ["", "discovery.k8s.io", "fairlead.dev"], resources: ["*"], verbs: ["*"] },
+  ]);
+  const post = async (path: string, body: object): Promise<void> => {
+    const { status, text } = await api.call(path, { method: "POST", body });
+    assert.ok(status < 300, text);
+  };
+  await post("/api/v1/tenants/red/", {});
+  await post("/api/v1/networks/red:srv/", { subnet: "100.66.1.0/24" });
+  await post("/api/v1/serviceLBs/red:web/", SERVICE);
+  // Pods of both tenants, with the labels of both Services.
+  for (const [namespace, name, ips] of [
+    ["default", "mine", ["10.9.9.1"]],
+    ["red", "hidden", ["10.66.9.9", "fd66::9"]],
+  ] as const) {
+    const pods = `/api/v1/namespaces/${namespace}/pods`;
+    const container = { name: "c", image: "alpine" };
+    await post(pods, { metadata: { name, labels: { tier: "web" } }, spec: { containers: [container] } });
+    const status = { phase: "Running", podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) };
+    const headers = { "content-type": "application/merge-patch+json" };
+    await api.call(`${pods}/${name}/status`, { method: "PATCH", body: { status }, headers });
+  }
+  const seen: string[] = [];
+  for (const [path, status] of [
+    ["networks/?tenant=default", 200],
+    ["serviceLBs/?tenant=default", 200],
+    ["inspect/networks/?tenant=default", 200],
+    ["inspect/serviceLBs/?tenant=default", 200],
+    ["inspect/tenants/?tenant=default", 200],
+    ["networks/default:srv/", 200],
+    ["inspect/networks/default:srv/", 200],
+    ["inspect/serviceLBs/default:web/", 200],
+    ["describe/serviceLBs/default:web/", 200],
+    ["tenants/default/", 200],
+    ["inspect/tenants/default/", 200],
+    ["inspect/endpoints/mine/?tenant=default", 200],
+    ["inspect/endpoints/hidden/?tenant=default", 404],
+    ["serviceLBs/default:hidden/", 404],
+  ] as const) {
+    const reply = await member.call(`/api/v1/${path}`);
+    assert.equal(reply.status, status, `${path}: ${reply.text}`);
+    if (status === 200) seen.push(reply.text);
+  }
+  for (const path of [
+    "networks/",
+    "serviceLBs/",
+    "tenants/",
+    "inspect/networks/",
+    "inspect/serviceLBs/",
+    "inspect/tenants/",
+    "networks/?tenant=red",
+    "serviceLBs/?tenant=red",
+    "serviceLBs/?tenant=red&tenant=default",
+    "inspect/serviceLBs/?tenant=red",
+    "inspect/tenants/?tenant=red",
+    "networks/red:srv/",
+    "networks/red:nothing/",
+    "inspect/networks/red:srv/",
+    "inspect/serviceLBs/red%3Aweb/",
+    "describe/serviceLBs/red:web/",
+    "tenants/red/",
+    "tenants/nothing/",
+    "inspect/tenants/red/",
+    "inspect/endpoints/hidden/",
+    "inspect/endpoints/hidden/?tenant=red",
+    "serviceLBs/?tenant=red&watch=true",
+    "networks/?watch=true",
+  ])
+    assert.equal((await member.call(`/api/v1/${path}`)).status, 403, path);
+  for (const [method, body] of [
+    ["POST", { body: SERVICE }],
+    ["PUT", { body: SERVICE }],
+    ["PATCH", { body: SERVICE }],
+    ["DELETE", {}],
+  ] as const)
+    for (const path of ["networks/red:srv/", "serviceLBs/red:web/", "serviceLBs/red:new/", "tenants/red/"])
+      assert.equal((await member.call(`/api/v1/${path}`, { method, ...body })).status, 403, path);
+  assert.doesNotMatch(seen.join("\n"), /\bred\b|hidden|\b10\.66\.|fd66|100\.66/);
+});
+
 test("a watch tells what there is and each change, whoever makes it", async (t) => {
   const api = await startContiv(t);
   const response = await api.open("/api/v1/serviceLBs/?watch=true");
