@@ -8,6 +8,7 @@ import { createMemoryStore } from "../src/store/memory/memory-store.ts";
 import { type ApiFixture, startApi, watchLines } from "./api-fixture.ts";
 import { CRON_TAB, CRON_TABS, DEFINITION } from "./custom-resource-objects.ts";
 import { findKubectls, kubectlFor } from "./kubectl-fixture.ts";
+import { until } from "./lab/eventually.ts";
 
 const DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const TABS = "/apis/stable.example.com/v1/namespaces/default/crontabs";
@@ -22,14 +23,6 @@ async function define(api: ApiFixture, definition: object = DEFINITION): Promise
   await until(
     async () => conditionOf(await api.call(`${DEFINITIONS}/${metadata.name}`), "Established") === "True",
   );
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 5000;
-  while (!(await holds())) {
-    assert.ok(Date.now() < deadline, "it did not come to hold within five seconds");
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 function conditionOf(reply: { json: () => Json }, type: string): string | undefined {

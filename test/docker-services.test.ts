@@ -22,6 +22,7 @@ import { fairleadUp, type Up } from "./lab/fairlead.ts";
 import { kubectl } from "./lab/kubectl.ts";
 import { testNetns, type TestNetns } from "./lab/netns.ts";
 import { httpGet, TIME_OUT } from "./lab/requests.ts";
+import { until } from "./lab/eventually.ts";
 
 const DNS = [
   "--dns=10.96.0.10",
@@ -239,7 +240,11 @@ describe("Services whose endpoints are Docker's containers", { skip: needsDocker
     assert.deepEqual(said, [before.join("\n")]);
 
     await kube("delete", "service", "local");
-    await until(() => !rules().some((rule) => rule.includes("30081") || rule.includes("30080:")));
+    await until(
+      () => !rules().some((rule) => rule.includes("30081") || rule.includes("30080:")),
+      10_000,
+      () => rules().join("\n"),
+    );
     assert.match(await ask(outside.name, NODE, NODE_PORT), /^web-/, "the other one's port is as it was");
   });
 
@@ -296,14 +301,6 @@ describe("Services whose endpoints are Docker's containers", { skip: needsDocker
       const said = await request();
       if (said !== TIME_OUT && said !== "ECONNREFUSED") return said;
       if (performance.now() > deadline) return said;
-    }
-  }
-
-  async function until(holds: () => boolean): Promise<void> {
-    const deadline = performance.now() + 10_000;
-    while (!holds()) {
-      assert.ok(performance.now() < deadline, rules().join("\n"));
-      await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
 });

@@ -16,6 +16,7 @@ import { createMemoryStore } from "../src/store/memory/memory-store.ts";
 import type { Store } from "../src/store/store.ts";
 import { type ApiFixture, type Reply, startApi } from "./api-fixture.ts";
 import { createUser, type TestUser } from "./user-fixture.ts";
+import { until } from "./lab/eventually.ts";
 
 const SERVICES = "/api/v1/namespaces/default/services";
 const RBAC = "/apis/rbac.authorization.k8s.io/v1";
@@ -146,14 +147,6 @@ async function eventually<T extends { readonly status: number }>(
   }
 }
 
-async function until(what: string, holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!holds()) {
-    assert.ok(Date.now() < deadline, `${what}: not within 10 s`);
-    await passed(5);
-  }
-}
-
 test("too many requests at once: 429 for the noisy one, its turn for everybody, none for the administrator", async (t) => {
   const { store, waiting, letGo } = slowStore();
   const api = await startApi(t, { store, limits: { maxReading: 4, maxWaiting: 4 } });
@@ -166,12 +159,14 @@ test("too many requests at once: 429 for the noisy one, its turn for everybody, 
     const reply = await noisy.call(slow);
     if (reply.status === 429) refused.push(reply);
   });
-  await until("four are under way, four wait, the rest is refused", () => refused.length === 22);
+  // Four are under way, four wait, the rest is refused.
+  await until(() => refused.length === 22);
   assert.equal(waiting(), 4);
   // The queue is full of the noisy one's requests; one of them makes room for this.
   let calmStatus = 0;
   const asked = calm.call(`${SERVICES}/kubernetes`).then(({ status }) => void (calmStatus = status));
-  await until("it has its place", () => refused.length === 23);
+  // It has its place.
+  await until(() => refused.length === 23);
   assert.equal((await api.call(`${SERVICES}/kubernetes`)).status, 200, "system:masters need not wait");
   assert.equal((await api.call("/readyz", { anonymous: true })).status, 200, "health is not counted");
   assert.equal(
@@ -296,7 +291,8 @@ test("connections: one user's do not use up all, and what is refused says so and
       answer,
       /\r\nconnection: close\r\n[\s\S]*\r\nretry-after: 5\r\n[\s\S]*Too many connections: \\"noisy\\" has as many/i,
     );
-  await until("those that were refused have ended", () => sockets.filter((s) => !s.closed).length === 5);
+  // Those that were refused have ended.
+  await until(() => sockets.filter((s) => !s.closed).length === 5);
   await besides(t, calm, passed(50));
   // Over HTTP/2 the session goes away after its answer.
   const { certificate: cert, key } = noisy.credentials;
@@ -528,7 +524,7 @@ test("a flood of strangers pushes out strangers only", async (t) => {
     for (let i = 0; i < 60; i++) strangers.push(await rawSocket(t, api, false));
   };
   await besides(t, calm, work());
-  await until("most strangers are gone", () => strangers.filter(({ destroyed }) => !destroyed).length <= 20);
+  await until(() => strangers.filter(({ destroyed }) => !destroyed).length <= 20);
   // A newcomer who is known gets in.
   const other = await createUser(t, api, "other");
   assert.equal((await other.call(SERVICES)).status, 200);

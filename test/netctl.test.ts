@@ -18,6 +18,7 @@ import { loadKubeconfig } from "../src/client/kubeconfig.ts";
 import type { Inspection, NetworkConfig, ServiceConfig, ServiceOper } from "../src/contiv/wire.ts";
 import { needsPrograms } from "./lab/dns.ts";
 import { type Finished, fairleadUp, runNetctl, type Up } from "./lab/fairlead.ts";
+import { until } from "./lab/eventually.ts";
 
 const NETCTL = join(import.meta.dirname, "../bin/netctl");
 /** Milliseconds until what is waited for has come. */
@@ -89,11 +90,6 @@ async function runPod(name: string, labels: Record<string, string>, ready = true
     conditions: [{ type: "Ready", status: ready ? "True" : "False" }],
   };
   await client.update(podKind, { ...pod, status }, { subresource: "status" });
-}
-
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + DEADLINE; !(await holds());)
-    assert.ok(Date.now() < end, `${what} did not become so in ${DEADLINE} ms`);
 }
 
 /** The rows below the dashes, each as its cells. */
@@ -176,7 +172,7 @@ describe("netctl", () => {
     await refused("tenant rm blue", 3, /cannot delete blue has 1 networks/);
     await done("net rm n --tenant blue");
     assert.equal(await done("tenant delete blue"), "Deleting tenant blue\n");
-    await until("the tenant is gone", async () => !(await done("tenant ls -q")).includes("blue"));
+    await until(async () => !(await done("tenant ls -q")).includes("blue"));
     await refused("tenant inspect blue", 3, /blue/);
   });
 
@@ -191,7 +187,7 @@ describe("netctl", () => {
       ),
       "Creating ServiceLB default:app-svc\n",
     );
-    await until("a is a provider", async () => (await inspect("app-svc")).Oper.numProviders === 1);
+    await until(async () => (await inspect("app-svc")).Oper.numProviders === 1);
     const { Config: config, Oper: oper } = await inspect("app-svc");
     assert.match(oper.serviceVip, /^100\.1\.1\.\d+$/);
     assert.equal(config.balance, "least-clients");

@@ -16,6 +16,7 @@ import { listNetns } from "../src/sys/netns.ts";
 import { processStartTime } from "../src/sys/process.ts";
 import { readSysctl } from "../src/sys/sysctl.ts";
 import { needsNetns, testNetns } from "./lab/netns.ts";
+import { until } from "./lab/eventually.ts";
 
 const skip = needsNetns();
 const DUAL = ["10.244.0.0/24", "fd00:10:244::/64"];
@@ -151,15 +152,15 @@ test(
     node.api.add("pt-a", { ...server, containers: [{ name: "main", command }] });
     const a = (await node.api.until("pt-a", isReady))!;
     assert.deepEqual(podNetns(), [netnsOf(a)]);
-    await untilTrue(() => pidsIn(netnsOf(a)).length === 2);
+    await until(() => pidsIn(netnsOf(a)).length === 2);
     const pids = pidsIn(netnsOf(a));
     node.api.remove("pt-a", 1);
     await node.api.until("pt-a", (pod) => pod === undefined);
-    await untilTrue(() => readdirSync(join(node.stateDir, "pods")).length === 0);
+    await until(() => readdirSync(join(node.stateDir, "pods")).length === 0);
     assert.deepEqual(podNetns(), []);
-    await untilTrue(() => pids.every((pid) => processStartTime(pid) === undefined));
+    await until(() => pids.every((pid) => processStartTime(pid) === undefined));
     using routes = await RouteSocket.open({ netns: node.netns });
-    await untilTrue(() => linkNames(routes) === "lo fairlead0");
+    await until(() => linkNames(routes) === "lo fairlead0");
     assert.deepEqual(readdirSync(join(node.stateDir, "logs")), []);
   },
 );
@@ -175,7 +176,7 @@ test("the gateway's hardware address stays the same as pods come and go", { skip
   }
   node.api.remove("pt-a", 1);
   await node.api.until("pt-a", (pod) => pod === undefined);
-  await untilTrue(() => routes.links().filter(({ name }) => name.startsWith("flp")).length === 2);
+  await until(() => routes.links().filter(({ name }) => name.startsWith("flp")).length === 2);
   assert.equal(routes.link("fairlead0")!.address, before, "without pt-a");
 });
 
@@ -222,7 +223,7 @@ test(
     node.api.remove("pt-b", 1);
     await node.api.until("pt-b", (pod) => pod === undefined);
     assert.ok(!listNetns().includes(netnsOf(b)));
-    await untilTrue(() => ports() === 2);
+    await until(() => ports() === 2);
   },
 );
 
@@ -281,7 +282,7 @@ test(
       assert.deepEqual(podNetns(), [], `round ${round}`);
       assert.deepEqual(readdirSync(join(node.stateDir, "pods")), [], `round ${round}`);
       using routes = await RouteSocket.open({ netns: node.netns });
-      await untilTrue(() => linkNames(routes) === "lo fairlead0");
+      await until(() => linkNames(routes) === "lo fairlead0");
     }
   },
 );
@@ -301,12 +302,4 @@ function linkNames(routes: RouteSocket): string {
 function pidsIn(netns: string): number[] {
   const text = execFileSync("ip", ["netns", "pids", netns], { encoding: "utf8" });
   return text.split("\n").filter(Boolean).map(Number);
-}
-
-async function untilTrue(holds: () => boolean): Promise<void> {
-  const deadline = performance.now() + 5000;
-  while (!holds()) {
-    assert.ok(performance.now() < deadline, `not so in time: ${String(holds)}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }

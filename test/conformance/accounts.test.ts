@@ -11,7 +11,7 @@ import type {
   AuthenticationV1TokenRequest,
 } from "@kubernetes/client-node";
 import { startCluster } from "./cluster.ts";
-import { FOREVER, eventually } from "./eventually.ts";
+import { FOREVER, eventually } from "../lab/eventually.ts";
 import type { Wire } from "./resource.ts";
 
 const ROOT_CA = "kube-root-ca.crt";

@@ -10,7 +10,7 @@ import type { V1Namespace, V1Pod } from "@kubernetes/client-node";
 import { cidr } from "../../src/base/ip.ts";
 import { startAllInOne } from "../../src/cli/up/all-in-one.ts";
 import { connect, type HttpsClient, logOfFaults, type Scope } from "../api-fixture.ts";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../lab/eventually.ts";
 import { ApiClient, type Resource, type Wire } from "./resource.ts";
 
 /** The node that pods are put on. */

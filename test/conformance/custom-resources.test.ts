@@ -8,7 +8,7 @@ import { test } from "node:test";
 import type { V1CustomResourceDefinition, V1ObjectMeta } from "@kubernetes/client-node";
 import type { Scope } from "../api-fixture.ts";
 import { startCluster } from "./cluster.ts";
-import { FOREVER, eventually } from "./eventually.ts";
+import { FOREVER, eventually } from "../lab/eventually.ts";
 import { isRefused, type Resource, type Wire } from "./resource.ts";
 
 interface Custom {

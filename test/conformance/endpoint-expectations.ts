@@ -8,7 +8,7 @@ import type {
   V1Pod,
   V1Service,
 } from "@kubernetes/client-node";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../lab/eventually.ts";
 import type { ApiClient, Wire } from "./resource.ts";
 
 const LIMIT = 2 * 60_000;

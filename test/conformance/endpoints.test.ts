@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { V1Endpoints, V1Service } from "@kubernetes/client-node";
 import { startCluster } from "./cluster.ts";
 import { expectEndpoints } from "./endpoint-expectations.ts";
-import { FOREVER, eventually } from "./eventually.ts";
+import { FOREVER, eventually } from "../lab/eventually.ts";
 import { isRefused } from "./resource.ts";
 
 const cluster = await startCluster();

@@ -5,7 +5,7 @@ import type { V1EndpointSlice, V1Service } from "@kubernetes/client-node";
 import { expectApiGroup } from "./api-groups.ts";
 import { startCluster } from "./cluster.ts";
 import { expectEndpoints, expectSlices, serviceSlices } from "./endpoint-expectations.ts";
-import { FOREVER, eventually } from "./eventually.ts";
+import { FOREVER, eventually } from "../lab/eventually.ts";
 import { isRefused, type Resource, type Wire } from "./resource.ts";
 
 /** Upstream allows for its garbage collector's own period of 30 s. */

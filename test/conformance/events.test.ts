@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CoreV1Event, EventsV1Event } from "@kubernetes/client-node";
 import { startCluster } from "./cluster.ts";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../lab/eventually.ts";
 import type { Resource, Wire } from "./resource.ts";
 
 const RETRY_TIMEOUT = 60_000;

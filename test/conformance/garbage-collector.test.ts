@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { V1ObjectMeta, V1Pod } from "@kubernetes/client-node";
 import { startCluster } from "./cluster.ts";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../lab/eventually.ts";
 import type { Resource, Wire } from "./resource.ts";
 
 interface Owner {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { V1Ingress, V1IngressClass } from "@kubernetes/client-node";
 import { expectApiGroup } from "./api-groups.ts";
 import { startCluster } from "./cluster.ts";
-import { FOREVER, eventually } from "./eventually.ts";
+import { FOREVER, eventually } from "../lab/eventually.ts";
 import { isRefused, type Resource, type Wire } from "./resource.ts";
 import type { Watching } from "./watching.ts";
 

@@ -11,7 +11,7 @@ import type { V1EndpointSlice, V1Pod, V1Service } from "@kubernetes/client-node"
 import type { Scope } from "../api-fixture.ts";
 import { findKubectls, type Kubectl, kubectlFor } from "../kubectl-fixture.ts";
 import { NODE, startCluster } from "./cluster.ts";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../lab/eventually.ts";
 
 const CI = process.env["CI"] === "true";
 const SERVICE_START_TIMEOUT = 3 * 60_000;

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { V1Endpoints, V1EndpointSlice, V1Service } from "@kubernetes/client-node";
 import { startCluster } from "./cluster.ts";
 import { serviceSlices } from "./endpoint-expectations.ts";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../lab/eventually.ts";
 import type { Wire } from "./resource.ts";
 
 const MIRRORED = 12_000;

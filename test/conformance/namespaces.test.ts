@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import type { V1ConfigMap, V1Namespace, V1Pod, V1Service } from "@kubernetes/client-node";
 import { startCluster } from "./cluster.ts";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../lab/eventually.ts";
 import { isRefused } from "./resource.ts";
 
 /** framework.DefaultNamespaceDeletionTimeout. */

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import type { V1Endpoints, V1EndpointSlice, V1Service } from "@kubernetes/client-node";
 import { startCluster } from "./cluster.ts";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../lab/eventually.ts";
 import type { List, Resource, Wire } from "./resource.ts";
 import type { WatchEvent } from "./watching.ts";
 

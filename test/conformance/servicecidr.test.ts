@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { V1IPAddress, V1Service, V1ServiceCIDR } from "@kubernetes/client-node";
 import { startCluster } from "./cluster.ts";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../lab/eventually.ts";
 
 const GROUP_VERSION = "networking.k8s.io/v1";
 /** e2eservice.RespondingTimeout. */

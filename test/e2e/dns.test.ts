@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { V1EndpointSlice, V1Service } from "@kubernetes/client-node";
-import { eventually } from "../conformance/eventually.ts";
+import { eventually } from "../lab/eventually.ts";
 import type { Wire } from "../conformance/resource.ts";
 import { type LabCluster, type LabNode, startCluster } from "../lab/cluster.ts";
 import type { ClusterPods, LabPod, PodWishes } from "../lab/cluster-pods.ts";

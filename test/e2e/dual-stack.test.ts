@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { V1Endpoints, V1EndpointSlice, V1Node } from "@kubernetes/client-node";
 import { ip } from "../../src/base/ip.ts";
-import { eventually } from "../conformance/eventually.ts";
+import { eventually } from "../lab/eventually.ts";
 import { type LabCluster, startCluster } from "../lab/cluster.ts";
 import { needsNetns } from "../lab/netns.ts";
 import { expectHosts, expectServiceReachable } from "./reach.ts";

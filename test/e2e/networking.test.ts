@@ -8,7 +8,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import type { V1EndpointSlice, V1Service, V1ServiceCIDR } from "@kubernetes/client-node";
-import { eventually } from "../conformance/eventually.ts";
+import { eventually } from "../lab/eventually.ts";
 import type { Wire } from "../conformance/resource.ts";
 import { type LabCluster, startCluster } from "../lab/cluster.ts";
 import type { ClusterPods, LabPod } from "../lab/cluster-pods.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
 import { test } from "node:test";
 import type { V1EndpointSlice } from "@kubernetes/client-node";
-import { eventually, FOREVER } from "../conformance/eventually.ts";
+import { eventually, FOREVER } from "../lab/eventually.ts";
 import { type LabCluster, startCluster } from "../lab/cluster.ts";
 import type { ClusterPods, LabPod, NetexecWishes } from "../lab/cluster-pods.ts";
 import { needsNetns } from "../lab/netns.ts";

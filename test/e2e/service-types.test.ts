@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { V1Service } from "@kubernetes/client-node";
-import { eventually } from "../conformance/eventually.ts";
+import { eventually } from "../lab/eventually.ts";
 import type { Wire } from "../conformance/resource.ts";
 import { type LabCluster, startCluster } from "../lab/cluster.ts";
 import type { ClusterPods, LabPod } from "../lab/cluster-pods.ts";

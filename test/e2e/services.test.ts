@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import type { V1Endpoints, V1EndpointSlice } from "@kubernetes/client-node";
-import { eventually } from "../conformance/eventually.ts";
+import { eventually } from "../lab/eventually.ts";
 import { type LabCluster, startCluster } from "../lab/cluster.ts";
 import type { ClusterPods, LabPod } from "../lab/cluster-pods.ts";
 import { needsNetns } from "../lab/netns.ts";

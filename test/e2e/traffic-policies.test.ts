@@ -1,7 +1,7 @@
 /** Upstream: test/e2e/network/service.go: traffic policies, terminating and unready endpoints, node ports of changing types. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { eventually } from "../conformance/eventually.ts";
+import { eventually } from "../lab/eventually.ts";
 import { type LabCluster, startCluster } from "../lab/cluster.ts";
 import type { ClusterPods, LabPod } from "../lab/cluster-pods.ts";
 import { needsNetns } from "../lab/netns.ts";

@@ -3,7 +3,7 @@ import type { V1Pod, V1Service } from "@kubernetes/client-node";
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { eventually } from "../conformance/eventually.ts";
+import { eventually } from "./eventually.ts";
 import { type ApiClient, isRefused, type Resource, type Wire } from "../conformance/resource.ts";
 import type { LabNode } from "./cluster.ts";
 import { httpGet } from "./requests.ts";

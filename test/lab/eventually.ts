@@ -1,4 +1,4 @@
-/** Waiting, with upstream's limits, for what controllers do in their own time. */
+/** Waiting for what is done in its own time, and told of to nobody who could be waited for. */
 import { setTimeout } from "node:timers/promises";
 
 /** wait.ForeverTestTimeout of k8s.io/apimachinery/pkg/util/wait. */
@@ -17,6 +17,19 @@ export async function eventually<T>(
     const answer = await ask();
     if (answer !== undefined) return answer;
     if (performance.now() > end) throw new Error(`not within ${limit} ms: ${what}`);
+    await setTimeout(INTERVAL);
+  }
+}
+
+/** Until it holds. Throws after `limit` milliseconds, with `what` it was. */
+export async function until(
+  holds: () => boolean | Promise<boolean>,
+  limit: number = 10_000,
+  what: () => string = () => String(holds),
+): Promise<void> {
+  const end = performance.now() + limit;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`not within ${limit} ms: ${what()}`);
     await setTimeout(INTERVAL);
   }
 }
