@@ -34,11 +34,21 @@ export interface Lab extends AsyncDisposable {
   readonly memory: () => Promise<number>;
 }
 
-export async function startLab(services: number, slices: number, sockets: number): Promise<Lab> {
+/** `providers`: Pods of each Service, with EndpointSlices of their own. */
+export async function startLab(
+  services: number,
+  slices: number,
+  sockets: number,
+  providers = 0,
+): Promise<Lab> {
   const server = fileURLToPath(new URL("lab-api-server.ts", import.meta.url));
-  const child = spawn(process.execPath, ["--expose-gc", server, String(services), String(slices)], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    ["--expose-gc", server, ...[services, slices, providers].map(String)],
+    {
+      stdio: ["pipe", "pipe", "inherit"],
+    },
+  );
   const [line] = (await once(child.stdout, "data")) as [Buffer];
   const { api, plain, kubeconfig, bytesEach } = JSON.parse(line.toString()) as Pick<
     Lab,
@@ -80,7 +90,7 @@ export async function startLab(services: number, slices: number, sockets: number
     const pieces: Buffer[] = [];
     for await (const piece of response as AsyncIterable<Buffer>) pieces.push(piece);
     const all = Buffer.concat(pieces);
-    if (response.statusCode! >= 300) throw new Error(`${args[0]}: ${all.toString()}`);
+    if (response.statusCode! >= 300) throw new Error(`${args[0]}: ${response.statusCode} ${all.toString()}`);
     return all;
   };
   const number = (path: string) => async (): Promise<number> =>

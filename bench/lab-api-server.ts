@@ -1,7 +1,8 @@
 /**
  * The other process of the benchmarks of the API: the real server on the real store, and beside it the least that could
  * do the same work: node's own HTTPS server that sends bytes it has in memory. Prints its addresses as one line of JSON.
- * Arguments: how many Services and EndpointSlices the store has at the start.
+ * Arguments: how many Services and EndpointSlices the store has at the start, and how many Pods each Service then gets, with
+ * an EndpointSlice of its own. Contiv's paths are served, too.
  */
 import { mkdtempDisposable } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
@@ -12,14 +13,16 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { endpointSliceKind } from "../src/api/endpointslice/kind.ts";
 import type { Kind } from "../src/api/kind.ts";
 import type { KubeObject } from "../src/api/meta/type.ts";
+import { podKind } from "../src/api/pod/kind.ts";
 import { serviceKind } from "../src/api/service/kind.ts";
+import { createContivApi } from "../src/contiv/rest.ts";
 import { storeKey } from "../src/server/registry/keys.ts";
 import { draftOf, encodeObject } from "../src/server/registry/stored-object.ts";
 import { openPki } from "../src/server/security/pki.ts";
 import { startServer } from "../src/server/start.ts";
 import { openSqliteStore } from "../src/store/sqlite/sqlite-store.ts";
 
-const [services = 0, slices = 0] = process.argv.slice(2).map(Number);
+const [services = 0, slices = 0, providers = 0] = process.argv.slice(2).map(Number);
 
 await using stack = new AsyncDisposableStack();
 const directory = stack.use(await mkdtempDisposable("/tmp/fairlead-bench-"));
@@ -46,7 +49,13 @@ const bytesEach = {
   services: (afterServices - before) / services,
   slices: (memory() - afterServices) / slices,
 };
-const server = await startServer({ store, bind: { host: "127.0.0.1", port: 0 }, dataDir: directory.path });
+if (providers > 0) await fillProviders();
+const server = await startServer({
+  store,
+  bind: { host: "127.0.0.1", port: 0 },
+  dataDir: directory.path,
+  guests: [createContivApi({ version: "bench" })],
+});
 stack.defer(async () => server.close());
 const delay = monitorEventLoopDelay({ resolution: 1 });
 delay.enable();
@@ -127,4 +136,31 @@ async function fill<T extends KubeObject>(
     });
     await store.commit(operations);
   }
+}
+
+async function fillProviders(): Promise<void> {
+  const address = (n: number): string => `10.${2 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}`;
+  await fill(podKind, services * providers, (n) => {
+    const service = `s${Math.floor(n / providers)}`;
+    return {
+      metadata: { ...metadata(`p${n}`, n), labels: { app: service } },
+      spec: { nodeName: "n1", containers: [{ name: "c", image: "web" }] },
+      status: {
+        phase: "Running" as const,
+        podIP: address(n),
+        podIPs: [{ ip: address(n) }],
+        conditions: [{ type: "Ready", status: "True" as const }],
+      },
+    };
+  });
+  await fill(endpointSliceKind, services, (n) => ({
+    metadata: { ...metadata(`o${n}`, n), labels: { "kubernetes.io/service-name": `s${n}` } },
+    addressType: "IPv4" as const,
+    endpoints: Array.from({ length: providers }, (_, k) => ({
+      addresses: [address(n * providers + k)],
+      conditions: { ready: true },
+      targetRef: { kind: "Pod", namespace: "default", name: `p${n * providers + k}` },
+    })),
+    ports: [{ name: "http", port: 8080 }],
+  }));
 }
