@@ -212,4 +212,30 @@ describe("virtual addresses in the subnet of a bridge", { skip: needsNetns() }, 
     await next.cleanup();
     assert.deepEqual([proxies(), ownRoutes()], [[], []]);
   });
+
+  test("the ways of many addresses are made in turns, and what changes meanwhile counts", async () => {
+    const addresses = Array.from({ length: 200 }, (_, n) => `100.1.1.${n + 20}`);
+    const many = addresses.map((address) => ({ ...port(4, "TCP"), address }));
+    await plane.setLocalBridges([]);
+    await plane.sync(tableOf(...many));
+    assert.deepEqual(
+      [proxies(), ownRoutes().length],
+      [[], 1],
+      "the bridge leads there, for all that is known",
+    );
+    const remove = many.slice(0, 100).map(virtualPortKey);
+    const late = { ...port(4, "TCP"), address: "100.1.1.250" };
+    await Promise.all([
+      plane.setLocalBridges([BRIDGE]),
+      plane.apply({ set: [late], remove }),
+      plane.setLocalBridges([]),
+      plane.setLocalBridges([BRIDGE]),
+    ]);
+    const left = [...addresses.slice(100), late.address];
+    assert.deepEqual(proxies().sort(), left.map((address) => `${address} 170`).sort());
+    const routed = left.map((address) => `${address} ${GATEWAY[4]}`);
+    assert.deepEqual(ownRoutes().sort(), ["10.96.0.0 ", ...routed].sort());
+    await plane.sync(tableOf());
+    assert.deepEqual([proxies(), ownRoutes()], [[], ["10.96.0.0 "]]);
+  });
 });

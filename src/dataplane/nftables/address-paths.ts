@@ -13,7 +13,7 @@
  * All that is a function of the table and of the bridges. Routes and proxies carry ROUTE_PROTOCOL, so that the next process
  * finds them, and nobody else's are touched.
  */
-import { type Cidr, cidr, cidrContains, formatCidr, formatIp, type Ip, ipFromBytes } from "../../base/ip.ts";
+import { type Cidr, cidr, cidrContains, formatIp, type Ip, ipFromBytes } from "../../base/ip.ts";
 import type { Log } from "../../base/log.ts";
 import type { ProxyNeighbour } from "../../net/rtnetlink/neighbour.ts";
 import type { NewRoute, RouteSocket } from "../../net/rtnetlink/route-socket.ts";
@@ -21,8 +21,9 @@ import { NetlinkError } from "../../sys/netlink-error.ts";
 import type { VirtualPortKey } from "../table.ts";
 import { addressIn, latin1, latin1Bytes } from "./keys.ts";
 import type { Programmed, ProgrammedPort } from "./programmed.ts";
-import { ProxyAnswers } from "./proxy-answers.ts";
+import { addressKey, ProxyAnswers } from "./proxy-answers.ts";
 import { addRoute, deleteRoute, isReachable, loopbackRoute, ourRoutes, ROUTE_PROTOCOL } from "./route.ts";
+import { inTurns, OvertakenError } from "./turns.ts";
 
 /** A bridge of this host that containers are on. */
 export interface LocalBridge {
@@ -36,6 +37,8 @@ export interface PathReport {
   readonly kept: number;
   readonly written: number;
 }
+
+const NOTHING: PathReport = { kept: 0, written: 0 };
 
 /** A bridge as the kernel has it. */
 interface Bridge {
@@ -53,6 +56,15 @@ interface Path {
   readonly proxy?: ProxyNeighbour;
 }
 
+/** How many ports an address has, and how many by which all of it is a service's. */
+interface PortCount {
+  all: number;
+  whole: number;
+}
+
+/** Addresses looked at before others may have the event loop. */
+const ADDRESSES_AT_ONCE = 16;
+
 export class AddressPaths {
   readonly #socket: RouteSocket;
   readonly #answers: ProxyAnswers;
@@ -62,10 +74,15 @@ export class AddressPaths {
   #bridges: readonly Bridge[] = [];
   /** This host's own addresses, as text. */
   #own: ReadonlySet<string> = new Set();
-  /** How many ports the addresses have that need a path, by the address with one character for a byte. */
-  readonly #ports = new Map<string, number>();
-  /** Ours, as they are in the kernel, by destination. */
+  /** By addressKey; node ports have none. */
+  readonly #ports = new Map<string, PortCount>();
+  /** The ways to ranges, by routeKey. */
+  #ranges: ReadonlyMap<string, Path> = new Map();
+  /** Ours, as they are in the kernel, by routeKey. */
   readonly #routes = new Map<string, NewRoute>();
+  /** Of the calls of `ensure` only the last goes on. */
+  #calls = 0;
+  #ensuring: Promise<PathReport> | undefined;
 
   constructor(socket: RouteSocket, netns: string | undefined, log: Log) {
     this.#socket = socket;
@@ -86,17 +103,27 @@ export class AddressPaths {
     );
   }
 
-  /** Reads what there is and makes it what it should be. Throws NetlinkError. */
-  ensure({ ranges, ports }: Pick<Programmed, "ranges" | "ports">): PathReport {
-    this.#lookAtBridges();
-    this.#ports.clear();
-    for (const port of ports.values()) if (this.#needsPath(port)) this.#count(port, 1);
-    const paths: Path[] = ranges.map((range) => ({ route: loopbackRoute(range), ifUnreachable: true }));
-    for (const address of this.#ports.keys()) paths.push(this.#pathOf(address));
-    const routes = this.#ensureRoutes(paths);
-    const proxies = paths.flatMap(({ proxy }) => (proxy === undefined ? [] : [proxy]));
-    const answers = this.#answers.ensure(proxies, this.#told === undefined);
-    return { kept: routes.kept + answers.kept, written: routes.written + answers.written };
+  /**
+   * Reads what there is and makes it what it should be, over as many turns of the event loop as that takes; changes may come
+   * in between. One that is overtaken by another resolves with that, or with nothing done after {@link stop}. Rejects with
+   * NetlinkError.
+   */
+  ensure(programmed: Pick<Programmed, "ranges" | "ports">): Promise<PathReport> {
+    const call = ++this.#calls;
+    const check = (): void => {
+      if (this.#calls !== call) throw new OvertakenError();
+    };
+    this.#ensuring = inTurns(this.#ensure(programmed), check).catch((error: unknown) => {
+      if (error instanceof OvertakenError) return this.#ensuring ?? NOTHING;
+      throw error;
+    });
+    return this.#ensuring;
+  }
+
+  /** What `ensure` has not done yet it does not do any more. */
+  stop(): void {
+    this.#calls++;
+    this.#ensuring = undefined;
   }
 
   /**
@@ -107,37 +134,94 @@ export class AddressPaths {
     programmed: Pick<Programmed, "ports">,
     ports: ReadonlyMap<VirtualPortKey, ProgrammedPort | undefined>,
   ): void {
-    const before = new Map<string, number>();
+    const touched = new Set<string>();
     for (const [key, after] of ports) {
       const former = programmed.ports.get(key);
-      const needed = former !== undefined && this.#needsPath(former);
-      const needs = after !== undefined && this.#needsPath(after);
-      if (needed === needs) continue;
-      const port = (after ?? former)!;
-      const address = latin1(addressIn(port.key));
-      if (!before.has(address)) before.set(address, this.#ports.get(address) ?? 0);
-      this.#count(port, needs ? 1 : -1);
+      if (former?.place === after?.place) continue;
+      for (const [port, change] of [
+        [former, -1],
+        [after, 1],
+      ] as const)
+        if (port !== undefined && !port.isNode) touched.add(this.#count(port, change));
     }
-    for (const [address, count] of before) {
-      const isNeeded = this.#ports.has(address);
-      if (isNeeded === count > 0) continue;
+    for (const address of touched)
       try {
-        if (isNeeded) this.#make(this.#pathOf(address));
-        else this.#unmake(address);
+        this.#fix(`${address}/${8 * address.length}`);
       } catch (err) {
         if (!(err instanceof NetlinkError)) throw err;
         const text = formatIp(ipFromBytes(latin1Bytes(address)));
         this.#log.warn({ err, address: text }, "the way to a virtual address could not be changed");
       }
-    }
   }
 
   /** Removes all of ours, of earlier processes too. */
   remove(): void {
+    this.stop();
     for (const route of ourRoutes(this.#socket)) deleteRoute(this.#socket, route);
     this.#routes.clear();
     this.#ports.clear();
     this.#answers.remove();
+  }
+
+  *#ensure({ ranges, ports }: Pick<Programmed, "ranges" | "ports">): Generator<void, PathReport> {
+    this.#lookAtBridges();
+    this.#ports.clear();
+    for (const port of ports.values()) if (!port.isNode) this.#count(port, 1);
+    this.#ranges = new Map(
+      ranges.map((range) => [routeKey(range), { route: loopbackRoute(range), ifUnreachable: true }]),
+    );
+    yield;
+    // What is read and what is remembered of it stay one: nothing else is done in between.
+    this.#routes.clear();
+    for (const route of ourRoutes(this.#socket)) this.#routes.set(routeKey(route.destination), route);
+    yield;
+    this.#answers.read();
+    yield;
+    const keys = new Set([...this.#ranges.keys(), ...this.#routes.keys()]);
+    for (const address of [...this.#ports.keys(), ...this.#answers.all.keys()])
+      keys.add(`${address}/${8 * address.length}`);
+    let [kept, written, looked] = [0, 0, 0];
+    for (const key of keys) {
+      const report = this.#fix(key);
+      kept += report.kept;
+      written += report.written;
+      if (++looked % ADDRESSES_AT_ONCE === 0) yield;
+    }
+    this.#answers.prepareBridges();
+    return { kept, written };
+  }
+
+  /** Makes the way to an address or range, by routeKey, what it should be now. Throws NetlinkError. */
+  #fix(key: string): PathReport {
+    const slash = key.lastIndexOf("/");
+    const address = key.slice(0, slash);
+    const isAddress = Number(key.slice(slash + 1)) === 8 * address.length;
+    const path = this.#ranges.get(key) ?? (isAddress ? this.#pathOf(address) : {});
+    let [kept, written] = [0, 0];
+    const proxy = isAddress ? this.#answers.all.get(address) : undefined;
+    if (proxy !== undefined)
+      if (this.#told === undefined || path.proxy?.link === proxy.link) kept++;
+      else {
+        this.#answers.delete(address);
+        written++;
+      }
+    const route = this.#routes.get(key);
+    if (route !== undefined) {
+      // Those with a source are there because of bridges.
+      const isUnknown = this.#told === undefined && route.source !== undefined;
+      if (isUnknown || (path.route !== undefined && isSameSource(route, path.route))) kept++;
+      else {
+        this.#routes.delete(key);
+        deleteRoute(this.#socket, route);
+        written++;
+      }
+    }
+    if (!this.#routes.has(key) && this.#makeRoute(key, path)) written++;
+    if (path.proxy !== undefined && !this.#answers.all.has(address)) {
+      this.#answers.add(path.proxy);
+      written++;
+    }
+    return { kept, written };
   }
 
   #lookAtBridges(): void {
@@ -152,14 +236,6 @@ export class AddressPaths {
     });
   }
 
-  #needsPath({ place, isNode, key }: ProgrammedPort): boolean {
-    if (isNode) return false;
-    return (
-      place === "whole" ||
-      (this.#bridges.length > 0 && this.#bridgeOf(ipFromBytes(addressIn(key))) !== undefined)
-    );
-  }
-
   /** The bridge that has the address in a subnet of its own; of the host's own addresses there is none. */
   #bridgeOf(address: Ip): { readonly bridge: Bridge; readonly subnet: Cidr } | undefined {
     for (const bridge of this.#bridges)
@@ -169,18 +245,25 @@ export class AddressPaths {
     return undefined;
   }
 
-  #count({ key }: ProgrammedPort, change: 1 | -1): void {
+  /** The port's addressKey. */
+  #count({ key, place }: ProgrammedPort, change: 1 | -1): string {
     const address = latin1(addressIn(key));
-    const count = (this.#ports.get(address) ?? 0) + change;
-    if (count === 0) this.#ports.delete(address);
+    const count = this.#ports.get(address) ?? { all: 0, whole: 0 };
+    count.all += change;
+    if (place === "whole") count.whole += change;
+    if (count.all === 0) this.#ports.delete(address);
     else this.#ports.set(address, count);
+    return address;
   }
 
-  /** `address` has one character for a byte. */
+  /** By addressKey. */
   #pathOf(address: string): Path {
+    const count = this.#ports.get(address);
+    if (count === undefined || (count.whole === 0 && this.#bridges.length === 0)) return {};
     const ip = ipFromBytes(latin1Bytes(address));
-    const route = loopbackRoute({ base: ip, length: 8 * address.length });
     const found = this.#bridgeOf(ip);
+    if (found === undefined && count.whole === 0) return {};
+    const route = loopbackRoute({ base: ip, length: 8 * address.length });
     if (found === undefined) return { route, ifUnreachable: true };
     const { bridge, subnet } = found;
     const proxy = { link: bridge.link, address: ip, protocol: ROUTE_PROTOCOL };
@@ -189,53 +272,18 @@ export class AddressPaths {
     return { route: { ...route, source }, proxy };
   }
 
-  #ensureRoutes(paths: readonly Path[]): PathReport {
-    const wanted = new Map(
-      paths.flatMap((path) =>
-        path.route === undefined ? [] : [[formatCidr(path.route.destination), path] as const],
-      ),
-    );
-    let kept = 0;
-    let written = 0;
-    this.#routes.clear();
-    for (const route of ourRoutes(this.#socket)) {
-      const text = formatCidr(route.destination);
-      const want = wanted.get(text)?.route;
-      // Those with a source are there because of bridges.
-      const isUnknown = this.#told === undefined && route.source !== undefined;
-      if (isUnknown || (want !== undefined && isSameSource(route, want))) {
-        this.#routes.set(text, route);
-        kept++;
-      } else {
-        deleteRoute(this.#socket, route);
-        written++;
-      }
-    }
-    for (const [text, path] of wanted) if (!this.#routes.has(text) && this.#makeRoute(path)) written++;
-    return { kept, written };
-  }
-
-  #make(path: Path): void {
-    this.#makeRoute(path);
-    if (path.proxy !== undefined) this.#answers.add(path.proxy);
-  }
-
   /** False if there is a way already, or while loopback is down. */
-  #makeRoute({ route, ifUnreachable = false }: Path): boolean {
+  #makeRoute(key: string, { route, ifUnreachable = false }: Path): boolean {
     if (route === undefined || (ifUnreachable && isReachable(this.#socket, route.destination))) return false;
     if (!addRoute(this.#socket, route)) return false;
-    this.#routes.set(formatCidr(route.destination), route);
+    this.#routes.set(key, route);
     return true;
   }
+}
 
-  #unmake(address: string): void {
-    const ip = ipFromBytes(latin1Bytes(address));
-    const text = formatCidr({ base: ip, length: 8 * address.length });
-    const route = this.#routes.get(text);
-    this.#routes.delete(text);
-    this.#answers.delete(ip);
-    if (route !== undefined) deleteRoute(this.#socket, route);
-  }
+/** The address with one character for a byte, and the length. */
+function routeKey({ base, length }: Cidr): string {
+  return `${addressKey(base)}/${length}`;
 }
 
 function isSameSource(a: NewRoute, b: NewRoute): boolean {

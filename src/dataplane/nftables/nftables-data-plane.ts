@@ -21,7 +21,7 @@ import { DataPlaneError } from "../dataplane.ts";
 import type { ServiceTable, TableDelta, VirtualPort, VirtualPortKey } from "../table.ts";
 import { virtualPortKey } from "../table.ts";
 import { wholeAddresses } from "../whole-addresses.ts";
-import type { AddressPaths, LocalBridge } from "./address-paths.ts";
+import type { AddressPaths, LocalBridge, PathReport } from "./address-paths.ts";
 import type { BridgePair } from "./bridges.ts";
 import { bridgeCommands } from "./bridges.ts";
 import type { DesiredState } from "./desired-state.ts";
@@ -107,6 +107,8 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
   #isAdopting = false;
   /** Syncs that are not done. */
   #syncs = 0;
+  /** What leads to virtual addresses, as it was last seen to. */
+  #pathsEnsured: Promise<PathReport> = Promise.resolve({ kept: 0, written: 0 });
   #timer: NodeJS.Timeout | undefined;
   #repairing: Promise<void> | undefined;
   #lastRepair = 0;
@@ -221,17 +223,14 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
   async setLocalBridges(bridges: readonly LocalBridge[]): Promise<void> {
     this.#paths?.setBridges(bridges);
     while (this.#syncs > 0) await this.#last;
-    this.pathsChanged();
+    await this.pathsChanged();
   }
 
-  /** Something of the host's interfaces has changed. Throws DataPlaneError. */
-  pathsChanged(): void {
+  /** Something of the host's interfaces has changed. Rejects with DataPlaneError. */
+  async pathsChanged(): Promise<void> {
     if (this.#programmed === undefined || this.#closed) return;
-    try {
-      this.#paths?.ensure(this.#programmed);
-    } catch (error) {
-      throw explain(error, "making routes to virtual addresses");
-    }
+    this.#ensurePaths(this.#programmed);
+    await this.#pathsEnsured;
   }
 
   forgetClients(addresses: Iterable<string>): void {
@@ -286,6 +285,7 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    this.#paths?.stop();
     this.#cuts[Symbol.dispose]();
     this.#clients[Symbol.dispose]();
     this.#loopback?.[Symbol.dispose]();
@@ -305,9 +305,10 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
   }
 
   async #synchronise(): Promise<SyncReport> {
-    const report = await this.#readAndWatch();
+    const { kept, written } = await this.#readAndWatch();
     await this.#adoptClients();
-    return report;
+    const paths = await this.#pathsEnsured;
+    return { kept: kept + paths.kept, written: written + paths.written };
   }
 
   /** After a reading: what was counted may be of other maps than those that there are now. */
@@ -349,7 +350,7 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
       this.#transact(commands, generation);
     try {
       this.#generation = this.#kernel.generation();
-      this.#paths?.ensure(programmed);
+      this.#ensurePaths(programmed);
       const written = await verify({ kernel: this.#kernel, programmed, expected, commit, check });
       if (written !== undefined) {
         if (written > 0) this.#cutFlows([...programmed.ports.values()].filter(isUdp));
@@ -465,8 +466,21 @@ export class NftablesDataPlane implements NftablesDataPlaneControls {
     this.#loopback?.update(desired.programmed.counts.nodePorts.has("4"));
     this.#cuts.clear();
     this.#cutFlows([...desired.programmed.ports.values(), ...removedPorts(kernel, desired)].filter(isUdp));
-    const paths = this.#paths?.ensure(desired.programmed) ?? { kept: 0, written: 0 };
-    return { kept: kept + paths.kept, written: written + paths.written };
+    this.#ensurePaths(desired.programmed);
+    return { kept, written };
+  }
+
+  /** Begins with it; `#pathsEnsured` tells when it is done. */
+  #ensurePaths(programmed: Programmed): void {
+    if (this.#paths === undefined) return;
+    const ensured = this.#paths.ensure(programmed).catch((error: unknown) => {
+      throw explain(error, "making routes to virtual addresses");
+    });
+    this.#pathsEnsured = ensured;
+    // Not everybody who begins with it waits.
+    ensured.catch((err: unknown) =>
+      this.#log.error({ err }, "there may be no way to some virtual addresses"),
+    );
   }
 
   /** The anchor works only while our table is away: that it does not know an address must not undo a change. */

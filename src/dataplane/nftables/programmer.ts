@@ -85,15 +85,18 @@ const INTERFACE_GROUPS = [1, 5, 9];
 const INTERFACE_PAUSE = 20;
 
 /** Calls `changed` after changes of interfaces that paths lead over. Until the socket is disposed. */
-function followInterfaces(socket: NetlinkSocket, paths: AddressPaths, changed: () => void, log: Log): void {
+function followInterfaces(
+  socket: NetlinkSocket,
+  paths: AddressPaths,
+  changed: () => Promise<void>,
+  log: Log,
+): void {
   let timer: NodeJS.Timeout | undefined;
   const look = (): void => {
     timer = undefined;
-    try {
-      changed();
-    } catch (err) {
+    changed().catch((err: unknown) => {
       log.error({ err }, "the ways to virtual addresses could not be followed to a changed interface");
-    }
+    });
   };
   socket.subscribe(
     (event) => {

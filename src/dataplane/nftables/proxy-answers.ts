@@ -6,12 +6,13 @@
  * and for IPv6 it does so only where proxy_ndp is on. Both are set on those bridges that have such an address, while they
  * have one.
  */
-import { formatIp, type Ip } from "../../base/ip.ts";
+import { type Ip, ipBytes } from "../../base/ip.ts";
 import type { Log } from "../../base/log.ts";
 import type { ProxyNeighbour } from "../../net/rtnetlink/neighbour.ts";
 import type { RouteSocket } from "../../net/rtnetlink/route-socket.ts";
 import { NetlinkError } from "../../sys/netlink-error.ts";
 import { writeSysctl } from "../../sys/sysctl.ts";
+import { latin1 } from "./keys.ts";
 import { ROUTE_PROTOCOL } from "./route.ts";
 
 /** proxy_delay of new interfaces, in hundredths of a second (arp_tbl of net/ipv4/arp.c, nd_tbl of net/ipv6/ndisc.c). */
@@ -21,10 +22,10 @@ export class ProxyAnswers {
   readonly #socket: RouteSocket;
   readonly #netns: string | undefined;
   readonly #log: Log;
-  /** Ours, by address: an address is in the subnet of one bridge. */
+  /** Ours by {@link addressKey}: an address is in the subnet of one bridge. */
   readonly #proxies = new Map<string, ProxyNeighbour>();
-  /** How many of ours each bridge has, by interface and family. */
-  readonly #counts = new Map<string, number>();
+  /** One of ours on each bridge, and how many there are, by interface and family. */
+  readonly #bridges = new Map<string, { readonly one: ProxyNeighbour; count: number }>();
 
   constructor(socket: RouteSocket, netns: string | undefined, log: Log) {
     this.#socket = socket;
@@ -32,71 +33,55 @@ export class ProxyAnswers {
     this.#log = log;
   }
 
-  /**
-   * Reads what there is and makes it `wanted`; with `keepOthers` nothing is taken away. How many there were and how many
-   * were changed. Throws NetlinkError.
-   */
-  ensure(
-    wanted: readonly ProxyNeighbour[],
-    keepOthers: boolean,
-  ): { readonly kept: number; readonly written: number } {
-    const want = new Map(wanted.map((proxy) => [formatIp(proxy.address), proxy]));
-    const surplus: ProxyNeighbour[] = [];
+  /** Ours as they were last read and changed since, by {@link addressKey}. */
+  get all(): ReadonlyMap<string, ProxyNeighbour> {
+    return this.#proxies;
+  }
+
+  /** Reads which there are. Throws NetlinkError. */
+  read(): void {
     this.#proxies.clear();
-    this.#counts.clear();
-    for (const proxy of this.#ours()) {
-      const text = formatIp(proxy.address);
-      if (!keepOthers && want.get(text)?.link !== proxy.link) surplus.push(proxy);
-      else this.#record(proxy);
-    }
-    const kept = this.#proxies.size;
-    // Before what is surplus goes: a bridge that keeps some keeps its settings.
-    for (const [text, proxy] of want) if (!this.#proxies.has(text)) this.add(proxy);
-    const written = surplus.length + this.#proxies.size - kept;
-    for (const proxy of surplus) {
-      this.#drop(proxy);
-      if (!this.#counts.has(bridgeKey(proxy))) this.#restore(proxy);
-    }
-    for (const proxy of this.#proxies.values()) this.#prepare(proxy);
-    return { kept, written };
+    this.#bridges.clear();
+    for (const family of [4, 6] as const)
+      for (const proxy of this.#socket.proxies(family))
+        if (proxy.protocol === ROUTE_PROTOCOL) this.#record(proxy);
+  }
+
+  /** Sees to it that the bridges have the settings that it takes. */
+  prepareBridges(): void {
+    for (const { one } of this.#bridges.values()) this.#prepare(one);
   }
 
   /** From now on the host answers for it. Throws NetlinkError. */
   add(proxy: ProxyNeighbour): void {
-    if (!this.#counts.has(bridgeKey(proxy))) this.#prepare(proxy);
+    if (!this.#bridges.has(bridgeKey(proxy))) this.#prepare(proxy);
     this.#socket.setProxy(proxy);
     this.#record(proxy);
   }
 
   /** From now on the host does not. Throws NetlinkError. */
-  delete(address: Ip): void {
-    const proxy = this.#proxies.get(formatIp(address));
+  delete(key: string): void {
+    const proxy = this.#proxies.get(key);
     if (proxy === undefined) return;
-    this.#proxies.delete(formatIp(address));
-    const key = bridgeKey(proxy);
-    const count = this.#counts.get(key)! - 1;
+    this.#proxies.delete(key);
+    const bridge = this.#bridges.get(bridgeKey(proxy))!;
     this.#drop(proxy);
-    if (count > 0) this.#counts.set(key, count);
-    else {
-      this.#counts.delete(key);
-      this.#restore(proxy);
-    }
+    if (--bridge.count > 0) return;
+    this.#bridges.delete(bridgeKey(proxy));
+    this.#restore(proxy);
   }
 
   /** Takes all of ours away, of earlier processes too. */
   remove(): void {
-    this.ensure([], false);
-  }
-
-  #ours(): ProxyNeighbour[] {
-    return ([4, 6] as const)
-      .flatMap((family) => this.#socket.proxies(family))
-      .filter(({ protocol }) => protocol === ROUTE_PROTOCOL);
+    this.read();
+    for (const key of this.#proxies.keys()) this.delete(key);
   }
 
   #record(proxy: ProxyNeighbour): void {
-    this.#proxies.set(formatIp(proxy.address), proxy);
-    this.#counts.set(bridgeKey(proxy), (this.#counts.get(bridgeKey(proxy)) ?? 0) + 1);
+    this.#proxies.set(addressKey(proxy.address), proxy);
+    const bridge = this.#bridges.get(bridgeKey(proxy));
+    if (bridge === undefined) this.#bridges.set(bridgeKey(proxy), { one: proxy, count: 1 });
+    else bridge.count++;
   }
 
   #drop(proxy: ProxyNeighbour): void {
@@ -131,6 +116,11 @@ export class ProxyAnswers {
       );
     }
   }
+}
+
+/** One character for a byte. */
+export function addressKey(address: Ip): string {
+  return latin1(ipBytes(address));
 }
 
 function bridgeKey({ link, address }: ProxyNeighbour): string {
