@@ -36,10 +36,12 @@ export function inspectService(service: Service, picture: Picture): Inspection<S
   const selected = picture.selectedBy(service);
   const ready = readyPods(picture.slicesOf(service));
   const providers = selected.filter(({ metadata }) => ready.has(metadata.name ?? ""));
+  const vips = virtualAddresses(service);
   return {
     Config: serviceConfig(service, picture),
     Oper: {
-      serviceVip: virtualAddresses(service)[0] ?? "",
+      serviceVip: vips[0] ?? "",
+      ...(vips.length > 1 && { serviceVips: vips }),
       numProviders: providers.length,
       providers: providers.map((pod) => endpointOper(pod, picture)),
       numCandidates: selected.length,

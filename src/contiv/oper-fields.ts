@@ -55,6 +55,10 @@ export const tenantOperFields: Described<TenantOper> = {
 
 export const serviceOperFields: Described<ServiceOper> = {
   serviceVip: text("The virtual address."),
+  serviceVips: listOf(
+    text("One of them."),
+    "Both virtual addresses, of a service with one of each IP family.",
+  ),
   numProviders: count("Containers that get connections."),
   providers: listOf(ref("EndpointOper"), "They."),
   numCandidates: count("Containers that the selectors choose, whether or not they get connections."),

@@ -16,6 +16,7 @@ import type { Request } from "../server/http/exchange.ts";
 import { startRegistry } from "../server/registry/registry-fixture.ts";
 import { kubernetesName } from "./names.ts";
 import { createContivApi } from "./rest.ts";
+import type { ServiceOper } from "./wire.ts";
 
 interface Answer {
   readonly status: number;
@@ -398,6 +399,44 @@ test("an address that was asked for is forgotten with the network it was of, who
   assert.equal(((await call("GET", path)).value as { ipAddress: string }).ipAddress, "");
   assert.equal((await call("PATCH", path, { ports: ["1:1:TCP"] })).status, 200);
   assert.equal(await vipOf(api, "default:web"), "100.1.2.3");
+});
+
+test("a service has an address of each IP family that its network has", async (t) => {
+  const api = await start(t);
+  const { call, client } = api;
+  const networks = { four: { subnet: "100.1.1.0/24" }, six: { ipv6Subnet: "fd00:1::/64" } };
+  for (const [name, body] of Object.entries({
+    ...networks,
+    both: { subnet: "100.1.2.0/24", ipv6Subnet: "fd00:2::/64" },
+  }))
+    await call("POST", `/api/v1/networks/default:${name}/`, body);
+  const path = "/api/v1/serviceLBs/default:web/";
+  const vips = async (): Promise<unknown> => {
+    const { value } = await call("GET", "/api/v1/inspect/serviceLBs/default:web/");
+    const { serviceVip, serviceVips = [serviceVip] } = (value as { Oper: ServiceOper }).Oper;
+    const { spec } = await client.get(serviceKind, { namespace: "default", name: "web" });
+    assert.deepEqual(spec?.clusterIPs, serviceVips);
+    return serviceVips;
+  };
+  for (const [networkName, wanted] of [
+    ["four", ["100.1.1.3"]],
+    ["both", ["100.1.2.3", "fd00:2::3"]],
+    ["six", ["fd00:1::3"]],
+    ["four", ["100.1.1.3"]],
+    ["six", ["fd00:1::3"]],
+    ["both", ["100.1.2.3", "fd00:2::3"]],
+    ["four", ["100.1.1.3"]],
+  ] as const) {
+    assert.equal((await call("POST", path, { ...SERVICE, networkName })).status, 200);
+    assert.deepEqual(await vips(), wanted, networkName);
+  }
+  await call("DELETE", path);
+  await call("POST", path, { ...SERVICE, networkName: "both", ipAddress: "fd00:2::7" });
+  assert.deepEqual(await vips(), ["fd00:2::7", "100.1.2.3"]);
+  await call("POST", path, { ...SERVICE, networkName: "both", ports: ["1:1:TCP"], ipAddress: "fd00:2::7" });
+  assert.deepEqual(await vips(), ["fd00:2::7", "100.1.2.3"]);
+  await call("POST", path, { ...SERVICE, networkName: "four", ipAddress: "100.1.1.9" });
+  assert.deepEqual(await vips(), ["100.1.1.9"]);
 });
 
 test("a Service of kubectl's keeps what Contiv has no word for, and gets no network that has no address for it", async (t) => {

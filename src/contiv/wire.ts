@@ -91,6 +91,8 @@ export interface ServiceConfig extends Keyed {
 
 export interface ServiceOper {
   readonly serviceVip: string;
+  /** Ours: of a service with an address of each IP family, both, the first is `serviceVip`. Contiv's services have IPv4 alone. */
+  readonly serviceVips?: readonly string[];
   /** Those that get connections. */
   readonly numProviders: number;
   readonly providers: readonly EndpointOper[];

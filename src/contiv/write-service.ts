@@ -1,7 +1,9 @@
 /** Making, changing and removing services. What is refused has changed nothing. */
 import { networkKind } from "../api/network/kind.ts";
+import { serviceNetwork } from "../api/network/service-network.ts";
+import type { Network } from "../api/network/type.ts";
 import { serviceKind } from "../api/service/kind.ts";
-import type { Service } from "../api/service/type.ts";
+import type { IpFamilyName, Service } from "../api/service/type.ts";
 import { objectNotFound, orNotFound } from "./not-found.ts";
 import { ContivError } from "./refusal.ts";
 import { changedService, serviceOf } from "./service.ts";
@@ -21,8 +23,8 @@ export async function putService(sides: Sides, config: ServiceConfig): Promise<W
       requireName("serviceLBs", existing, serviceName);
       return changeService(sides, existing, config);
     }
-    await checkPlace(sides, config);
-    return { object: await user.create(serviceKind, serviceOf(config), BY_US), verb: "create" };
+    const service = withFamilies(serviceOf(config), await placeOf(sides, config));
+    return { object: await user.create(serviceKind, service, BY_US), verb: "create" };
   });
 }
 
@@ -48,14 +50,28 @@ async function changeService(
 ): Promise<Written<Service>> {
   const changed = changedService(existing, config);
   if (changed === undefined) return { object: existing, verb: "none" };
-  await checkPlace(sides, config);
-  return { object: await sides.user.update(serviceKind, changed, BY_US), verb: "update" };
+  const network = await placeOf(sides, config);
+  const isMoved = serviceNetwork(changed) !== serviceNetwork(existing);
+  const object = isMoved ? withFamilies(changed, network) : changed;
+  return { object: await sides.user.update(serviceKind, object, BY_US), verb: "update" };
 }
 
-/** Tenant and network of the service, of which Contiv says which is missing. */
-async function checkPlace({ own }: Sides, { tenantName, networkName }: ServiceConfig): Promise<void> {
+/** With an address of each family that the network has: its containers have both, and Contiv has no word to ask for one. */
+function withFamilies(service: Service, network: Network | undefined): Service {
+  const { subnet, ipv6Subnet } = network?.spec ?? {};
+  if (!subnet || !ipv6Subnet) return service;
+  const isSix = service.spec?.clusterIP?.includes(":") === true;
+  const ipFamilies: IpFamilyName[] = isSix ? ["IPv6", "IPv4"] : ["IPv4", "IPv6"];
+  return { ...service, spec: { ...service.spec, ipFamilyPolicy: "PreferDualStack", ipFamilies } };
+}
+
+/** The service's network, undefined if it asks for none. Throws ContivError 404 if that or the tenant is missing. */
+async function placeOf(
+  { own }: Sides,
+  { tenantName, networkName }: ServiceConfig,
+): Promise<Network | undefined> {
   await requireTenant(own, tenantName);
-  if (networkName === "") return;
+  if (networkName === "") return undefined;
   const network = await find(own, networkKind, objectName("networks", tenantName, networkName));
   if (network === undefined)
     throw new ContivError(404, [
@@ -64,6 +80,7 @@ async function checkPlace({ own }: Sides, { tenantName, networkName }: ServiceCo
         message: `Network ${networkName} not found: tenant ${tenantName} has none of that name`,
       },
     ]);
+  return network;
 }
 
 /** Throws ContivError 404, or ApiError. */

@@ -4,6 +4,7 @@ import { NAMESPACE_LABEL } from "../../containers/docker/marks.ts";
 import { namespaceOfTenant } from "../../contiv/names.ts";
 import type { Description } from "../../contiv/wire.ts";
 import { cells } from "./printable.ts";
+import { vipText } from "./tables.ts";
 import { tabwriter } from "./tabwriter.ts";
 
 /** Docker's own short form of an id. */
@@ -13,7 +14,7 @@ export function descriptionText({ Config: config, Oper: oper, candidates }: Desc
   const head: readonly (readonly [string, string])[] = [
     ["Service:", `${config.tenantName}:${config.serviceName}`],
     ["Network:", config.networkName],
-    ["Service IP:", oper.serviceVip],
+    ["Service IP:", vipText(oper)],
     ["Selectors:", config.selectors.join(", ")],
     ["Ports:", config.ports.join(", ")],
     ["Balance:", config.balance ?? ""],

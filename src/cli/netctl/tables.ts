@@ -56,12 +56,17 @@ export const SERVICE_TABLE: TableOf<Service> = {
       config.tenantName,
       config.networkName,
       goList(config.selectors),
-      oper.serviceVip,
+      vipText(oper),
       config.ports.join(","),
       `${oper.numProviders}/${oper.numCandidates}`,
       config.balance ?? "",
     ]),
 };
+
+/** One virtual address, or both: "10.6.0.3,fd00:66::3". */
+export function vipText({ serviceVip, serviceVips = [serviceVip] }: ServiceOper): string {
+  return serviceVips.join(",");
+}
 
 /** As Go prints a list of strings: "[tier=web release=stable]". */
 function goList(items: readonly string[]): string {
