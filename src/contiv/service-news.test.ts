@@ -31,8 +31,8 @@ class Told<T extends KubeObject, I extends string> extends ObjectCache<T, I> {
   }
 }
 
-const namespace = fc.constantFrom("default", "default", "default", "shop");
-const name = fc.constantFrom("a", "b", "c");
+const namespace: fc.Arbitrary<string> = fc.constantFrom("default", "default", "default", "shop");
+const name: fc.Arbitrary<string> = fc.constantFrom("a", "b", "c");
 const labels = fc.dictionary(fc.constantFrom("app", "tier"), fc.constantFrom("x", "x", "y"), { maxKeys: 2 });
 const service = fc.record({
   kind: fc.constant("service" as const),
