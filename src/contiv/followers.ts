@@ -14,7 +14,7 @@ export class Followers implements Disposable {
 
   constructor(signal: AbortSignal) {
     this.#signal = AbortSignal.any([signal, this.#stop.signal]);
-    signal.addEventListener("abort", this.#wake, { once: true });
+    this.#signal.addEventListener("abort", this.#wake, { once: true });
   }
 
   /** Follows one kind, in all namespaces or one. */
