@@ -9,6 +9,7 @@ import type { NetworkCreate, NetworkSummary } from "./engine-types.ts";
 import {
   byHand,
   inUse,
+  machineWithin,
   type NetworkOutcome,
   notReserved,
   overlaps,
@@ -24,11 +25,14 @@ import {
   overlappingBridges,
   subnetComplaint,
   wantedNetwork,
+  within,
 } from "./network-wanted.ts";
 
 export interface NetworkMakerParts {
   readonly engine: Pick<Engine, "containers" | "createNetwork" | "inspectNetwork" | "removeNetwork">;
   readonly engineNetworks: EngineNetworks;
+  /** The machine's own now, without its containers' bridges. No network is made around one. @default none is known */
+  readonly machineAddresses?: () => readonly string[];
   readonly log: Log;
 }
 
@@ -117,6 +121,8 @@ export class NetworkMaker {
     if (sameName !== undefined) return byHand(sameName, wanted);
     const inTheWay = overlappingBridges(engineNetworks.all(), wanted);
     if (inTheWay.length > 0) return overlaps(inTheWay);
+    const own = within(this.#parts.machineAddresses?.() ?? [], wanted);
+    if (own.length > 0) return machineWithin(own);
     let id: string;
     try {
       id = await engine.createNetwork(wanted);

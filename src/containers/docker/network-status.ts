@@ -32,6 +32,8 @@ export type NetworkReason =
   | "NotPossible"
   /** The engine does not want to make it. */
   | "EngineRefused"
+  /** The machine itself has an address there. */
+  | "HasMachineAddress"
   /** It has to be made anew or removed, and containers run on it. */
   | "InUse"
   /** The engine has not been asked yet. */
@@ -58,6 +60,12 @@ export function refused(error: EngineError, inTheWay: readonly string[]): Networ
 export function overlaps(inTheWay: readonly string[]): NetworkOutcome {
   const message = `Pool overlaps with other one on this address space: ${inTheWay.join(", ")}`;
   return { status: "False", reason: "EngineRefused", message };
+}
+
+/** The engine is not asked: it would make it, and the machine would be cut off from all that has an address in there. */
+export function machineWithin(addresses: readonly string[]): NetworkOutcome {
+  const message = `its subnet holds ${addresses.join(", ")} of this machine, whose traffic with its own network would go to the containers' bridge instead`;
+  return { status: "False", reason: "HasMachineAddress", message, again: true };
 }
 
 /** Containers keep it from being removed: `containers` are their names, none if they are about to leave. */

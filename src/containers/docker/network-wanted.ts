@@ -203,6 +203,17 @@ export function overlappingBridges(networks: readonly NetworkSummary[], wanted: 
   );
 }
 
+/** Which of the addresses, as text, are of the wanted one's subnets. */
+export function within(addresses: readonly string[], wanted: NetworkCreate): string[] {
+  const ours = wanted.IPAM.Config.map(({ Subnet }) => parseCidr(Subnet!)).filter(
+    (range) => range !== undefined,
+  );
+  return addresses.filter((text) => {
+    const address = parseIp(text);
+    return address !== undefined && ours.some((range) => cidrContains(range, address));
+  });
+}
+
 /** Engines write IPv6 in several ways. */
 function sameRange(a: string, b: string): boolean {
   return canonicalCidr(a) === canonicalCidr(b);

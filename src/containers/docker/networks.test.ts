@@ -26,7 +26,7 @@ class Fairlead implements AsyncDisposable {
   readonly #done: Promise<unknown>;
   owners = 0;
 
-  constructor(engine: FakeEngine, api: MemoryApi, log: Log = silentLog) {
+  constructor(engine: FakeEngine, api: MemoryApi, log: Log = silentLog, machine: readonly string[] = []) {
     this.engineNetworks = new EngineNetworks({
       engine,
       onChange: (before, after) => this.networks.engineChanged(before, after),
@@ -35,6 +35,7 @@ class Fairlead implements AsyncDisposable {
       client: api,
       engine,
       engineNetworks: this.engineNetworks,
+      machineAddresses: () => machine,
       log,
       signal: this.#end.signal,
       onOwners: () => this.owners++,
@@ -207,6 +208,26 @@ test("a subnet within the default bridge's is refused, though Docker 20.10 would
   await untilState(api, "default/good", "True EngineNetworkReady good");
   await engine.removeNetwork(id);
   await untilState(api, "default/bad", "True EngineNetworkReady bad");
+});
+
+test("a subnet that the machine itself is in is refused: the bridge would take the machine's own traffic", async () => {
+  const engine = new FakeEngine();
+  const api = installation();
+  const machine = ["192.168.1.5", "fd00:5::7"];
+  await using _ = new Fairlead(engine, api, silentLog, machine);
+  put(api, "default/lan", { subnet: "192.168.1.0/24" });
+  put(api, "default/six", { subnet: "10.1.2.0/24", ipv6Subnet: "fd00:5::/64" });
+  put(api, "default/good", { subnet: "192.168.2.0/24" });
+  await untilState(api, "default/lan", "False HasMachineAddress");
+  await untilState(api, "default/six", "False HasMachineAddress");
+  assert.match(messageOf(api, "default/lan"), /^its subnet holds 192\.168\.1\.5 of this machine/);
+  await untilState(api, "default/good", "True EngineNetworkReady good");
+  assert.deepEqual(
+    (await engine.networks()).map(({ Name }) => Name),
+    ["good"],
+  );
+  machine.splice(0);
+  await untilState(api, "default/lan", "True EngineNetworkReady lan");
 });
 
 test("a name that somebody's own network has: used where the subnet is the same, and never removed", async () => {

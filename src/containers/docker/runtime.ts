@@ -179,6 +179,7 @@ class Mirror implements DockerRuntime {
             client,
             engine,
             engineNetworks,
+            machineAddresses: () => machineAddresses(netns),
             log,
             signal,
             onOwners() {
