@@ -32,7 +32,7 @@ const sizes = {
   workers: 3,
   restRate: 10,
 };
-const seconds = duration(20);
+const seconds = duration(10);
 const kills = process.env["KILL"] === "1";
 /** Seconds between two looks. */
 const QUIET_EVERY = kills ? 10 : 5;
