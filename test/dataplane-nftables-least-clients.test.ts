@@ -295,7 +295,7 @@ describe("least clients", { skip: needsNetns() }, () => {
       await dataPlane.sync(tableOf(web(lab.backends)));
       const random = seededRandom(7);
       const someone = (): number => Math.floor(random() * 2000);
-      const end = performance.now() + 4000;
+      const end = performance.now() + 3000;
       let connections = 0;
       const come = async (): Promise<void> => {
         for (; performance.now() < end; connections++) await connect(someone());
@@ -316,13 +316,10 @@ describe("least clients", { skip: needsNetns() }, () => {
         return;
       }
       // Who is gone is noticed within two seconds.
-      await delay(3500);
-      assert.deepEqual(
-        [counted(), inMap()],
-        [
-          [0, 0, 0, 0],
-          [0, 0, 0, 0],
-        ],
-      );
+      const deadline = performance.now() + 3500;
+      while ([...counted(), ...inMap()].some((clients) => clients > 0)) {
+        assert.ok(performance.now() < deadline, `${counted().join()} counted, ${inMap().join()} in the map`);
+        await delay(50);
+      }
     });
 });
