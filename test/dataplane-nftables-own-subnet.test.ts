@@ -70,12 +70,7 @@ describe("virtual addresses in the subnet of a bridge", { skip: needsNetns() }, 
       ] as const)
         inside.replaceRoute({ destination: cidr(range), gateway: ip(gateway) });
     }
-    // Neighbours are asked for from link-local addresses, which are tested for duplicates for a second first.
-    const deadline = performance.now() + 5000;
-    while (routes.addresses(6).some(({ flags }) => (flags & IFA_F_TENTATIVE) !== 0)) {
-      assert.ok(performance.now() < deadline, "addresses stay tentative");
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await untilTested();
     plane = await createNftablesDataPlane({ netns: node.netns });
     await plane.setMasqueradeBridges([[BRIDGE.name, BRIDGE.name]]);
     await plane.sync(tableOf());
@@ -87,6 +82,14 @@ describe("virtual addresses in the subnet of a bridge", { skip: needsNetns() }, 
     await lab?.[Symbol.asyncDispose]();
   });
 
+  /** Neighbours are asked for from link-local addresses, which are tested for duplicates for a second first. */
+  async function untilTested(): Promise<void> {
+    const deadline = performance.now() + 5000;
+    while (routes.addresses(6).some(({ flags }) => (flags & IFA_F_TENTATIVE) !== 0)) {
+      assert.ok(performance.now() < deadline, "addresses stay tentative");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
   function tableOf(...ports: VirtualPort[]): ServiceTable {
     return { ports: new Map(ports.map((port) => [virtualPortKey(port), port])), ranges: ["10.96.0.0/16"] };
   }
@@ -238,4 +241,29 @@ describe("virtual addresses in the subnet of a bridge", { skip: needsNetns() }, 
     await plane.sync(tableOf());
     assert.deepEqual([proxies(), ownRoutes()], [[], ["10.96.0.0 "]]);
   });
+
+  for (const version of [4, 6] as const)
+    test(`IPv${version}: an address that a neighbour had a moment ago is reached at once, and the other way round`, async () => {
+      const address = version === 4 ? "100.1.1.50" : "fd64:1::50";
+      const prefix = version === 4 ? 24 : 64;
+      const elsewhere = version === 4 ? lab.backends[0]!.address4 : lab.backends[0]!.address6;
+      const web = { ...port(version, "TCP", elsewhere), address, port: 80 };
+      // An interface that was down has lost its addresses of IPv6.
+      routes.addAddress(BRIDGE.name, ip(GATEWAY[version]), prefix);
+      await untilTested();
+      using neighbour = await RouteSocket.open({ netns: lab.backends[1]!.netns });
+      for (let round = 0; round < 2; round++) {
+        neighbour.addAddress("eth0", ip(address), prefix);
+        assert.equal((await lab.client.connect({ host: address, port: 80 })).from, "b2");
+        neighbour.deleteAddress("eth0", ip(address), prefix);
+        // A container takes its interface along.
+        routes.setLink("b2", { up: false });
+        await plane.apply({ set: [web], remove: [] });
+        const answer = await lab.client.connect({ host: address, port: 80 });
+        assert.equal(answer.from, "b1");
+        assert.ok(answer.milliseconds < AT_ONCE, `${answer.milliseconds} ms`);
+        routes.setLink("b2", { up: true });
+        await plane.apply({ set: [], remove: [virtualPortKey(web)] });
+      }
+    });
 });

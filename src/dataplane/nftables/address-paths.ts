@@ -124,6 +124,7 @@ export class AddressPaths {
   stop(): void {
     this.#calls++;
     this.#ensuring = undefined;
+    this.#answers.close();
   }
 
   /**

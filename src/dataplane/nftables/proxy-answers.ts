@@ -12,6 +12,7 @@ import type { ProxyNeighbour } from "../../net/rtnetlink/neighbour.ts";
 import type { RouteSocket } from "../../net/rtnetlink/route-socket.ts";
 import { NetlinkError } from "../../sys/netlink-error.ts";
 import { writeSysctl } from "../../sys/sysctl.ts";
+import { Announcer } from "./announcer.ts";
 import { latin1 } from "./keys.ts";
 import { ROUTE_PROTOCOL } from "./route.ts";
 
@@ -26,6 +27,8 @@ export class ProxyAnswers {
   readonly #proxies = new Map<string, ProxyNeighbour>();
   /** One of ours on each bridge, and how many there are, by interface and family. */
   readonly #bridges = new Map<string, { readonly one: ProxyNeighbour; count: number }>();
+  /** By interface. */
+  readonly #announcers = new Map<number, Announcer>();
 
   constructor(socket: RouteSocket, netns: string | undefined, log: Log) {
     this.#socket = socket;
@@ -42,6 +45,8 @@ export class ProxyAnswers {
   read(): void {
     this.#proxies.clear();
     this.#bridges.clear();
+    // An interface may be another one by now, with the same index.
+    this.close();
     for (const family of [4, 6] as const)
       for (const proxy of this.#socket.proxies(family))
         if (proxy.protocol === ROUTE_PROTOCOL) this.#record(proxy);
@@ -57,6 +62,18 @@ export class ProxyAnswers {
     if (!this.#bridges.has(bridgeKey(proxy))) this.#prepare(proxy);
     this.#socket.setProxy(proxy);
     this.#record(proxy);
+    let announcer = this.#announcers.get(proxy.link);
+    if (announcer === undefined) {
+      announcer = new Announcer(this.#socket, proxy.link, this.#netns, this.#log);
+      this.#announcers.set(proxy.link, announcer);
+    }
+    announcer.announce(proxy.address);
+  }
+
+  /** Gives back what it takes to announce addresses, until there is one to announce again. */
+  close(): void {
+    for (const announcer of this.#announcers.values()) announcer[Symbol.dispose]();
+    this.#announcers.clear();
   }
 
   /** From now on the host does not. Throws NetlinkError. */
