@@ -295,13 +295,18 @@ describe("least clients", { skip: needsNetns() }, () => {
       await dataPlane.sync(tableOf(web(lab.backends)));
       const random = seededRandom(7);
       const someone = (): number => Math.floor(random() * 2000);
-      const end = performance.now() + 3000;
+      const started = performance.now();
       let connections = 0;
+      // A machine that does much else is given the time that it takes.
+      const isOver = (): boolean => {
+        const took = performance.now() - started;
+        return (took > 3000 && connections > 1000) || took > 60_000;
+      };
       const come = async (): Promise<void> => {
-        for (; performance.now() < end; connections++) await connect(someone());
+        for (; !isOver(); connections++) await connect(someone());
       };
       const change = async (): Promise<void> => {
-        while (performance.now() < end) {
+        while (!isOver()) {
           await delay(50);
           await dataPlane.apply({ set: [web(lab.backends.filter(() => random() < 0.8))], remove: [] });
           dataPlane.forgetClients(Array.from({ length: 20 }, () => clientAddress(4, someone())));
