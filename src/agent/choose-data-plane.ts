@@ -15,6 +15,7 @@ import {
   type PortProblem,
   type UserspaceDataPlane,
 } from "../dataplane/userspace/userspace.ts";
+import { claimTable, TableTakenError } from "./table-claim.ts";
 
 /** "auto": nftables where this process may program it, else userspace. */
 export type DataPlaneChoice = "auto" | "nftables" | "userspace" | "none";
@@ -40,6 +41,8 @@ export interface ChosenDataPlane {
   readonly nftables?: NftablesDataPlaneControls;
   /** The proxy, which another process may take over from; undefined where the kernel does it. */
   readonly userspace?: UserspaceDataPlane;
+  /** To be given back after the data plane: nobody else programs the kernel's table meanwhile. */
+  readonly claim?: Disposable;
   /** What people read at the start. */
   readonly description: string;
   /** Where virtual addresses come from unless the user says so. */
@@ -87,6 +90,7 @@ export async function chooseDataPlane(
   if (choice === "userspace") return userspace("");
   try {
     await using stack = new AsyncDisposableStack();
+    const claim = stack.use(await claimTable(netns));
     const opening = createNftablesDataPlane({
       ...where,
       log,
@@ -96,28 +100,35 @@ export async function chooseDataPlane(
     const nftables = stack.use(await opening);
     const addresses = await HostAddressWatch.open(netns);
     stack.move();
-    const onShared = (port: VirtualPort): void => problems.add(sharedAddress(port));
+    const onShared = (port: VirtualPort, inRange: boolean): void =>
+      problems.add(sharedAddress(port, inRange));
     const onHost = withHostPorts(nftables, addresses, { onShared, log });
     return {
       dataPlane: withLoopbackNodePorts(onHost, { ...where, log, onProblem: problems.add }),
       onHost: (table) => tableOnHost(table, addresses),
       problems,
       nftables,
+      ...(claim !== undefined && { claim }),
       setMasqueradeBridges: (pairs) => nftables.setMasqueradeBridges(pairs),
       setLocalBridges: (bridges) => nftables.setLocalBridges(bridges),
       description: "nftables: table inet fairlead",
       defaultServiceCidrs: [KERNEL_SERVICE_CIDR],
     };
   } catch (error) {
-    if (choice === "nftables" || !(error instanceof DataPlaneError)) throw error;
+    // Beside the kernel's rules of another, a proxy would serve the same addresses.
+    if (choice === "nftables" || !(error instanceof DataPlaneError) || error instanceof TableTakenError)
+      throw error;
     return userspace(`, because ${error.message}`);
   }
 }
 
-function sharedAddress(port: VirtualPort): PortProblem {
+function sharedAddress(port: VirtualPort, inRange: boolean): PortProblem {
+  const others = inRange
+    ? "the node's other ports there are closed, since it is of a service range"
+    : "the node's other ports stay open";
   return {
     port,
-    message: `its address ${port.address} is this node's own: the Service's ports are served there, and the node's other ports stay open`,
+    message: `its address ${port.address} is this node's own: the Service's ports are served there, and ${others}`,
     remedy: "make the Service anew, so that it gets another address",
     reason: "ClusterIPIsNodeAddress",
   };

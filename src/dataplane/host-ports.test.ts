@@ -117,3 +117,16 @@ test("an external IP of the host's is none of its business", async () => {
   assert.match(send(fake, 22), HOST);
   assert.deepEqual(told, []);
 });
+
+test("of a range the host's ports stay closed, and it is told so", async () => {
+  const fake = createFakeDataPlane();
+  const addresses = new Addresses();
+  addresses.toggle(VIP);
+  const told: boolean[] = [];
+  await using plane = withHostPorts(fake, addresses, { onShared: (_, inRange) => void told.push(inRange) });
+  await plane.sync(tableOf(WEB));
+  await plane.sync({ ...tableOf(), ranges: ["192.0.2.0/24"] });
+  await plane.apply({ set: [{ ...WEB, service: "default/other" }], remove: [] });
+  assert.match(send(fake, 22), REFUSED);
+  assert.deepEqual(told, [false, true]);
+});

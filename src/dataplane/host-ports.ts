@@ -4,6 +4,7 @@
  * server gives no such address out, but a host may get one afterwards. Then only the Service's own ports are served there,
  * as with an external IP, and that is told.
  */
+import { type Cidr, cidrContains, ip, parseCidr } from "../base/ip.ts";
 import type { Log } from "../base/log.ts";
 import { silentLog } from "../base/log.ts";
 import type { DataPlane, SyncReport } from "./dataplane.ts";
@@ -18,8 +19,11 @@ import {
 import { virtualPortKey } from "./table.ts";
 
 export interface HostPortsOptions {
-  /** Told once of each Service's address that is the host's, as long as it is. */
-  readonly onShared?: (port: VirtualPort) => void;
+  /**
+   * Told once of each Service's address that is the host's, as long as it is. With `inRange` it is of a service range, all of
+   * which is refused but for what Services serve: the host's other ports stay closed there.
+   */
+  readonly onShared?: (port: VirtualPort, inRange: boolean) => void;
   readonly log?: Log;
 }
 
@@ -56,7 +60,8 @@ class HostPorts implements DataPlane {
   readonly name: string;
   readonly #plane: DataPlane;
   readonly #addresses: HostAddresses;
-  readonly #onShared: (port: VirtualPort) => void;
+  readonly #onShared: (port: VirtualPort, inRange: boolean) => void;
+  #ranges: readonly Cidr[] = [];
   readonly #log: Log;
   /** Of the table as it is without regard to the host: those that are a Service's as a whole, by address. */
   readonly #whole = new Map<string, Map<VirtualPortKey, VirtualPort>>();
@@ -76,6 +81,8 @@ class HostPorts implements DataPlane {
   async sync(table: ServiceTable): Promise<SyncReport> {
     this.#whole.clear();
     this.#synced = true;
+    // A range that is none is refused by the data plane.
+    this.#ranges = table.ranges.flatMap((text) => parseCidr(text) ?? []);
     for (const [key, port] of table.ports) {
       this.#take(key, port);
       this.#tell(port);
@@ -132,7 +139,11 @@ class HostPorts implements DataPlane {
     const what = `${port.service} ${port.address}`;
     if (!isShared(port, this.#addresses) || this.#told.has(what)) return;
     this.#told.add(what);
-    this.#onShared(port);
+    const address = ip(port.address);
+    this.#onShared(
+      port,
+      this.#ranges.some((range) => cidrContains(range, address)),
+    );
   }
 
   #take(key: VirtualPortKey, port: VirtualPort): void {
