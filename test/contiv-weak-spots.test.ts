@@ -10,6 +10,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { ipAddressKind } from "../src/api/ipaddress/kind.ts";
 import { podKind } from "../src/api/pod/kind.ts";
+import { otherNetworks } from "../src/api/pod/other-networks.ts";
 import type { NetworkConfig, Refusal, ServiceConfig } from "../src/contiv/wire.ts";
 import { ContivLab, type InspectedService, type RestAnswer } from "./lab/contiv-lab.ts";
 import { ContainerServer } from "./lab/container-server.ts";
@@ -155,8 +156,10 @@ describe("weak spots of Contiv's service load balancer", { skip: needsDocker() }
   test("2: a label with an empty value stands for no selector", async () => {
     const { labels, selector } = ownLabel();
     // As many labels as selectors, one of them empty: Contiv counted it, since a selector that is not there is "" too.
-    await run("empty", { ...labels, note: "" });
-    await run("whole", { ...labels, release: "stable" });
+    await Promise.all([
+      run("empty", { ...labels, note: "" }),
+      run("whole", { ...labels, release: "stable" }),
+    ]);
     await service("two-selectors", [selector, "release=stable"]);
     await untilProviders("two-selectors", "whole");
     await remove("empty", "whole");
@@ -165,8 +168,7 @@ describe("weak spots of Contiv's service load balancer", { skip: needsDocker() }
   test("4: containers that died or came while fairlead was away, or while the engine was, are told apart", async () => {
     const { labels, selector } = ownLabel();
     const vip = await service("away", [selector], { balance: "random" });
-    await run("stays", labels, { options: ["--restart", "always"] });
-    await run("dies", labels);
+    await Promise.all([run("stays", labels, { options: ["--restart", "always"] }), run("dies", labels)]);
     await untilProviders("away", "stays", "dies");
     await lab.up.end("SIGKILL");
     await remove("dies");
@@ -187,8 +189,10 @@ describe("weak spots of Contiv's service load balancer", { skip: needsDocker() }
   test("5: a container on several networks is served where it was started, every time, or where its label says", async () => {
     const { labels, selector } = ownLabel();
     await service("several", [selector]);
-    await run("several-1", labels);
-    await run("several-2", { ...labels, "fairlead.dev/network": "client-net" });
+    await Promise.all([
+      run("several-1", labels),
+      run("several-2", { ...labels, "fairlead.dev/network": "client-net" }),
+    ]);
     for (const name of ["several-1", "several-2"])
       await lab.engine.docker("network", "connect", "client-net", name);
     const wanted = [
@@ -197,6 +201,10 @@ describe("weak spots of Contiv's service load balancer", { skip: needsDocker() }
     ];
     // In Contiv the order of a Go map decided, which differs from one look to the next.
     for (let round = 0; round < 3; round++) {
+      if (round > 0) {
+        await lab.up.end("SIGTERM");
+        await lab.restart();
+      }
       await until(async () => {
         const { Oper } = await inspect("several");
         const found = Oper.providers
@@ -204,10 +212,23 @@ describe("weak spots of Contiv's service load balancer", { skip: needsDocker() }
           .sort();
         return found.join() === wanted.join() ? undefined : found.join();
       });
-      await lab.up.end("SIGTERM");
-      await lab.restart();
     }
+    // On a network that it is connected to besides, it counts as well.
+    await network("besides", "10.1.9.0/24");
+    await lab.engine.docker("network", "connect", "besides", "several-1");
+    const there = await lab.engine.address("several-1", "besides");
+    await until(async () => {
+      const pod = await lab.client.get(podKind, { namespace: "default", name: "several-1" });
+      return otherNetworks(pod).get("besides")?.[0] === there ? undefined : `not told that it is on besides`;
+    });
+    const kept = await lab.rest("DELETE", "/api/v1/networks/default:besides/");
+    assert.equal(kept.status, 409, JSON.stringify(kept.body));
+    assert.match((kept.body as Refusal).error, /active endpoints \(default\/several-1\)/);
+    await network("besides", "10.1.9.0/24");
+    const taken = { selectors: ["a=b"], ports: ["80:80:TCP"], networkName: "besides", ipAddress: there };
+    assert.deepEqual((await post("thief-of-several", taken)).status, 409);
     await remove("several-1", "several-2");
+    await lab.must("DELETE", "/api/v1/networks/default:besides/");
   });
 
   test("6: each port is looked at, all that is wrong is said, and nothing is made", async () => {
@@ -294,7 +315,7 @@ describe("weak spots of Contiv's service load balancer", { skip: needsDocker() }
   test("11: clients that go are no load any more: the next ones go where fewest are", async () => {
     const { labels, selector } = ownLabel();
     const vip = await service("loaded", [selector]);
-    for (const name of ["loaded-1", "loaded-2"]) await run(name, labels);
+    await Promise.all(["loaded-1", "loaded-2"].map((name) => run(name, labels)));
     await untilProviders("loaded", "loaded-1", "loaded-2");
     const began = async (name: string): Promise<string> => {
       await lab.engine.run({ name, network: "client-net", command: ["sleep", "1000"] });
@@ -350,8 +371,7 @@ describe("weak spots of Contiv's service load balancer", { skip: needsDocker() }
         "--health-retries",
         "1",
       ];
-      await run("healthy-1", labels);
-      await run("healthy-2", labels, { options: check });
+      await Promise.all([run("healthy-1", labels), run("healthy-2", labels, { options: check })]);
       await untilProviders("healthy", "healthy-1");
       await until(async () => {
         const { numCandidates } = (await inspect("healthy")).Oper;
@@ -382,13 +402,17 @@ describe("weak spots of Contiv's service load balancer", { skip: needsDocker() }
     test("weights, and a spread of one client's connections", async () => {
       const { labels, selector } = ownLabel();
       const vip = await service("weighed", [selector], { balance: "random" });
-      await run("weighed-1", { ...labels, "fairlead.dev/weight": "1" });
-      await run("weighed-9", { ...labels, "fairlead.dev/weight": "9" });
+      await Promise.all(
+        ["1", "9"].map((weight) => run(`weighed-${weight}`, { ...labels, "fairlead.dev/weight": weight })),
+      );
       await untilProviders("weighed", "weighed-1", "weighed-9");
       for (const name of ["weighed-1", "weighed-9"]) await untilAnswered(vip, [name]);
-      const answers = await Promise.all(Array.from({ length: 200 }, () => ask(vip)));
+      const answers: string[] = [];
+      // Few at a time: busybox' server lets nine wait to be accepted.
+      while (answers.length < 200)
+        answers.push(...(await Promise.all(Array.from({ length: 8 }, () => ask(vip)))));
       const few = answers.filter((said) => said === "weighed-1").length;
-      assert.equal(answers.filter((said) => said === "weighed-9").length, 200 - few);
+      assert.deepEqual(new Set(answers), new Set(["weighed-1", "weighed-9"]));
       // A tenth of 200, with five standard deviations (4.2) on both sides.
       assert.ok(few >= 1 && few <= 41, `${few} of 200`);
       await remove("weighed-1", "weighed-9");
@@ -397,7 +421,7 @@ describe("weak spots of Contiv's service load balancer", { skip: needsDocker() }
     test("algorithms: in turn, and by the client's address", async () => {
       const { labels, selector } = ownLabel();
       const vip = await service("chosen", [selector], { balance: "round-robin" });
-      for (const name of ["chosen-1", "chosen-2"]) await run(name, labels);
+      await Promise.all(["chosen-1", "chosen-2"].map((name) => run(name, labels)));
       await untilProviders("chosen", "chosen-1", "chosen-2");
       for (const name of ["chosen-1", "chosen-2"]) await untilAnswered(vip, [name]);
       const turns: string[] = [];
@@ -427,8 +451,10 @@ describe("weak spots of Contiv's service load balancer", { skip: needsDocker() }
       const six = addresses.find((address) => address.includes(":"));
       assert.match(String(six), /^fd10:1:6::/, addresses.join());
       const listen = "hostname > /www/name; exec httpd -f -p [::]:80 -h /www";
-      await run("dual-1", labels, { network: "dual-net", command: ["sh", "-c", listen] });
-      await run("dual-client", {}, { network: "dual-net", command: ["sleep", "1000"] });
+      await Promise.all([
+        run("dual-1", labels, { network: "dual-net", command: ["sh", "-c", listen] }),
+        run("dual-client", {}, { network: "dual-net", command: ["sleep", "1000"] }),
+      ]);
       await untilAnswered(six!, ["dual-1"], await lab.engine.netnsOf("dual-client"));
       await remove("dual-1", "dual-client");
     });
