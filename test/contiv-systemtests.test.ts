@@ -179,7 +179,11 @@ describe("Contiv's system tests of services", { skip: needsDocker() }, () => {
     await netctl("net rm svc-net");
   }
 
-  for (const encap of ["vlan", "vxlan"])
+  // What is done again and again is with the one or the other: an encapsulation is kept and told, and changes nothing here.
+  for (const [encap, rounds] of [
+    ["vlan", 2],
+    ["vxlan", 1],
+  ] as const)
     describe(`encapsulation ${encap}`, () => {
       before(() => createNetworks(encap));
       after(deleteNetworks);
@@ -187,7 +191,7 @@ describe("Contiv's system tests of services", { skip: needsDocker() }, () => {
       test("TestServiceAddDeleteService", async () => {
         await Promise.all(NAMES.map(startProvider));
         const vips = new Set<string>();
-        for (let round = 0; round < 2; round++) {
+        for (let round = 0; round < rounds; round++) {
           await createService("svc1");
           await createService("svc2");
           for (const service of ["svc1", "svc2"]) {
@@ -207,7 +211,7 @@ describe("Contiv's system tests of services", { skip: needsDocker() }, () => {
         await Promise.all(NAMES.map(startProvider));
         const vip = await untilProviders("svc1", NAMES);
         assert.deepEqual(await check(vip, NAMES), evenly(NAMES, 2));
-        for (let round = 0; round < 2; round++) {
+        for (let round = 0; round < rounds; round++) {
           const half = NAMES.slice(0, 2);
           const rest = NAMES.slice(2);
           await removeProviders(half);
