@@ -228,7 +228,9 @@ const refusedSockets = new WeakSet<Socket>();
 function refuseUnreadable({ code = "" }: NodeJS.ErrnoException, socket: Socket): void {
   if (refusedSockets.has(socket)) return;
   refusedSockets.add(socket);
-  if (!socket.writable || code === "ECONNRESET") return void socket.destroy();
+  // Without TLS nothing can be said: what is written when the handshake comes late would answer a request that was never read.
+  const isUnheard = code === "ECONNRESET" || code.startsWith("ERR_TLS_");
+  if (!socket.writable || isUnheard) return void socket.destroy();
   socket.end(
     `HTTP/1.1 ${UNREADABLE[code] ?? "400 Bad Request"}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`,
   );
