@@ -130,6 +130,7 @@ async function runAgent(flags: AgentFlags, version: string): Promise<void> {
   const chosen = await chooseDataPlane(options.dataPlane, options.netns, log, handover);
   // Another agent of this data directory has the listening sockets: this one only finishes what it has begun.
   void chosen.userspace?.handedOver.then(() => stopped.abort());
+  stack.use(chosen.claim);
   const dataPlane = stack.use(chosen.dataPlane!);
   if (chosen.nftables !== undefined) {
     const found = await findKubeProxyRules(options.netns);

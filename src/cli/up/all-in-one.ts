@@ -68,6 +68,7 @@ export async function startAllInOne(options: UpOptions, parts: AllInOneParts): P
   const chosen = await chooseDataPlane(options.dataPlane, options.netns, log);
   chosen.problems.onMissingRight = parts.onMissingRight;
   const { dataPlane } = chosen;
+  stack.use(chosen.claim);
   if (dataPlane !== undefined) stack.use(dataPlane);
   const serviceCidrs = options.serviceCidrs ?? chosen.defaultServiceCidrs;
   const { dns: dnsOptions = parseDnsOptions({}) } = options;
