@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 import { podKind } from "../src/api/pod/kind.ts";
 import { ip } from "../src/base/ip.ts";
 import { kubernetesName } from "../src/contiv/names.ts";
@@ -19,13 +19,15 @@ const ANSWER_BYTES = 100_000;
 /** Answers with so many bytes to whoever connects. */
 const SERVER = `require("net").createServer((s) => s.on("error", () => {}).end("x".repeat(${ANSWER_BYTES}))).listen(8080)`;
 
-/** `fairlead up` with netmaster's listener; its URL. */
-async function start(t: TestContext, ...options: string[]): Promise<{ dataDir: string; netmaster: string }> {
+/** `fairlead up` with netmaster's listener; its URL. `stack` ends it, before what it stands on. */
+async function start(
+  stack: AsyncDisposableStack,
+  ...options: string[]
+): Promise<{ dataDir: string; netmaster: string }> {
   const dataDir = mkdtempSync(join(tmpdir(), "fairlead-svc-stats-"));
-  t.after(() => rmSync(dataDir, { recursive: true, force: true }));
+  stack.defer(() => rmSync(dataDir, { recursive: true, force: true }));
   const where = ["--data-dir", dataDir, "--bind=127.0.0.1:0", "--netmaster=127.0.0.1:0", "--node-name=n1"];
-  const up = await fairleadUp([...where, ...options]);
-  t.after(() => up[Symbol.asyncDispose]());
+  const up = stack.use(await fairleadUp([...where, ...options]));
   return { dataDir, netmaster: /^ {2}netmaster {3}(\S+),/m.exec(up.stdout())![1]! };
 }
 
@@ -35,8 +37,9 @@ async function refused(netmaster: string): Promise<string> {
   return ((await response.json()) as { error: string }).error;
 }
 
-test("the userspace data plane says who counts", async (t) => {
-  const { netmaster } = await start(t, "--containers=none", "--dataplane=userspace");
+test("the userspace data plane says who counts", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { netmaster } = await start(stack, "--containers=none", "--dataplane=userspace");
   assert.equal(
     await refused(netmaster),
     "connections are counted where the data plane is nftables, and here it is not: start fairlead up with --dataplane nftables",
@@ -46,12 +49,12 @@ test("the userspace data plane says who counts", async (t) => {
 test(
   "counts by the client, its tenant, the Service and the provider; without counters, what to do",
   { skip },
-  async (t) => {
-    const node = testNetns("svcstats");
-    t.after(() => node[Symbol.dispose]());
+  async () => {
+    await using stack = new AsyncDisposableStack();
+    const node = stack.use(testNetns("svcstats"));
     writeSysctl("net/netfilter/nf_conntrack_acct", 0, node.name);
     const { dataDir, netmaster } = await start(
-      t,
+      stack,
       `--netns=${node.name}`,
       "--containers=process",
       "--dataplane=nftables",
