@@ -3,6 +3,7 @@
  * go while this runs are told; others are forgotten when their time is over.
  */
 import { podAddresses } from "../api/pod/addresses.ts";
+import { hasEnded } from "../api/pod/ended.ts";
 import { podKind } from "../api/pod/kind.ts";
 import type { Pod } from "../api/pod/type.ts";
 import type { Log } from "../base/log.ts";
@@ -64,7 +65,5 @@ export function followGoneClients(options: GoneClientsOptions): {
 
 /** None of a Pod that has ended, and none of the host's network, where others are behind the address, too. */
 function addressesOf(pod: Pod): readonly string[] {
-  const { spec, status } = pod;
-  const hasEnded = status?.phase === "Succeeded" || status?.phase === "Failed";
-  return hasEnded || spec?.hostNetwork === true ? [] : podAddresses(pod);
+  return hasEnded(pod) || pod.spec?.hostNetwork === true ? [] : podAddresses(pod);
 }

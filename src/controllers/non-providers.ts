@@ -4,6 +4,7 @@
  */
 import { podWeight } from "../api/endpointslice/weights.ts";
 import { podAddresses } from "../api/pod/addresses.ts";
+import { hasEnded } from "../api/pod/ended.ts";
 import type { Pod } from "../api/pod/type.ts";
 import type { Service } from "../api/service/type.ts";
 
@@ -76,7 +77,7 @@ function missingLabels(
 /** What keeps a pod whose labels match from getting new connections; undefined if nothing does. */
 function whyNoTraffic(pod: Pod, service: Service): string | undefined {
   const status = pod.status ?? {};
-  if (status.phase === "Succeeded" || status.phase === "Failed") return `has ended${exitText(pod)}`;
+  if (hasEnded(pod)) return `has ended${exitText(pod)}`;
   if (pod.metadata.deletionTimestamp !== undefined) return "is stopping";
   if (!status.podIP) return `has no address yet${waitingText(pod)}`;
   const { ipFamilies = [] } = service.spec ?? {};

@@ -1,13 +1,13 @@
 /** What a Pod is to a Service: whether it counts, whether it may get traffic, and where a port of the Service ends on it. */
 import { WEIGHT_ANNOTATION } from "../api/endpointslice/weights.ts";
 import { podAddresses } from "../api/pod/addresses.ts";
+import { hasEnded } from "../api/pod/ended.ts";
 import type { ContainerPort, Pod } from "../api/pod/type.ts";
 import type { Service, ServicePort } from "../api/service/type.ts";
 
 /** A pod counts while it has an address and has not ended (endpointslice utils.go, ShouldPodBeInEndpoints). */
 export function countsAsEndpoint(pod: Pod, includeTerminating: boolean): boolean {
-  const phase = pod.status?.phase;
-  if (phase === "Failed" || phase === "Succeeded" || podAddresses(pod).length === 0) return false;
+  if (hasEnded(pod) || podAddresses(pod).length === 0) return false;
   return includeTerminating || !isTerminating(pod);
 }
 
@@ -77,12 +77,11 @@ export function sameAsEndpoint(a: Pod, b: Pod): boolean {
 function endpointText(pod: Pod): string {
   const { spec, status } = pod;
   const ready = status?.conditions?.find(({ type }) => type === "Ready");
-  const phase = status?.phase;
   return JSON.stringify([
     pod.metadata.uid,
     isTerminating(pod),
     podAddresses(pod),
-    phase === "Failed" || phase === "Succeeded",
+    hasEnded(pod),
     ready?.status,
     spec?.nodeName,
     spec?.hostname,

@@ -5,6 +5,8 @@
  * it has itself.
  */
 import type { EndpointSlice } from "../api/endpointslice/type.ts";
+import { podAddresses } from "../api/pod/addresses.ts";
+import { hasEnded } from "../api/pod/ended.ts";
 import type { Pod } from "../api/pod/type.ts";
 import type { Service } from "../api/service/type.ts";
 import { formatIp, parseIp } from "../base/ip.ts";
@@ -103,10 +105,8 @@ export function sliceRecords(
  * that a name exists only while such a pod does.
  */
 export function podRecords(pod: Pod, { zone, ttl }: NamesOptions): ResourceRecord[] {
-  const { phase, podIP, podIPs } = pod.status ?? {};
-  if (phase === "Succeeded" || phase === "Failed") return [];
-  const texts = podIPs?.map(({ ip }) => ip) ?? (podIP === undefined ? [] : [podIP]);
-  return texts.flatMap((text): ResourceRecord[] => {
+  if (hasEnded(pod)) return [];
+  return podAddresses(pod).flatMap((text): ResourceRecord[] => {
     const ip = parseIp(text);
     const owner = ip && below(zone, "pod", pod.metadata.namespace ?? "", dashed(formatIp(ip)));
     return owner === undefined ? [] : [{ owner, ttl, ...addressData(text)! }];

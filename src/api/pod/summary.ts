@@ -1,5 +1,6 @@
 /** A pod's state in one word, and its counts, as kubectl shows them. */
 import { humanDuration } from "../columns/age.ts";
+import { hasEnded } from "./ended.ts";
 import type { ContainerStatus, Pod } from "./type.ts";
 
 export interface PodSummary {
@@ -117,8 +118,8 @@ function hasTrueCondition({ status }: Pod, wanted: string): boolean {
   return status?.conditions?.some(({ type, status }) => type === wanted && status === "True") === true;
 }
 
-function deletionReason({ metadata, status }: Pod): string | undefined {
-  if (metadata.deletionTimestamp === undefined) return undefined;
-  if (status?.reason === "NodeLost") return "Unknown";
-  return status?.phase === "Succeeded" || status?.phase === "Failed" ? undefined : "Terminating";
+function deletionReason(pod: Pod): string | undefined {
+  if (pod.metadata.deletionTimestamp === undefined) return undefined;
+  if (pod.status?.reason === "NodeLost") return "Unknown";
+  return hasEnded(pod) ? undefined : "Terminating";
 }

@@ -1,5 +1,6 @@
 /** What has to be written to make the Pod in the API the one that mirrors the container. Pure. */
 import { WEIGHT_ANNOTATION } from "../../api/endpointslice/weights.ts";
+import { hasEnded } from "../../api/pod/ended.ts";
 import { OTHER_NETWORKS_CONDITION } from "../../api/pod/other-networks.ts";
 import type { Pod, PodCondition, PodStatus } from "../../api/pod/type.ts";
 import { CONTAINER_ID_ANNOTATION, RUNTIME_MARK, RUNTIME_NAME } from "./marks.ts";
@@ -17,10 +18,6 @@ export function mirroredContainer({ metadata }: Pod): string | undefined {
 export function mustReplace(current: Pod, wanted: Pod, stopping: boolean): boolean {
   if (current.metadata.deletionTimestamp !== undefined) return !stopping;
   return hasEnded(current) && !hasEnded(wanted);
-}
-
-export function hasEnded({ status }: Pod): boolean {
-  return status?.phase === "Succeeded" || status?.phase === "Failed";
 }
 
 /**

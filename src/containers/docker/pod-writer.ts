@@ -7,6 +7,7 @@
  */
 import { ApiError } from "../../api/api-error.ts";
 import { namespaceKind } from "../../api/namespace/kind.ts";
+import { hasEnded } from "../../api/pod/ended.ts";
 import { podKind } from "../../api/pod/kind.ts";
 import type { Pod } from "../../api/pod/type.ts";
 import type { Log } from "../../base/log.ts";
@@ -14,7 +15,7 @@ import type { Client } from "../../client/client.ts";
 import { type Informer, startInformer } from "../../client/informer.ts";
 import type { WatchedContainer } from "./engine-watch.ts";
 import { CONTAINER_ID_ANNOTATION, RUNTIME_MARK, RUNTIME_NAME } from "./marks.ts";
-import { hasEnded, metadataChange, mirroredContainer, mustReplace, statusChange } from "./pod-change.ts";
+import { metadataChange, mirroredContainer, mustReplace, statusChange } from "./pod-change.ts";
 import { fallbackPodName } from "./pod-name.ts";
 import { podOf, type PodContext, stopTimeout } from "./pod-of.ts";
 

@@ -2,6 +2,7 @@
 import { dockerNetworkNamespace } from "../../api/network/docker-name.ts";
 import { podAddresses } from "../../api/pod/addresses.ts";
 import { CONTAINER_NETWORK_ANNOTATION } from "../../api/pod/container-annotation.ts";
+import { hasEnded } from "../../api/pod/ended.ts";
 import { podKind } from "../../api/pod/kind.ts";
 import { otherNetworks } from "../../api/pod/other-networks.ts";
 import type { Pod } from "../../api/pod/type.ts";
@@ -25,8 +26,8 @@ export interface PodPlace {
  * deleted. So a Pod is on another tenant's network when it has an address, which only its Node says.
  */
 export function podPlace(pod: Pod): PodPlace | undefined {
-  const { metadata, status = {} } = pod;
-  if (status.phase === "Succeeded" || status.phase === "Failed") return undefined;
+  const { metadata } = pod;
+  if (hasEnded(pod)) return undefined;
   const network = metadata.annotations?.[CONTAINER_NETWORK_ANNOTATION];
   const addresses = podAddresses(pod).map(canonicalAddress);
   const isOn =

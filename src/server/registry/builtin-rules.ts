@@ -6,6 +6,7 @@ import { leaseKind } from "../../api/lease/kind.ts";
 import type { DeleteOptions } from "../../api/meta/type.ts";
 import { namespaceKind } from "../../api/namespace/kind.ts";
 import type { Namespace } from "../../api/namespace/type.ts";
+import { hasEnded } from "../../api/pod/ended.ts";
 import { podKind } from "../../api/pod/kind.ts";
 import type { Pod } from "../../api/pod/type.ts";
 import { replicationControllerKind } from "../../api/replicationcontroller/kind.ts";
@@ -60,8 +61,9 @@ export function builtinRules(ranges: ServiceRanges, clock: () => number): RulesB
 }
 
 /** A pod that no node has, or whose containers have ended, goes at once. */
-function podGracePeriod({ spec, status }: Pod, options: DeleteOptions): number {
+function podGracePeriod(pod: Pod, options: DeleteOptions): number {
+  const { spec } = pod;
   if ((spec?.nodeName ?? "") === "") return 0;
-  if (status?.phase === "Succeeded" || status?.phase === "Failed") return 0;
+  if (hasEnded(pod)) return 0;
   return options.gracePeriodSeconds ?? spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_PERIOD;
 }
