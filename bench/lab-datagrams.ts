@@ -11,8 +11,7 @@ import { RouteSocket } from "../src/net/rtnetlink/route-socket.ts";
 import * as libc from "../src/sys/libc.ts";
 import { socketAddress } from "../src/sys/netns-socket.ts";
 import { callInNetns } from "../src/sys/netns.ts";
-import { writeSysctl } from "../src/sys/sysctl.ts";
-import { testNetns } from "../test/lab/netns.ts";
+import { createRoutedPath } from "./lab-path.ts";
 
 /** Senders' addresses (RFC 2544). */
 export const SENDERS = "198.18.0.0/15";
@@ -34,28 +33,11 @@ export interface DatagramLab extends Disposable {
 
 export async function datagramLab(): Promise<DatagramLab> {
   using stack = new DisposableStack();
-  const [client, node, backend] = ["client", "node", "backend"].map(
-    (part) => stack.use(testNetns(`datagrams-${part}`)).name,
-  ) as [string, string, string];
+  const { client, node, backend } = stack.use(await createRoutedPath("datagrams", ["192.0.2.2"], SINKS));
   using inNode = await RouteSocket.open({ netns: node });
   using inClient = await RouteSocket.open({ netns: client });
-  using inBackend = await RouteSocket.open({ netns: backend });
-  inNode.createVeth({ name: "c" }, { name: "eth0" }, client);
-  inNode.createVeth({ name: "b" }, { name: "eth0" }, backend);
-  inNode.addAddress("c", ip("192.0.2.1"), 24);
-  inNode.addAddress("b", ip("198.51.100.1"), 24);
-  inClient.addAddress("eth0", ip("192.0.2.2"), 24);
-  for (const address of SINKS) inBackend.addAddress("eth0", ip(address), 24);
-  for (const [socket, links] of [
-    [inNode, ["lo", "c", "b"]],
-    [inClient, ["lo", "eth0"]],
-    [inBackend, ["lo", "eth0"]],
-  ] as const)
-    for (const link of links) socket.setLink(link, { up: true });
-  writeSysctl("net/ipv4/ip_forward", 1, node);
   inClient.addRoute({ destination: cidr("0.0.0.0/0"), gateway: ip("192.0.2.1") });
   inNode.addRoute({ destination: cidr(SENDERS), gateway: ip("192.0.2.2") });
-  inBackend.addRoute({ destination: cidr("0.0.0.0/0"), gateway: ip("198.51.100.1") });
   const socketIn = (netns: string, type: number, protocol: number): number =>
     stack.adopt(
       callInNetns(netns, () => libc.socket(libc.AF_INET, type | libc.SOCK_CLOEXEC, protocol)),

@@ -19,8 +19,8 @@ import { RouteSocket } from "../src/net/rtnetlink/route-socket.ts";
 import { callInNetns } from "../src/sys/netns.ts";
 import { connectInNetns } from "../src/sys/netns-socket.ts";
 import { writeSysctl } from "../src/sys/sysctl.ts";
-import { testNetns } from "../test/lab/netns.ts";
 import { requireRoot } from "./lab-dataplane.ts";
+import { createRoutedPath } from "./lab-path.ts";
 
 /** Where virtual addresses are. */
 export const SERVICE_RANGE = "10.96.0.0/16";
@@ -51,29 +51,12 @@ export interface Path extends AsyncDisposable {
 
 export async function createPath(role: string): Promise<Path> {
   await using stack = new AsyncDisposableStack();
-  const [client, node, backend] = ["client", "node", "backend"].map(
-    (part) => stack.use(testNetns(`${role}-${part}`)).name,
-  ) as [string, string, string];
-  using inNode = await RouteSocket.open({ netns: node });
+  const clientAddresses = ["192.0.2.2", "192.0.2.3"];
+  const { client, node, backend } = stack.use(await createRoutedPath(role, clientAddresses, BACKENDS));
   using inClient = await RouteSocket.open({ netns: client });
-  using inBackend = await RouteSocket.open({ netns: backend });
-  inNode.createVeth({ name: "c" }, { name: "eth0" }, client);
-  inNode.createVeth({ name: "b" }, { name: "eth0" }, backend);
-  inNode.addAddress("c", ip("192.0.2.1"), 24);
-  inNode.addAddress("b", ip("198.51.100.1"), 24);
-  for (const address of ["192.0.2.2", "192.0.2.3"]) inClient.addAddress("eth0", ip(address), 24);
-  for (const address of BACKENDS) inBackend.addAddress("eth0", ip(address), 24);
-  for (const [socket, links] of [
-    [inNode, ["lo", "c", "b"]],
-    [inClient, ["lo", "eth0"]],
-    [inBackend, ["lo", "eth0"]],
-  ] as const)
-    for (const link of links) socket.setLink(link, { up: true });
-  writeSysctl("net/ipv4/ip_forward", 1, node);
   const gateway = ip("192.0.2.1");
   inClient.addRoute({ destination: cidr("198.51.100.0/24"), gateway, source: ip("192.0.2.2") });
   inClient.addRoute({ destination: cidr(SERVICE_RANGE), gateway, source: ip("192.0.2.3") });
-  inBackend.addRoute({ destination: cidr("0.0.0.0/0"), gateway: ip("198.51.100.1") });
   for (const netns of [client, backend]) {
     writeSysctl("net/ipv4/ip_local_port_range", "1024 65535", netns);
     writeSysctl("net/ipv4/tcp_max_tw_buckets", 1_000_000, netns);

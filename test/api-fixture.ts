@@ -128,18 +128,20 @@ export function connect(url: string, kubeconfig: string): HttpsClient {
       anonymous.destroy();
     },
     open,
-    call: async (path, call) => {
-      const response = await open(path, call);
-      const pieces: Buffer[] = [];
-      for await (const piece of response as AsyncIterable<Buffer>) pieces.push(piece);
-      const text = Buffer.concat(pieces).toString();
-      return {
-        status: response.statusCode!,
-        headers: response.headers,
-        text,
-        json: () => JSON.parse(text) as Record<string, unknown>,
-      };
-    },
+    call: async (path, call) => readReply(await open(path, call)),
+  };
+}
+
+/** All of an answer. */
+export async function readReply(response: IncomingMessage): Promise<Reply> {
+  const pieces: Buffer[] = [];
+  for await (const piece of response as AsyncIterable<Buffer>) pieces.push(piece);
+  const text = Buffer.concat(pieces).toString();
+  return {
+    status: response.statusCode!,
+    headers: response.headers,
+    text,
+    json: () => JSON.parse(text) as Record<string, unknown>,
   };
 }
 

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { createContivApi } from "../src/contiv/rest.ts";
-import { type ApiFixture, type Call, connect, type Reply, startApi } from "./api-fixture.ts";
+import { type ApiFixture, type Call, connect, readReply, type Reply, startApi } from "./api-fixture.ts";
 import { fairleadUp, runFairlead, type Up } from "./lab/fairlead.ts";
 import { createUser } from "./user-fixture.ts";
 
@@ -55,19 +55,7 @@ function plainClient(port: number): Running["plain"] {
     const request = httpRequest({ host: "127.0.0.1", port, path, method, headers: { ...type, ...headers } });
     request.end(text);
     const [response] = (await once(request, "response")) as [IncomingMessage];
-    return replyOf(response);
-  };
-}
-
-async function replyOf(response: IncomingMessage): Promise<Reply> {
-  const pieces: Buffer[] = [];
-  for await (const piece of response as AsyncIterable<Buffer>) pieces.push(piece);
-  const text = Buffer.concat(pieces).toString();
-  return {
-    status: response.statusCode!,
-    headers: response.headers,
-    text,
-    json: () => JSON.parse(text) as Record<string, unknown>,
+    return readReply(response);
   };
 }
 

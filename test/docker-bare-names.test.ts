@@ -8,7 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { DockerEngine, needsDocker } from "./lab/docker-engine.ts";
-import { fairleadUp, type Up } from "./lab/fairlead.ts";
+import { fairleadOnDocker } from "./lab/docker-fairlead.ts";
+import type { Up } from "./lab/fairlead.ts";
 import { kubectl } from "./lab/kubectl.ts";
 
 const DNS = "10.96.0.10";
@@ -68,20 +69,8 @@ describe("names of one label in Docker's containers", { skip: needsDocker() }, (
     engine = await DockerEngine.start();
     await engine.createNetwork("net-a", "10.92.1.0/24", "10.92.1.254");
     await engine.createNetwork("net-b", "10.92.2.0/24", "10.92.2.254");
-    const flags = {
-      "--data-dir": directory,
-      "--bind": "127.0.0.1:6443",
-      "--kubeconfig": kubeconfig,
-      "--containers": "docker",
-      "--dataplane": "nftables",
-      "--node-name": "n1",
-      // Nobody is there: names outside are not known.
-      "--dns-upstream": "127.0.0.1:5399",
-    };
-    up = await fairleadUp(Object.entries(flags).flat(), {
-      netns: engine.netns,
-      env: { DOCKER_HOST: engine.dockerHost },
-    });
+    // Nobody is there: names outside are not known.
+    up = await fairleadOnDocker(engine, directory, { "--dns-upstream": "127.0.0.1:5399" });
     await kube("create", "namespace", "blue");
     await createService("default", "10.96.0.103");
     await createService("blue", "10.96.0.203");

@@ -19,7 +19,8 @@ import { ForeignChanges } from "../src/dataplane/nftables/foreign-changes.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "../src/sys/netlink-socket.ts";
 import { connectInNetns } from "../src/sys/netns-socket.ts";
 import { DockerEngine, needsDocker } from "./lab/docker-engine.ts";
-import { fairleadUp, type Up } from "./lab/fairlead.ts";
+import { fairleadOnDocker } from "./lab/docker-fairlead.ts";
+import type { Up } from "./lab/fairlead.ts";
 import { kubectl } from "./lab/kubectl.ts";
 import { type Answer, countBy, Prober } from "./lab/prober.ts";
 
@@ -54,19 +55,8 @@ describe("the Contiv scenario on a Docker engine", { skip: needsDocker() }, () =
   const directory = mkdtempSync(join(tmpdir(), "fltest-contiv-"));
   const kubeconfig = join(directory, "kubeconfig");
 
-  const startFairlead = (): Promise<Up> => {
-    const flags = {
-      "--data-dir": directory,
-      "--bind": "127.0.0.1:6443",
-      "--kubeconfig": kubeconfig,
-      "--containers": "docker",
-      "--dataplane": "nftables",
-      "--service-cidr": "100.1.1.0/24",
-      "--node-name": "n1",
-    };
-    const environment = { DOCKER_HOST: engine.dockerHost };
-    return fairleadUp(Object.entries(flags).flat(), { netns: engine.netns, env: environment });
-  };
+  const startFairlead = (): Promise<Up> =>
+    fairleadOnDocker(engine, directory, { "--service-cidr": "100.1.1.0/24" });
   const kube = (...args: string[]): Promise<string> => kubectl(kubeconfig, args, { netns: engine.netns });
   const create = (input: string): Promise<string> =>
     kubectl(kubeconfig, ["create", "--validate=false", "-f", "-"], { netns: engine.netns, input });

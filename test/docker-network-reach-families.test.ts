@@ -15,7 +15,8 @@ import { callInNetns } from "../src/sys/netns.ts";
 import { writeSysctl } from "../src/sys/sysctl.ts";
 import { DockerEngine, needsDocker } from "./lab/docker-engine.ts";
 import { until } from "./lab/eventually.ts";
-import { fairleadUp, type Up } from "./lab/fairlead.ts";
+import { fairleadOnDocker } from "./lab/docker-fairlead.ts";
+import type { Up } from "./lab/fairlead.ts";
 import { kubectl } from "./lab/kubectl.ts";
 import { ASK, type Outcome, TIME_OUT } from "./lab/requests.ts";
 
@@ -58,16 +59,7 @@ describe("virtual addresses of both families on a Docker engine", { skip: needsD
 
   before(async () => {
     engine = await DockerEngine.start();
-    const flags = {
-      "--data-dir": directory,
-      "--bind": "127.0.0.1:6443",
-      "--kubeconfig": kubeconfig,
-      "--containers": "docker",
-      "--dataplane": "nftables",
-      "--node-name": "n1",
-    };
-    const environment = { DOCKER_HOST: engine.dockerHost };
-    up = await fairleadUp(Object.entries(flags).flat(), { netns: engine.netns, env: environment });
+    up = await fairleadOnDocker(engine, directory);
     await kube(undefined, "create", "namespace", "blue");
     for (const [key, [subnet, ipv6Subnet]] of Object.entries(SUBNETS)) {
       const [namespace = "", name = ""] = key.split("/");

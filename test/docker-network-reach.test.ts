@@ -9,7 +9,8 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { writeSysctl } from "../src/sys/sysctl.ts";
 import { DockerEngine, needsDocker } from "./lab/docker-engine.ts";
-import { fairleadUp, type Up } from "./lab/fairlead.ts";
+import { fairleadOnDocker } from "./lab/docker-fairlead.ts";
+import type { Up } from "./lab/fairlead.ts";
 import { kubectl } from "./lab/kubectl.ts";
 import { type Answer, Prober, type ProbeTarget } from "./lab/prober.ts";
 
@@ -47,16 +48,7 @@ describe("virtual addresses of a Network on a Docker engine", { skip: needsDocke
 
   before(async () => {
     engine = await DockerEngine.start();
-    const flags = {
-      "--data-dir": directory,
-      "--bind": "127.0.0.1:6443",
-      "--kubeconfig": kubeconfig,
-      "--containers": "docker",
-      "--dataplane": "nftables",
-      "--node-name": "n1",
-    };
-    const environment = { DOCKER_HOST: engine.dockerHost };
-    up = await fairleadUp(Object.entries(flags).flat(), { netns: engine.netns, env: environment });
+    up = await fairleadOnDocker(engine, directory);
     for (const [name, subnet] of [
       ["srv", "100.1.1.0/24"],
       ["prov", "10.1.1.0/24"],

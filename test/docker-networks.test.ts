@@ -18,7 +18,8 @@ import { cidr, cidrContains, ip } from "../src/base/ip.ts";
 import { type Informer, startInformer } from "../src/client/informer.ts";
 import { DockerEngine, needsDocker } from "./lab/docker-engine.ts";
 import { type RunningMirror, startMirror, type TestApi, testApi } from "./lab/docker-mirror.ts";
-import { fairleadUp, type Up } from "./lab/fairlead.ts";
+import { fairleadOnDocker } from "./lab/docker-fairlead.ts";
+import type { Up } from "./lab/fairlead.ts";
 import { kubectl } from "./lab/kubectl.ts";
 import { readyOf } from "./lab/pod-watch.ts";
 
@@ -409,18 +410,7 @@ describe("fairlead up --containers docker", { skip: needsDocker() }, () => {
       netns: engine.netns,
       ...(input !== undefined && { input: JSON.stringify(input) }),
     });
-  const startUp = (): Promise<Up> =>
-    fairleadUp(
-      Object.entries({
-        "--data-dir": directory,
-        "--bind": "127.0.0.1:6443",
-        "--kubeconfig": kubeconfig,
-        "--containers": "docker",
-        "--dataplane": "none",
-        "--node-name": "n1",
-      }).flat(),
-      { netns: engine.netns, env: { DOCKER_HOST: engine.dockerHost } },
-    );
+  const startUp = (): Promise<Up> => fairleadOnDocker(engine, directory, { "--dataplane": "none" });
 
   before(async () => {
     engine = await DockerEngine.start();

@@ -18,7 +18,8 @@ import { Query } from "../src/net/dns/query.ts";
 import { RouteSocket } from "../src/net/rtnetlink/route-socket.ts";
 import { callInNetns } from "../src/sys/netns.ts";
 import { DockerEngine, needsDocker } from "./lab/docker-engine.ts";
-import { fairleadUp, type Up } from "./lab/fairlead.ts";
+import { fairleadOnDocker } from "./lab/docker-fairlead.ts";
+import type { Up } from "./lab/fairlead.ts";
 import { kubectl } from "./lab/kubectl.ts";
 import { testNetns, type TestNetns } from "./lab/netns.ts";
 import { httpGet, TIME_OUT } from "./lab/requests.ts";
@@ -88,21 +89,8 @@ describe("Services whose endpoints are Docker's containers", { skip: needsDocker
       .docker("exec", container, "/bin/busybox", "nslookup", ...words)
       .catch((error: { stdout: string }) => error.stdout);
 
-  function startFairlead(): Promise<Up> {
-    const flags = {
-      "--data-dir": directory,
-      "--bind": "127.0.0.1:6443",
-      "--kubeconfig": kubeconfig,
-      "--containers": "docker",
-      "--dataplane": "nftables",
-      "--node-name": "n1",
-      "--dns-upstream": "127.0.0.1:5300",
-    };
-    return fairleadUp(Object.entries(flags).flat(), {
-      netns: engine.netns,
-      env: { DOCKER_HOST: engine.dockerHost },
-    });
-  }
+  const startFairlead = (): Promise<Up> =>
+    fairleadOnDocker(engine, directory, { "--dns-upstream": "127.0.0.1:5300" });
 
   async function runContainer(
     name: string,
